@@ -1,0 +1,160 @@
+"""Silhouettes on disk: memory-mapped uint8 frames with a table of the clips they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8 = npt.NDArray[np.uint8]
+
+BACKGROUND = 255
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames `start` up to, not including, `stop`: one continuous take of one source at `fps` samples a second."""
+
+    start: int
+    stop: int
+    source: str
+    fps: float
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+class Silhouettes:
+    """Frames `(n, height, width)`, uint8, 0 the dancer, read lazily from one or more arrays laid end to end."""
+
+    def __init__(self, parts: Sequence[UInt8], clips: Sequence[Clip]) -> None:
+        if not parts or len({part.shape[1:] for part in parts}) != 1:
+            raise ValueError(f"expected arrays of one frame size, got {[part.shape for part in parts]}")
+        self._parts = list(parts)
+        self._ends = np.cumsum([len(part) for part in parts])
+        self.clips = list(clips)
+
+    @classmethod
+    def of(cls, frames: UInt8, *, source: str = "array", fps: float = 1.0) -> Self:
+        """One array as one clip."""
+        return cls([frames], [Clip(0, len(frames), source, fps)])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        height, width = self._parts[0].shape[1:]
+        return height, width
+
+    def __getitem__(self, index: slice | npt.NDArray[np.integer]) -> UInt8:
+        """The frames at a slice or an array of indices, copied into memory."""
+        indices = np.arange(len(self))[index]
+        out = np.empty((len(indices), *self.size), np.uint8)
+        owners = np.searchsorted(self._ends, indices, side="right")
+        for owner in np.unique(owners):
+            mine = owners == owner
+            part = self._parts[owner]
+            out[mine] = part[indices[mine] - (self._ends[owner] - len(part))]
+        return out
+
+    def chunks(self, length: int = 256) -> Iterator[UInt8]:
+        """All frames in order, at most `length` at a time."""
+        for start in range(0, len(self), length):
+            yield self[start : start + length]
+
+    def between(self, start: int, stop: int) -> Silhouettes:
+        """The frames from `start` up to `stop`, with the clips cut to fit."""
+        begins = self._ends - [len(part) for part in self._parts]
+        parts = [
+            part[max(start - begin, 0) : max(stop - begin, 0)]
+            for part, begin in zip(self._parts, begins, strict=True)
+        ]
+        clips = [
+            replace(clip, start=max(clip.start, start) - start, stop=min(clip.stop, stop) - start)
+            for clip in self.clips
+            if clip.start < stop and clip.stop > start
+        ]
+        return Silhouettes(parts, clips)
+
+    @classmethod
+    def load(cls, folders: Sequence[Path]) -> Self:
+        """The silhouettes that a `SilhouetteWriter` left in each folder, one after the other."""
+        parts: list[UInt8] = []
+        clips: list[Clip] = []
+        offset = 0
+        for folder in folders:
+            parts.append(np.load(folder / "silhouettes.npy", mmap_mode="r"))
+            for row in json.loads((folder / "clips.json").read_text()):
+                clip = Clip(**row)
+                clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))
+            offset += len(parts[-1])
+        return cls(parts, clips)
+
+
+class SilhouetteWriter:
+    """Streams frames into `silhouettes.npy`, whose length is filled in at the end."""
+
+    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
+        self._folder = folder
+        self._size = size
+        self._file = (folder / "silhouettes.npy").open("wb")
+        self.count = 0
+        self._write_header()
+
+    def _write_header(self) -> None:
+        self._file.seek(0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.count, *self._size)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def write(self, frames: UInt8) -> None:
+        """Append `(n, height, width)` frames."""
+        if frames.shape[1:] != self._size or frames.dtype != np.uint8:
+            raise ValueError(f"expected uint8 frames of size {self._size}, got {frames.dtype} {frames.shape}")
+        self._file.write(np.ascontiguousarray(frames).data)
+        self.count += len(frames)
+
+    def finish(self, *, source: str, fps: float, shot_starts: Sequence[int] = ()) -> None:
+        """Write the final length and the clip table, one clip a shot."""
+        self._write_header()
+        cuts = sorted({0, *(start for start in shot_starts if 0 < start < self.count)})
+        clips = [Clip(a, b, source, fps) for a, b in zip(cuts, [*cuts[1:], self.count], strict=True)]
+        (self._folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in clips]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._file.close()
+
+
+def fit_size(height: int, width: int, box: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of the same shape that fits into `box` (height, width)."""
+    scale = min(box[0] / height, box[1] / width)
+    return max(1, min(box[0], round(height * scale))), max(1, min(box[1], round(width * scale)))
+
+
+def shrink(silhouettes: UInt8, size: tuple[int, int]) -> UInt8:
+    """Area-average `(n, h, w)` frames into `size`, keeping their shape; what is left over is background.
+
+    At the paper's sizes this is the mean of each 4×4 block, which makes the anti-aliased outline.
+    """
+    import cv2
+
+    if silhouettes.shape[1:] == size:
+        return silhouettes
+    height, width = fit_size(*silhouettes.shape[1:], size)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    shrinking = height < silhouettes.shape[1]
+    out = np.full((len(silhouettes), *size), BACKGROUND, np.uint8)
+    for frame, target in zip(silhouettes, out, strict=True):
+        resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+        target[top : top + height, left : left + width] = resized
+    return out

@@ -1,0 +1,189 @@
+"""The five interfaces of the pipeline, in the order a frame meets them.
+
+source → remover → codec → sequence → codec → renderer
+
+Every docstring below is the contract of a plugin. Arrays are NumPy; `n` counts frames, `d` latent numbers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from deepdance.frames import Silhouettes
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Metrics = dict[str, float]
+
+
+class Options(BaseModel):
+    """Base of every component's options: frozen, and a misspelt name is an error.
+
+    `presets` maps `quick`, `standard` and `paper` to the values that differ from the defaults there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+
+OptionsT = TypeVar("OptionsT", bound=Options)
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known of a source before its frames are read. `None` means: not known."""
+
+    height: int
+    width: int
+    fps: float | None = None
+    seconds: float | None = None
+    silhouettes: bool = False
+    """The frames are silhouettes already, so no remover is applied."""
+
+
+class FrameSource(ABC, Generic[OptionsT]):
+    """Reads RGB frames from `location`: a path, or whatever the source understands."""
+
+    def __init__(self, location: str, options: OptionsT) -> None:
+        self.location = location
+        self.options = options
+
+    @abstractmethod
+    def info(self) -> SourceInfo:
+        """Probe without reading everything. Raises InputError if there is nothing to read."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A string that changes when the frames change (for a file: its size and a hash of its content)."""
+
+    @abstractmethod
+    def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
+        """Yield chunks `(n, h, w, 3)`, uint8 RGB, all of one `h` and `w`.
+
+        Frames keep their shape: they are scaled down to fit inside `size` (height, width) and never enlarged.
+        Sample `k` is the first frame with `pts · fps ≥ k`, the first frame's pts being 0; rotation metadata is
+        applied. Memory does not grow with the length of the source. Raises InputError.
+        """
+
+    def shot_starts(self) -> Sequence[int]:
+        """Samples at which a camera cut lies, once `frames` is exhausted; sample 0 is implied."""
+        return ()
+
+
+class BackgroundRemover(ABC, Generic[OptionsT]):
+    """Turns RGB frames into silhouettes. A new instance is made for every clip, so it may keep state."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @abstractmethod
+    def remove(self, frames: UInt8) -> UInt8:
+        """`(n, h, w, 3)` RGB → `(n, h, w)`: 0 is the dancer, 255 the background."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a `fit` is given besides its data."""
+
+    seed: int = 0
+    folder: Path | None = None
+    """Where a checkpoint may be left each epoch; a later `fit` with the same data and options goes on from it."""
+    on_epoch: Callable[[int, int, Metrics], None] = lambda epoch, epochs, metrics: None
+    """Called after each epoch with its number from 1, the number of epochs, and the metrics."""
+    on_progress: Callable[[int, int], None] = lambda done, total: None
+    """Called within an epoch with the samples done and their total."""
+
+
+History = list[Metrics]
+"""One entry an epoch: `loss`, `acc`, `val_loss`, `val_acc` (the last two only with validation data)."""
+
+
+class FrameCodec(ABC, Generic[OptionsT]):
+    """Turns silhouettes into latent vectors and back."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @property
+    @abstractmethod
+    def latent_dim(self) -> int:
+        """Numbers in one latent vector."""
+
+    @abstractmethod
+    def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        """Learn from `(n, height, width)` uint8 silhouettes. Deterministic from `training.seed`."""
+
+    @abstractmethod
+    def encode(self, frames: UInt8) -> Float32:
+        """`(n, height, width)` silhouettes → `(n, d)` latents."""
+
+    @abstractmethod
+    def decode(self, latents: Float32) -> UInt8:
+        """`(n, d)` latents → `(n, height, width)` silhouettes."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write all that `load` needs into an existing folder: JSON, npy/npz or `.keras`, never pickles."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, options: OptionsT) -> Self:
+        """The codec as it was saved: the same inputs give the same numbers."""
+
+
+class SequenceModel(ABC, Generic[OptionsT]):
+    """Predicts the next latent vectors from the last ones."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @property
+    @abstractmethod
+    def context(self) -> int:
+        """Latents that a prediction is made from."""
+
+    @abstractmethod
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        """Learn from clips of latents, each `(n, d)`; no window crosses a clip's end.
+
+        A validation clip may begin with up to `context` latents of the training clip before it, as lead-in only.
+        """
+
+    @abstractmethod
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        """Continue a batch of seeds `(b, context, d)` by `steps` latents: `(b, steps, d)`.
+
+        One compiled loop, no Python round trip a frame. A deterministic model ignores `temperature` and `rng`.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write all that `load` needs into an existing folder: JSON, npy/npz or `.keras`, never pickles."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, options: OptionsT) -> Self:
+        """The model as it was saved: the same inputs give the same numbers."""
+
+
+class Renderer(ABC, Generic[OptionsT]):
+    """Writes silhouettes to a file."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @abstractmethod
+    def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
+        """Write chunks `(n, height, width)` to `path` as they come.
+
+        `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
+        Raises RenderError.
+        """

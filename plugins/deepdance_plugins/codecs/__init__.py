@@ -1,0 +1,1 @@
+"""Built-in codecs, one a file."""

@@ -1,0 +1,1 @@
+"""Built-in removers, one a file."""

@@ -1,0 +1,1 @@
+"""Built-in sequences, one a file."""
