@@ -74,8 +74,7 @@ class Silhouettes:
         """The frames from `start` up to `stop`, with the clips cut to fit."""
         begins = self._ends - [len(part) for part in self._parts]
         parts = [
-            part[max(start - begin, 0) : max(stop - begin, 0)]
-            for part, begin in zip(self._parts, begins, strict=True)
+            part[max(start - begin, 0) : max(stop - begin, 0)] for part, begin in zip(self._parts, begins, strict=True)
         ]
         clips = [
             replace(clip, start=max(clip.start, start) - start, stop=min(clip.stop, stop) - start)
@@ -150,11 +149,11 @@ def shrink(silhouettes: UInt8, size: tuple[int, int]) -> UInt8:
 
     if silhouettes.shape[1:] == size:
         return silhouettes
-    height, width = fit_size(*silhouettes.shape[1:], size)
+    _, given_height, given_width = silhouettes.shape
+    height, width = fit_size(given_height, given_width, size)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    shrinking = height < silhouettes.shape[1]
+    way = cv2.INTER_AREA if height < given_height else cv2.INTER_LINEAR
     out = np.full((len(silhouettes), *size), BACKGROUND, np.uint8)
     for frame, target in zip(silhouettes, out, strict=True):
-        resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
-        target[top : top + height, left : left + width] = resized
+        target[top : top + height, left : left + width] = cv2.resize(frame, (width, height), interpolation=way)
     return out

@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Workspace = Annotated[
+    Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
+
+
+def names_of(kind: str) -> Callable[[str], list[str]]:
+    """Shell completion with the names of a kind's components."""
+
+    def complete(incomplete: str) -> list[str]:
+        from deepdance.plugins import discover
+
+        names = [entry.spec.name for entry in discover().entries if entry.spec.kind == kind]
+        return sorted(name for name in names if name.startswith(incomplete))
+
+    return complete

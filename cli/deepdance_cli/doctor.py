@@ -1,0 +1,103 @@
+"""`dd doctor`: is everything there that a run needs?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+
+from deepdance_cli.arguments import Debug, Json, Workspace
+
+FREE_DISK = 2 * 10**9
+
+
+def doctor(workspace: Workspace = Path("workspace"), json: Json = False, debug: Debug = False) -> None:
+    """Check the machine: Python, Keras and its backend, FFmpeg, OpenCV, plugins, disk.
+
+    Example: dd doctor
+    """
+    from deepdance_cli import show
+
+    results = [_checked(name, check) for name, check in _checks(workspace).items()]
+    if json:
+        show.as_json([{"check": name, "ok": ok, "found": found} for name, ok, found in results])
+    else:
+        for name, ok, found in results:
+            mark, style = ("✓", "green") if ok else ("✗", "red")
+            show.out.print(f"[{style}]{mark}[/{style}] {name:<10} ", end="")
+            show.out.print(found, markup=False)
+    if not all(ok for _, ok, _ in results):
+        raise typer.Exit(2)
+
+
+def _checked(name: str, check: Callable[[], str]) -> tuple[str, bool, str]:
+    try:
+        return name, True, check()
+    except Exception as error:
+        return name, False, f"{type(error).__name__}: {error}"
+
+
+def _checks(workspace: Path) -> dict[str, Callable[[], str]]:
+    return {
+        "python": lambda: f"{sys.version.split()[0]}, {os.cpu_count()} cores",
+        "keras": _keras,
+        "ffmpeg": _ffmpeg,
+        "opencv": _opencv,
+        "plugins": _plugins,
+        "workspace": lambda: _workspace(workspace),
+    }
+
+
+def _keras() -> str:
+    from deepdance_plugins.backend import keras
+
+    module = keras()
+    name = module.backend.backend()
+    return f"keras {module.__version__} on {name} {version(name)}"
+
+
+def _ffmpeg() -> str:
+    import subprocess
+
+    import imageio_ffmpeg
+
+    binary = imageio_ffmpeg.get_ffmpeg_exe()
+    shown = subprocess.run([binary, "-version"], capture_output=True, text=True, check=True, timeout=30)
+    return f"{' '.join(shown.stdout.split()[:3])}, PyAV {version('av')}"
+
+
+def _opencv() -> str:
+    import cv2
+
+    try:
+        clash = version("opencv-python")
+    except PackageNotFoundError:
+        return f"opencv {cv2.__version__}"
+    raise RuntimeError(
+        f"opencv-python {clash} and opencv-python-headless overwrite each other: "
+        "pip uninstall opencv-python opencv-python-headless, then pip install opencv-python-headless"
+    )
+
+
+def _plugins() -> str:
+    from deepdance.plugins import discover
+
+    registry = discover()
+    if registry.problems:
+        raise RuntimeError("; ".join(f"{p.distribution} {p.version}: {p.reason}" for p in registry.problems))
+    return f"{len(registry.entries)} components"
+
+
+def _workspace(folder: Path) -> str:
+    nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    if not os.access(nearest, os.W_OK):
+        raise RuntimeError(f"{nearest} cannot be written; choose another folder with --workspace")
+    free = shutil.disk_usage(nearest).free
+    if free < FREE_DISK:
+        raise RuntimeError(f"{free / 1e9:.1f} GB free on the disk of {folder}, expected at least {FREE_DISK / 1e9:.0f}")
+    return f"{folder}, {free / 1e9:.0f} GB free"

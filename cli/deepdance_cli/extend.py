@@ -1,0 +1,39 @@
+"""`dd extend`: a video, danced on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepdance_cli.arguments import Debug, Json, Workspace
+
+
+def extend(
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="The video to continue.")],
+    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose models dance on: its name, or its folder.")],
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to dance on.")] = 20.0,
+    out: Annotated[Path, typer.Option(help="The file to write: .mp4, .gif, or .png for a contact sheet.")] = Path(
+        "extended.mp4"
+    ),
+    workspace: Workspace = Path("workspace"),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a video's silhouettes followed by their continuation.
+
+    Example: dd extend my-video.mp4 --run my-run --seconds 20
+    """
+    from deepdance import runs
+    from deepdance.workspace import locate_run
+    from deepdance_cli import show
+
+    place, name = locate_run(run, workspace)
+    with show.studio(place.root) as studio:
+        (location,) = runs.expand(studio.registry, [video])
+        written = runs.extend(studio, name, location, seconds, out)
+    if json:
+        show.as_json({"run": name, "video": str(written)})
+    else:
+        show.out.print(f"video {written}")

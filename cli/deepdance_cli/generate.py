@@ -1,0 +1,43 @@
+"""`dd generate`: another dance from a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepdance_cli.arguments import Debug, Json, RunName, Workspace
+
+
+def generate(
+    run: RunName,
+    frames: Annotated[int | None, typer.Option(help="Frames to generate. Default: as the run's.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second of the video. Default: as the run's.")] = None,
+    out: Annotated[Path, typer.Option(help="The file to write: .mp4, .gif, or .png for a contact sheet.")] = Path(
+        "dance.mp4"
+    ),
+    start: Annotated[
+        str | None, typer.Option("--from", help="Start from: last, random, a frame number, or a video.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Where the randomness comes from. Default: the run's.")] = None,
+    workspace: Workspace = Path("workspace"),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Dance again with the models of a run.
+
+    Example: dd generate my-run --frames 300 --fps 30 --out dance.mp4
+    """
+    from deepdance import runs
+    from deepdance.workspace import locate_run
+    from deepdance_cli import show
+
+    changes = {"frames": frames, "render_fps": fps, "start": start, "seed": seed}
+    place, name = locate_run(run, workspace)
+    with show.studio(place.root) as studio:
+        video = runs.generate(studio, name, out, {key: value for key, value in changes.items() if value is not None})
+    if json:
+        show.as_json({"run": name, "video": str(video)})
+    else:
+        show.out.print(f"video {video}")

@@ -1,0 +1,104 @@
+"""Entry points: the Typer app, errors in one line, and `dd`'s courtesy to the coreutils program of the same name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from pathlib import Path
+
+import typer
+
+from deepdance_cli import doctor, evaluate, extend, generate, plugins, prepare, run, runs
+
+COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
+
+app = typer.Typer(
+    name="dd",
+    help="Watches somebody dance and dances on. Start with: dd run my-video.mp4",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("prepare")(prepare.prepare)
+app.command("generate")(generate.generate)
+app.command("extend")(extend.extend)
+app.command("runs")(runs.runs)
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(plugins.app, name="plugins")
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """`deepdance`: run the app and end with 0, 2 after a mistake, or 130 after Ctrl-C."""
+    try:
+        code = app(standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("stopped; finished stages are kept, the same command goes on from there", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        _fail(_one_line(error), 2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def dd() -> None:
+    """`dd`: the same, unless the arguments are meant for coreutils' `dd`."""
+    if os.name == "posix" and _meant_for_coreutils(sys.argv[1:]):
+        other = _next_dd()
+        if other:
+            os.execv(other, ["dd", *sys.argv[1:]])  # noqa: S606
+    main()
+
+
+def _meant_for_coreutils(arguments: list[str]) -> bool:
+    if not arguments:
+        return not sys.stdin or not sys.stdin.isatty()
+    return COREUTILS.match(arguments[0]) is not None
+
+
+def _next_dd() -> str | None:
+    """The first executable `dd` on PATH that is not this program."""
+    ours = {Path(sys.argv[0]).resolve(), Path(sys.executable).with_name("dd").resolve()}
+    for folder in os.get_exec_path():
+        candidate = Path(folder) / "dd"
+        if candidate.is_file() and os.access(candidate, os.X_OK) and candidate.resolve() not in ours:
+            return str(candidate)
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    from deepdance.errors import DeepDanceError
+
+    if isinstance(error, DeepDanceError):
+        return str(error)
+    if hasattr(error, "format_message"):  # a usage error of Typer's
+        context = getattr(error, "ctx", None)
+        help_of = f"; see {context.command_path} --help" if context else ""
+        return f"{error.format_message()}{help_of}"
+    if isinstance(error, OSError):
+        return _about_os_error(error)
+    if isinstance(error, MemoryError):
+        return "expected enough memory, got none left; try a smaller --size or --set codec.batch_size=16"
+    return f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it"
+
+
+def _about_os_error(error: OSError) -> str:
+    where = f" {error.filename}" if error.filename else ""
+    advice = {
+        errno.ENOSPC: "the disk is full: free some space or choose another --workspace",
+        errno.EDQUOT: "the disk quota is used up: free some space or choose another --workspace",
+        errno.EACCES: "choose a place that can be written, with --workspace or --out",
+        errno.EROFS: "choose a place that can be written, with --workspace or --out",
+    }.get(error.errno or 0, "check the path")
+    return f"could not write or read{where}: {error.strerror or error}; {advice}; finished stages are kept"
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"dd: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

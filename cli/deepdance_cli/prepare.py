@@ -1,0 +1,57 @@
+"""`dd prepare`: silhouettes only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepdance_cli.arguments import Debug, Json, Workspace, names_of
+
+
+def prepare(
+    videos: Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")],
+    remover: Annotated[
+        str | None, typer.Option(help="The background remover to use.", autocompletion=names_of("remover"))
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as remover.level=auto.")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second to keep. Default: 3.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
+    ] = None,
+    workspace: Workspace = Path("workspace"),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Turn videos into silhouettes, and write a contact sheet to judge them by.
+
+    Example: dd prepare my-video.mp4 --set remover.level=auto
+    """
+    from deepdance import pipeline, runs
+    from deepdance.frames import Silhouettes
+    from deepdance_cli import show
+    from deepdance_cli.run import make_recipe, parse_size
+
+    made = make_recipe(recipe, {"remover": remover, "fps": fps, "size": parse_size(size)}, settings or [])
+    results = []
+    with show.studio(workspace) as studio:
+        inputs = runs.expand(studio.registry, videos)
+        resolved = pipeline.resolve(made, studio.registry, inputs)
+        for location in inputs:
+            artifact = pipeline.prepare(studio, resolved, location)
+            frames = Silhouettes.load([artifact.folder])
+            sheet = artifact.folder / "sheet.png"
+            if not sheet.exists():
+                pipeline.render(studio, resolved, frames.chunks(), sheet, "sheet")
+            results.append(
+                {"input": location, "frames": len(frames), "folder": str(artifact.folder), "sheet": str(sheet)}
+            )
+    if json:
+        show.as_json(results)
+        return
+    for result in results:
+        show.out.print(f"{result['frames']} silhouettes of {result['input']}\n  sheet {result['sheet']}")

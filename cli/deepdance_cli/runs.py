@@ -1,0 +1,33 @@
+"""`dd runs`: what the workspace holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from deepdance_cli.arguments import Debug, Json, Workspace
+
+
+def runs(workspace: Workspace = Path("workspace"), json: Json = False, debug: Debug = False) -> None:
+    """List the runs of the workspace.
+
+    Example: dd runs --json
+    """
+    from rich.table import Table
+
+    from deepdance.workspace import Workspace as Folder
+    from deepdance_cli import show
+
+    place = Folder(workspace)
+    found = place.runs()
+    if json:
+        show.as_json([{**asdict(run), "folder": str(place.run_folder(run.name))} for run in found])
+        return
+    if not found:
+        show.out.print(f"no runs in {workspace} yet; start one with: dd run my-video.mp4")
+        return
+    table = Table("run", "state", "made", "inputs", "video")
+    for run in found:
+        video = str(place.run_folder(run.name) / run.video) if run.video else "–"
+        table.add_row(run.name, run.status, run.created[:16].replace("T", " "), str(len(run.inputs)), video)
+    show.out.print(table)

@@ -1,0 +1,146 @@
+"""What the commands show: progress bars, warnings, tables. Bars only on a terminal, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from deepdance.evaluation.paper_table import PAPER, Row
+from deepdance.events import EpochFinished, Event, StageFinished, StageStarted
+from deepdance.events import Progress as ProgressEvent
+from deepdance.pipeline import Studio
+from deepdance.plugins import discover
+from deepdance.workspace import Workspace
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+FIGURES = ("acc", "loss", "val_acc", "val_loss")
+
+
+class StageBars:
+    """A listener that draws one bar a stage: what is done, epoch, loss, speed, time left."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+        self._epoch: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StageStarted):
+            self._start(event.stage, event.detail)
+        elif isinstance(event, ProgressEvent):
+            self._advance(event)
+        elif isinstance(event, EpochFinished):
+            self._end_epoch(event)
+        elif isinstance(event, StageFinished):
+            self._finish(event)
+
+    def _start(self, stage: str, detail: str) -> None:
+        self._tasks[stage] = self._bars.add_task(stage, total=None, note=detail, speed="")
+        self._epoch.pop(stage, None)
+
+    def _advance(self, event: ProgressEvent) -> None:
+        task = self._tasks.get(event.stage)
+        if task is None:
+            return
+        epoch, epochs = self._epoch.get(event.stage, (0, 0))
+        if epochs and event.total:
+            self._bars.update(task, completed=epoch * event.total + event.done, total=epochs * event.total)
+        else:
+            self._bars.update(task, completed=event.done, total=event.total)
+        speed = self._bars.tasks[self._bars.task_ids.index(task)].speed
+        self._bars.update(task, speed=f"{speed:.0f}/s" if speed else "")
+
+    def _end_epoch(self, event: EpochFinished) -> None:
+        task = self._tasks.get(event.stage)
+        if task is None:
+            return
+        self._epoch[event.stage] = (event.epoch, event.epochs)
+        losses = "  ".join(
+            f"{name} {event.metrics[name]:.4f}" for name in ("loss", "val_loss") if name in event.metrics
+        )
+        self._bars.update(task, note=f"epoch {event.epoch}/{event.epochs}  {losses}")
+
+    def _finish(self, event: StageFinished) -> None:
+        if event.reused:
+            self._tasks[event.stage] = self._bars.add_task(
+                event.stage, total=1, note=f"{event.detail} (kept)", speed=""
+            )
+        task = self._tasks.get(event.stage)
+        if task is not None:
+            total = self._bars.tasks[self._bars.task_ids.index(task)].total or 1
+            self._bars.update(task, total=total, completed=total)
+
+
+@contextmanager
+def studio(workspace: Path) -> Iterator[Studio]:
+    """A studio whose progress is drawn while the block runs."""
+    _show_warnings()
+    columns = (
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[speed]:>7}"),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars:
+        yield Studio(Workspace(workspace), discover(), StageBars(bars))
+
+
+class _WarningLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow", markup=False)
+
+
+def _show_warnings() -> None:
+    log = logging.getLogger("deepdance")
+    if not log.handlers:
+        log.addHandler(_WarningLines())
+        log.propagate = False
+
+
+def as_json(value: Any) -> None:
+    """Print a result for a script."""
+    out.print_json(json.dumps(value))
+
+
+def paper_table(rows: Sequence[Row]) -> None:
+    """The run's figures above the paper's, with the ceiling and the copy of the last frame."""
+    from rich import box
+
+    table = Table(
+        title="The paper's table", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for name in ("model", "epochs", "acc", "loss", "val acc", "val loss", "ceiling", "copy acc", "copy loss"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    for row in rows:
+        figures = [row.acc, row.loss, row.val_acc, row.val_loss, row.ceiling_acc, row.copy_last_acc, row.copy_last_loss]
+        table.add_row(row.component, str(row.epochs), *map(_figure, figures))
+        paper = PAPER[row.stage]
+        published = [_figure(paper[name]) for name in FIGURES]
+        table.add_row("  the paper", str(paper["epochs"]), *published, style="dim", end_section=True)
+    out.print(table)
+    out.print(_LEGEND, style="dim")
+
+
+_LEGEND = """\
+acc is what Keras calls accuracy. Pictures: mean(x == (y > .5)), so an
+anti-aliased pixel can never be right. Latents: how often the largest number
+stands in the same place. ceiling: the most that accuracy can be. copy: showing
+the last frame again. val, ceiling and copy are measured on held-out frames.
+"""
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,64 @@
+"""From a trained model to latents at the video's frame rate: where a dance starts, and what lies between its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import numpy as np
+
+from deepdance.errors import InputError, OptionError
+from deepdance.frames import Clip
+from deepdance.interfaces import Float32
+from deepdance.recipe import Recipe
+
+
+def starting_latents(
+    recipe: Recipe, context: int, latents: Float32, clips: Sequence[Clip], seed_clip: Float32 | None
+) -> Float32:
+    """The `(context, d)` latents that generation continues.
+
+    `random` is the paper's: uniform in [0, 1). `last` continues the last clip, a frame number takes the latents from
+    that frame on, and anything else is a video whose latents are given as `seed_clip`.
+    """
+    start = recipe.start
+    if start == "random":
+        return np.random.default_rng(recipe.seed).random((context, latents.shape[1]), dtype=np.float32)
+    if seed_clip is not None:
+        if len(seed_clip) < context:
+            raise InputError(
+                f"expected at least {context} frames in {start} to start from, got {len(seed_clip)} "
+                f"at {recipe.fps:g} frames a second; give a longer video"
+            )
+        return seed_clip[-context:]
+    long_enough = [clip for clip in clips if len(clip) >= context]
+    if start == "last":
+        stop = long_enough[-1].stop
+        return latents[stop - context : stop]
+    if not start.isdigit():
+        raise OptionError(f"--from: expected random, last, a frame number or a video, got {start!r}")
+    first = int(start)
+    if not any(clip.start <= first and first + context <= clip.stop for clip in clips):
+        raise OptionError(
+            f"--from: expected {context} frames in a row from frame {first}, got the end of a clip; "
+            f"the {len(latents)} frames have clips beginning at {', '.join(str(c.start) for c in long_enough[:8])}"
+        )
+    return latents[first : first + context]
+
+
+def keyframes_needed(frames: int, key_fps: float, fps: float) -> int:
+    """Keyframes at `key_fps` that cover `frames` at `fps`."""
+    return ceil((frames - 1) * key_fps / fps) + 1
+
+
+def in_between(keys: Float32, key_fps: float, fps: float, frames: int) -> Float32:
+    """Mix successive keys linearly: `(k, d)` at `key_fps` → `(frames, d)` at `fps` (the paper's ×10 is 3 → 30).
+
+    Frame 0 is the first key itself. The published code mixed from a zero vector there, which decodes to noise.
+    """
+    position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
+    left = np.minimum(position.astype(int), max(len(keys) - 2, 0))
+    right = np.minimum(left + 1, len(keys) - 1)
+    weight = (position - left)[:, None].astype(np.float32)
+    mixed: Float32 = (1 - weight) * keys[left] + weight * keys[right]
+    return mixed

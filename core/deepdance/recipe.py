@@ -1,0 +1,114 @@
+"""What to run: five components, their options, and how to sample, generate and show."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from deepdance.errors import OptionError
+from deepdance.plugins import KINDS
+from deepdance.validation import validated
+
+AUTO = "auto"
+
+
+class Choice(BaseModel):
+    """A component by name, with the options that differ from its defaults. In TOML they share one table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flatten(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and "options" not in value:
+            return {"name": value.get("name"), "options": {k: v for k, v in value.items() if k != "name"}}
+        return value
+
+    def table(self) -> dict[str, Any]:
+        """The TOML form: name and options side by side."""
+        return {"name": self.name, **self.options}
+
+
+class Recipe(BaseModel):
+    """Everything that decides what a run does, apart from the videos it is given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Choice = Choice(name=AUTO)
+    remover: Choice = Choice(name="threshold")
+    codec: Choice = Choice(name="conv-ae")
+    sequence: Choice = Choice(name="lstm4")
+    renderer: Choice = Choice(name="mp4")
+    preset: Literal["quick", "standard", "paper"] = "standard"
+    fps: float = Field(default=3.0, gt=0, le=240, description="samples a second that are learned from")
+    size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")
+    validation: float = Field(default=0.1, ge=0, le=0.5, description="share of the frames, the last ones, held out")
+    start: str = Field(default="last", description="random, last, a frame number, or a video")
+    frames: int = Field(default=300, ge=1, description="frames of the finished dance")
+    render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if min(self.size) < 8 or max(self.size) > 4096:
+            raise ValueError("a size from 8x8 to 4096x4096")
+        return self
+
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """A copy with `changes`; a component given by name alone keeps no options of another component."""
+        values = {**self.model_dump(), **changes}
+        return validated(Recipe, values)
+
+    def table(self) -> dict[str, Any]:
+        """The TOML form as nested dicts."""
+        plain = self.model_dump(mode="json", exclude=set(KINDS))
+        return {**plain, **{kind: getattr(self, kind).table() for kind in KINDS}}
+
+    def to_toml(self) -> str:
+        """The recipe as TOML text; `Recipe.read` of it gives the same recipe."""
+        import tomli_w
+
+        return tomli_w.dumps(self.table())
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """A recipe from a TOML file. Raises OptionError."""
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise OptionError(f"expected a recipe file, got {path}, which does not exist; check the path") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
+        return validated(Recipe, table, owner=f"the recipe {path.name}")
+
+
+def apply_settings(table: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Apply `codec.epochs=27`-like settings to a recipe's table. Values are read as TOML, else as text."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys) or len(keys) > 2:
+            raise OptionError(f"--set: expected NAME=VALUE such as codec.epochs=27, got {setting!r}")
+        if len(keys) == 2 and keys[0] not in KINDS:
+            raise OptionError(f"--set: expected one of {', '.join(KINDS)} before the dot, got {keys[0]!r}")
+        if len(keys) == 1:
+            result[keys[0]] = _toml_value(text)
+        else:
+            result.setdefault(keys[0], {})[keys[1]] = _toml_value(text)
+    return result
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()

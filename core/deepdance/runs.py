@@ -1,0 +1,234 @@
+"""What a user asks for: a run from videos to a new dance, another dance from its models, a video danced on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import deepdance
+from deepdance import pipeline
+from deepdance.errors import InputError, OptionError
+from deepdance.evaluation.paper_table import Row, latent_reference, pixel_reference, table_row
+from deepdance.frames import Clip, Silhouettes
+from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
+from deepdance.pipeline import DEMO, Studio
+from deepdance.plugins import Registry
+from deepdance.recipe import Recipe
+from deepdance.workspace import Artifact, Run, read_json, write_json
+
+STARTS = ("random", "last")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is done."""
+
+    run: Run
+    folder: Path
+    video: Path
+    table: list[Row]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's models and the data they learned from, opened."""
+
+    codec: FrameCodec[Any]
+    model: SequenceModel[Any]
+    latents: Float32
+    clips: list[Clip]
+
+
+def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None) -> Finished:
+    """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
+
+    Without locations the demo dancer is the source. What an earlier run has made already is used again.
+    """
+    inputs = expand(studio.registry, locations)
+    recipe = pipeline.resolve(recipe, studio.registry, inputs)
+    record = studio.workspace.claim(
+        name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
+    )
+    prepared = [pipeline.prepare(studio, recipe, location) for location in inputs]
+    frames = Silhouettes.load([artifact.folder for artifact in prepared])
+    pipeline.check_length(studio, recipe, frames.clips)
+    codec = pipeline.fit_codec(studio, recipe, prepared)
+    latents = pipeline.encode(studio, recipe, codec, prepared)
+    sequence = pipeline.fit_sequence(studio, recipe, latents, frames.clips)
+    stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
+    record.artifacts = {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
+    studio.workspace.record(record, recipe)
+    table = paper_table(studio, recipe, record)
+    video = studio.workspace.run_folder(record.name) / f"dance{_suffix(studio.registry, recipe.renderer.name)}"
+    _render_dance(studio, recipe, record, video)
+    record.status, record.video, record.version = "finished", video.name, deepdance.__version__
+    studio.workspace.record(record, recipe)
+    return Finished(record, studio.workspace.run_folder(record.name), video, table)
+
+
+def generate(studio: Studio, name: str, out: Path, changes: dict[str, Any]) -> Path:
+    """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, seed."""
+    record, recipe = studio.workspace.open_run(name)
+    recipe = recipe.changed(changes)
+    _render_dance(studio, recipe, record, out)
+    return out
+
+
+def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) -> Path:
+    """The silhouettes of a video followed by their continuation, at the run's `render_fps`.
+
+    The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
+    new frames, fading within one key interval, so that nothing jumps at the joint.
+    """
+    record, recipe = studio.workspace.open_run(name)
+    recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
+    trained = open_trained(studio, recipe, record)
+    artifact = pipeline.prepare(studio, recipe.changed({"source": "auto"}), location, fps=recipe.render_fps)
+    video = Silhouettes.load([artifact.folder])
+    stride = recipe.render_fps / recipe.fps
+    picks = len(video) - 1 - np.rint(np.arange(trained.model.context)[::-1] * stride).astype(int)
+    if picks[0] < video.clips[-1].start:
+        raise InputError(
+            f"expected at least {trained.model.context / recipe.fps:.1f} s after the last camera cut of {location} to "
+            f"continue from, got {(len(video) - video.clips[-1].start) / recipe.render_fps:.1f} s; give a longer video"
+        )
+    opening = trained.codec.encode(video[picks])
+    new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=opening)
+    continuation = _joined(pipeline.decoded(studio, trained.codec, new), video[picks[-1:]][0], round(stride))
+    pipeline.render(studio, recipe, _after(video, continuation), out, renderer_for(studio.registry, recipe, out))
+    return out
+
+
+def _joined(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
+    """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
+    error = None
+    shown = 0
+    for chunk in chunks:
+        frames = chunk.astype(np.float32)
+        if error is None:
+            error = last.astype(np.float32) - frames[0]
+        weight = np.maximum(1 - np.arange(shown, shown + len(frames)) / max(fade, 1), 0).astype(np.float32)
+        yield np.clip(np.rint(frames + weight[:, None, None] * error), 0, 255).astype(np.uint8)
+        shown += len(frames)
+
+
+def _after(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]:
+    """The video, then its continuation without the frame that both share."""
+    yield from video.chunks()
+    first = next(continuation)
+    if len(first) > 1:
+        yield first[1:]
+    yield from continuation
+
+
+def paper_table(studio: Studio, recipe: Recipe, record: Run) -> list[Row]:
+    """The paper's table of a run, measured on its held-out frames once and kept."""
+    made = {stage: [studio.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    if not made:
+        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
+    keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
+
+    def work(folder: Path) -> dict[str, Any]:
+        rows = [asdict(row) for row in _table_rows(studio, recipe, made)]
+        write_json(folder / "table.json", {"rows": rows})
+        return {}
+
+    artifact = studio.make("evaluation", {"artifacts": keys, "version": deepdance.__version__}, work)
+    rows = read_json(artifact.folder / "table.json")["rows"]
+    write_json(studio.workspace.run_folder(record.name) / "metrics.json", {"paper_table": rows})
+    return [Row(**row) for row in rows]
+
+
+def _table_rows(studio: Studio, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[Row]:
+    frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
+    latents = pipeline.load_latents(made["latents"][0])
+    context = pipeline.load_sequence(studio, recipe, made["sequence"][0]).context
+    cut = pipeline.split_point(len(frames), recipe.validation)
+    held_out = frames.between(cut if cut < len(frames) else 0, len(frames))
+    train, validation = pipeline.split_clips(latents, frames.clips, recipe.validation, context)
+    codec, sequence = (pipeline.history_of(made[stage][0]) for stage in ("codec", "sequence"))
+    return [
+        table_row("codec", recipe.codec.name, codec, pixel_reference(held_out)),
+        table_row("sequence", recipe.sequence.name, sequence, latent_reference(validation or train, context)),
+    ]
+
+
+def open_trained(studio: Studio, recipe: Recipe, record: Run) -> Trained:
+    """Load what a run has trained. Raises WorkspaceError."""
+    if not record.artifacts:
+        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
+    made = {stage: [studio.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    return Trained(
+        pipeline.load_codec(studio, recipe, made["codec"][0]),
+        pipeline.load_sequence(studio, recipe, made["sequence"][0]),
+        pipeline.load_latents(made["latents"][0]),
+        Silhouettes.load([artifact.folder for artifact in made["silhouettes"]]).clips,
+    )
+
+
+def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> None:
+    renderer = renderer_for(studio.registry, recipe, out)
+    trained = open_trained(studio, recipe, record)
+    seed_clip = _seed_clip(studio, recipe, trained)
+    new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=seed_clip)
+    pipeline.render(studio, recipe, pipeline.decoded(studio, trained.codec, new), out, renderer)
+
+
+def _seed_clip(studio: Studio, recipe: Recipe, trained: Trained) -> Float32 | None:
+    """The latents of the video that `--from` names, or nothing."""
+    if recipe.start in STARTS or re.fullmatch(r"-?\d+", recipe.start):
+        return None
+    if not Path(recipe.start).exists():
+        raise OptionError(f"--from: expected random, last, a frame number or a video, got {recipe.start!r}")
+    artifact = pipeline.prepare(studio, recipe.changed({"source": "auto"}), recipe.start)
+    frames = Silhouettes.load([artifact.folder])
+    last = frames.clips[-1]
+    return trained.codec.encode(frames[last.start : last.stop][-trained.model.context :])
+
+
+def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
+    """The renderer that writes files ending as `out` does. Raises OptionError."""
+    entry = registry.for_suffix("renderer", out.suffix)
+    chosen = registry.find("renderer", recipe.renderer.name).spec
+    if out.suffix in chosen.suffixes:
+        return recipe.renderer.name
+    if entry is None:
+        known = sorted(s for e in registry.entries if e.spec.kind == "renderer" for s in e.spec.suffixes)
+        raise OptionError(f"--out: expected a name ending in {', '.join(known)}, got {out.name!r}")
+    return entry.spec.name
+
+
+def _suffix(registry: Registry, renderer: str) -> str:
+    return registry.find("renderer", renderer).spec.suffixes[0]
+
+
+def expand(registry: Registry, locations: Sequence[str]) -> list[str]:
+    """Inputs as absolute paths; a folder that holds videos stands for them, in natural order. None: the demo."""
+    inputs: list[str] = []
+    for location in locations:
+        path = Path(location)
+        if location == DEMO and not path.exists():
+            inputs.append(DEMO)
+        elif not path.exists():
+            raise InputError(f"expected a video, a folder of images or an array, got {location}: no such file")
+        else:
+            inputs += [str(p) for p in _videos_in(registry, path)] or [str(path.absolute())]
+    return inputs or [DEMO]
+
+
+def _videos_in(registry: Registry, folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    videos = [p.absolute() for p in files if registry.for_suffix("source", p.suffix)]
+    return sorted(videos, key=lambda p: [int(t) if t.isdigit() else t.lower() for t in re.split(r"(\d+)", p.name)])
+
+
+def _default_name(inputs: Sequence[str], recipe: Recipe) -> str:
+    first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
+    return re.sub(r"[^\w.-]+", "_", f"{first}-{recipe.codec.name}-{recipe.sequence.name}").lstrip("-.")

@@ -1,0 +1,35 @@
+"""One-line messages for values that do not fit a pydantic model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from deepdance.errors import OptionError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`"; did you mean 'gru'?"`, or nothing when no name is near."""
+    close = get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def validated(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = "", owner: str = "recipe") -> ModelT:
+    """`model(**values)`; the first thing that does not fit is an OptionError."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([prefix, *map(str, first["loc"])] if prefix else map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            names = list(model.model_fields)
+            wrong = str(first["loc"][-1])
+            known = ", ".join(names) or "none"
+            raise OptionError(f"{where}: {owner} has no such option{nearest(wrong, names)} (it has: {known})") from None
+        expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        raise OptionError(f"{where}: expected {expected}, got {first['input']!r}") from None

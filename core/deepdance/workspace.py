@@ -1,0 +1,233 @@
+"""Artifacts and runs on disk: content-addressed, committed by a rename, locked while they are made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from deepdance.errors import WorkspaceError
+from deepdance.recipe import Recipe
+
+DEFAULT_ROOT = Path("workspace")
+
+
+def digest(value: Any) -> str:
+    """A short hash of anything that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, of the same suffix, that becomes `path` when the block ends well."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON under a temporary name and rename it."""
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished stage: a folder whose name is the stage and the key of all that went into it."""
+
+    folder: Path
+    key: str
+    reused: bool
+
+    def manifest(self) -> dict[str, Any]:
+        """What went into it, and what its maker noted."""
+        return read_json(self.folder / "manifest.json")
+
+
+@dataclass
+class Run:
+    """A run's record. Artifacts are names of folders under `artifacts/` of the same workspace."""
+
+    name: str
+    inputs: list[str]
+    artifacts: dict[str, list[str]] = field(default_factory=dict)
+    status: str = "unfinished"
+    created: str = ""
+    video: str = ""
+    version: str = ""
+
+
+class Workspace:
+    """A folder with `artifacts/` and `runs/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def build(
+        self,
+        stage: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Path], Mapping[str, Any]],
+        *,
+        resumable: bool = False,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Artifact:
+        """The artifact of `stage` for these inputs: found, or made by `make(folder)`, whose notes join its manifest.
+
+        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called when another
+        process is making the same artifact.
+        """
+        key = digest({"stage": stage, **inputs})
+        name = f"{stage}-{key}"
+        final = self.root / "artifacts" / name
+        if final.exists():
+            return Artifact(final, key, reused=True)
+        unfinished = final.with_name(f".unfinished-{name}")
+        with self._lock(name, waiting):
+            if final.exists():
+                return Artifact(final, key, reused=True)
+            if not resumable:
+                shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True, exist_ok=True)
+            try:
+                notes = make(unfinished)
+                manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": _now(), **notes}
+                write_json(unfinished / "manifest.json", manifest)
+                unfinished.rename(final)
+            except BaseException:
+                if not resumable:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+        return Artifact(final, key, reused=False)
+
+    @contextmanager
+    def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        folder = self.root / "artifacts" / ".locks"
+        self._make(folder)
+        lock = FileLock(folder / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(
+                f"expected a workspace that can be written, got {self.root}: {error.strerror}; "
+                "choose another folder with --workspace"
+            ) from None
+
+    def artifact(self, name: str) -> Artifact:
+        """A finished artifact by its folder's name. Raises WorkspaceError."""
+        folder = self.root / "artifacts" / name
+        if not (folder / "manifest.json").is_file():
+            raise WorkspaceError(f"expected the artifact {name} in {self.root}, got nothing; run `dd run` again")
+        return Artifact(folder, name.rpartition("-")[2], reused=True)
+
+    def run_folder(self, name: str) -> Path:
+        """Where a run keeps its recipe, its record and its video."""
+        return self.root / "runs" / name
+
+    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> Run:
+        """The run for these inputs and this recipe: continued if it exists, else new.
+
+        A name taken by another recipe is an error when it was asked for (`exact`), else a number is appended.
+        """
+        number = 1
+        while True:
+            candidate = name if number == 1 else f"{name}-{number}"
+            folder = self.run_folder(candidate)
+            if not (folder / "run.json").exists():
+                run = Run(candidate, inputs, created=_now())
+                self._make(folder)
+                self.record(run, recipe)
+                return run
+            run, taken = self.open_run(candidate)
+            if run.inputs == inputs and taken == recipe:
+                return run
+            if exact:
+                raise WorkspaceError(
+                    f"expected a new run name, got {name!r}, which holds another recipe; choose --name"
+                )
+            number += 1
+
+    def record(self, run: Run, recipe: Recipe) -> None:
+        """Write the run's record and recipe."""
+        folder = self.run_folder(run.name)
+        with written_whole(folder / "recipe.toml") as temporary:
+            temporary.write_text(recipe.to_toml(), encoding="utf-8")
+        write_json(folder / "run.json", asdict(run))
+
+    def open_run(self, name: str) -> tuple[Run, Recipe]:
+        """A run's record and recipe. Raises WorkspaceError."""
+        folder = self.run_folder(name)
+        if not (folder / "run.json").is_file():
+            known = ", ".join(run.name for run in self.runs()) or "none yet"
+            raise WorkspaceError(f"expected a run in {self.root / 'runs'}, got {name!r}; there are: {known}")
+        try:
+            run = Run(**read_json(folder / "run.json"))
+        except TypeError as error:
+            raise WorkspaceError(f"expected a run's record, got {folder / 'run.json'}: {error}") from None
+        return run, Recipe.read(folder / "recipe.toml")
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest first."""
+        records = (self.root / "runs").glob("*/run.json")
+        return sorted((Run(**read_json(path)) for path in records), key=lambda run: run.created)
+
+
+def locate_run(text: str, root: Path) -> tuple[Workspace, str]:
+    """A run given by its name in the workspace `root`, or by its folder anywhere."""
+    folder = Path(text)
+    if (folder / "run.json").is_file():
+        folder = folder.resolve()
+        return Workspace(folder.parent.parent), folder.name
+    return Workspace(root), text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of the workspace. Raises WorkspaceError."""
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"expected JSON in {path}, got {error}; remove the folder and run again") from None
+    return value
+
+
+def fingerprint(path: Path) -> str:
+    """Size and content hash of a file, or of all files directly in a folder."""
+    hasher = hashlib.blake2b(digest_size=16)
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    for file in files:
+        if file is not path:
+            hasher.update(file.name.encode(errors="surrogateescape"))
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                hasher.update(block)
+    return f"{sum(file.stat().st_size for file in files)}-{hasher.hexdigest()}"
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat()

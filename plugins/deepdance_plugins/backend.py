@@ -1,0 +1,48 @@
+"""The one place that knows which framework is under Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@cache
+def keras() -> Any:
+    """Keras, imported with its backend's start-up chatter silenced."""
+    with _silent_stderr():
+        import keras as module
+
+        module.backend.backend()
+    return module
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """The frameworks' C++ code writes to the file descriptor, so that is what is turned away."""
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled as a whole, loops included: XLA on TensorFlow and JAX."""
+    backend = keras().backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, reduce_retracing=False)  # type: ignore[no-any-return]
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)  # type: ignore[no-any-return]
+    return function

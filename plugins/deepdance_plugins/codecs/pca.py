@@ -1,0 +1,125 @@
+"""`pca`: principal components of the pixels, the linear codec that every other one has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
+
+OVERSAMPLING = 10
+
+
+class PCAOptions(Options):
+    """A randomized fit reads the frames `2 + 2 · power_iterations` times, a chunk at a time."""
+
+    latent_dim: int = Field(128, ge=1, description="components; fewer where there are fewer frames")
+    power_iterations: int = Field(1, ge=0, le=10, description="rounds that sharpen the random projection")
+
+
+class PCA(FrameCodec[PCAOptions]):
+    """Randomized PCA (Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1), in chunks, so memory stays flat.
+
+    Latents are scores divided by the first component's standard deviation: one scale for all, so distances keep their
+    meaning, and about unit size, which sequence models like.
+    """
+
+    def __init__(self, options: PCAOptions) -> None:
+        super().__init__(options)
+        self._size = (0, 0)
+        self._mean: Float32 = np.empty(0, np.float32)
+        self._components: Float32 = np.empty((0, 0), np.float32)
+        self._scale = np.float32(1)
+
+    @property
+    def latent_dim(self) -> int:
+        return len(self._components) or self.options.latent_dim
+
+    def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        self._size = train.size
+        self._mean = _mean(train)
+        rank = min(self.options.latent_dim, len(train))
+        columns = min(rank + OVERSAMPLING, len(train))
+        probes = np.random.default_rng(training.seed).standard_normal((self._mean.size, columns), dtype=np.float32)
+        for _ in range(self.options.power_iterations):
+            probes = np.linalg.qr(self._back(train, self._range(train, probes)))[0]
+        _, singular, components = np.linalg.svd(self._back(train, self._range(train, probes)).T, full_matrices=False)
+        self._components = np.ascontiguousarray(components[:rank])
+        self._scale = np.float32(max(singular[0] / np.sqrt(len(train)), 1e-6))
+        metrics = self._measure(train) | {f"val_{name}": value for name, value in self._measure(validation).items()}
+        training.on_epoch(1, 1, metrics)
+        return [metrics]
+
+    def _centred(self, frames: Silhouettes) -> Iterator[tuple[slice, Float32]]:
+        start = 0
+        for chunk in frames.chunks():
+            yield slice(start, start + len(chunk)), _rows(chunk) - self._mean
+            start += len(chunk)
+
+    def _range(self, frames: Silhouettes, probes: Float32) -> Float32:
+        """An orthonormal basis of the centred frames applied to the probes, `(n, columns)`."""
+        out = np.empty((len(frames), probes.shape[1]), np.float32)
+        for rows, pixels in self._centred(frames):
+            out[rows] = pixels @ probes
+        return np.linalg.qr(out)[0]
+
+    def _back(self, frames: Silhouettes, left: Float32) -> Float32:
+        """The transposed frames applied to `left`, `(h·w, columns)`."""
+        out = np.zeros((self._mean.size, left.shape[1]), np.float32)
+        for rows, pixels in self._centred(frames):
+            out += pixels.T @ left[rows]
+        return out
+
+    def _measure(self, frames: Silhouettes) -> dict[str, float]:
+        """Loss and accuracy as Keras would compute them, averaged over all frames."""
+        totals = np.zeros(2)
+        for chunk in frames.chunks():
+            rebuilt = self._rebuild(self.encode(chunk))
+            truth = _rows(chunk)
+            totals += len(chunk) * np.array([mean_squared_error(truth, rebuilt), keras_accuracy(truth, rebuilt)])
+        return {} if not len(frames) else dict(zip(("loss", "acc"), (totals / len(frames)).tolist(), strict=True))
+
+    def encode(self, frames: UInt8) -> Float32:
+        latents: Float32 = (_rows(frames) - self._mean) @ self._components.T / self._scale
+        return latents
+
+    def _rebuild(self, latents: Float32) -> Float32:
+        return np.clip(latents * self._scale @ self._components + self._mean, 0, 1)
+
+    def decode(self, latents: Float32) -> UInt8:
+        return np.rint(self._rebuild(latents) * 255).astype(np.uint8).reshape(-1, *self._size)
+
+    def save(self, folder: Path) -> None:
+        np.savez(
+            folder / "pca.npz",
+            size=np.array(self._size),
+            mean=self._mean,
+            components=self._components,
+            scale=self._scale,
+        )
+
+    @classmethod
+    def load(cls, folder: Path, options: PCAOptions) -> Self:
+        codec = cls(options)
+        with np.load(folder / "pca.npz", allow_pickle=False) as saved:
+            height, width = saved["size"]
+            codec._size = int(height), int(width)
+            codec._mean, codec._components, codec._scale = saved["mean"], saved["components"], saved["scale"]
+        return codec
+
+
+def _rows(frames: UInt8) -> npt.NDArray[Any]:
+    """`(n, h, w)` uint8 → `(n, h·w)` float32 in [0, 1]."""
+    return frames.reshape(len(frames), -1).astype(np.float32) / 255
+
+
+def _mean(frames: Silhouettes) -> Float32:
+    total = sum((_rows(chunk).sum(axis=0, dtype=np.float64) for chunk in frames.chunks()), np.zeros(1))
+    return np.asarray(total / len(frames), np.float32)

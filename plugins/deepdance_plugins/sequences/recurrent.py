@@ -1,0 +1,146 @@
+"""What `lstm4` and `gru` share: the paper's recurrent network, and a loop that generates with it fast and exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from deepdance.errors import InputError
+from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
+from deepdance_plugins.backend import compiled, keras
+from deepdance_plugins.keras_training import Batch, Indices, train
+from deepdance_plugins.sequences.in_flight import empty_windows, windows_in_flight
+
+BoolArray = npt.NDArray[np.bool_]
+STEPS_PER_CALL = 64
+"""Frames that one call of the compiled loop handles; the loop is compiled for this length once."""
+
+
+class RecurrentOptions(Options):
+    """The paper's values are the defaults."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    context: int = Field(10, ge=1, description="latents that the next one is predicted from")
+    layers: int = Field(4, ge=1, description="recurrent layers (the paper has four, its published code three)")
+    units: int = Field(256, ge=1, description="units of a recurrent layer")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout after each recurrent layer")
+    epochs: int = Field(853, ge=1, description="passes over the windows")
+    batch_size: int = Field(128, ge=1, description="windows in one step of the optimizer")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's")
+
+
+class Recurrent(SequenceModel[RecurrentOptions]):
+    """Windows of `context` latents → the next latent; Adam on the mean squared error.
+
+    The last layer is the paper's relu where the latents are never negative, as those of `conv-ae`, and linear for the
+    latents of other codecs, which relu could not reach.
+    """
+
+    cell: ClassVar[str]
+
+    def __init__(self, options: RecurrentOptions) -> None:
+        super().__init__(options)
+        self._model: Any = None
+        self._loop: Callable[..., Any] | None = None
+
+    @property
+    def context(self) -> int:
+        return self.options.context
+
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        inputs, targets, train_count = _windows(train, validation, self.context)
+        if not train_count:
+            longest = max((len(clip) for clip in train), default=0)
+            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
+        keras().utils.set_random_seed(training.seed)
+        self._model = self._build(inputs.shape[-1], "relu" if targets.min() >= 0 else "linear")
+        optimizer = keras().optimizers.Adam(self.options.learning_rate)
+        self._model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
+        return _train(self._model, inputs, targets, train_count, self.options, training)
+
+    def _build(self, dim: int, activation: str) -> Any:
+        layers, options = keras().layers, self.options
+        layer = {"lstm": layers.LSTM, "gru": layers.GRU}[self.cell]
+        stack = [keras().Input((options.context, dim))]
+        for number in range(options.layers):
+            stack += [
+                layer(options.units, return_sequences=number < options.layers - 1),
+                layers.Dropout(options.dropout),
+            ]
+        stack += [layers.Dense(dim, activation=activation)]
+        return keras().Sequential(stack, name=type(self).__name__.lower())
+
+    def predict_next(self, windows: Float32) -> Float32:
+        """One step the plain way: `(b, context, d)` → `(b, d)`, the network run over whole windows."""
+        return np.asarray(self._model.predict_on_batch(windows), np.float32)
+
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        if self._loop is None:
+            self._loop = compiled(windows_in_flight(self.cell, self._model.layers[-1].activation))
+        recurrent = [layer.cell for layer in self._model.layers if hasattr(layer, "cell")]
+        weights = [[np.asarray(w) for w in (c.kernel, c.recurrent_kernel, c.bias)] for c in recurrent]
+        head = [np.asarray(w) for w in self._model.layers[-1].weights]
+        carry = empty_windows(
+            self.cell, len(seed), self.context, self.options.units, self.options.layers, seed.shape[-1]
+        )
+        generated: list[Float32] = []
+        for given, is_given in _arrivals(np.asarray(seed, np.float32), steps):
+            latents, carry = self._loop(weights, head, carry, given, is_given)
+            generated.append(np.asarray(latents))
+        return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder / "model.keras")
+
+    @classmethod
+    def load(cls, folder: Path, options: RecurrentOptions) -> Self:
+        model = cls(options)
+        model._model = keras().saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        return model
+
+
+def _arrivals(seed: Float32, steps: int) -> Iterator[tuple[Float32, BoolArray]]:
+    """The seed's frames one after the other, then `False` for frames that the model gives itself, a call at a time."""
+    batch, context, dim = seed.shape
+    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
+    given = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
+    given[:context] = seed.swapaxes(0, 1)
+    is_given = np.arange(len(given)) < context
+    for start in range(0, len(given), STEPS_PER_CALL):
+        yield given[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]
+
+
+def _windows(train: Sequence[Float32], validation: Sequence[Float32], context: int) -> tuple[Float32, Float32, int]:
+    """All windows `(m, context, d)` and the latent after each `(m, d)`, training first; and how many are training."""
+    clips = [clip for clip in train if len(clip) > context]
+    held_out = [clip for clip in validation if len(clip) > context]
+    if not clips:
+        return np.empty((0, context, 0), np.float32), np.empty((0, 0), np.float32), 0
+    views = [np.lib.stride_tricks.sliding_window_view(clip, context, axis=0)[:-1] for clip in [*clips, *held_out]]
+    inputs = np.concatenate(views).swapaxes(1, 2)
+    targets = np.concatenate([clip[context:] for clip in [*clips, *held_out]])
+    return np.ascontiguousarray(inputs), targets, sum(len(clip) - context for clip in clips)
+
+
+def _train(
+    model: Any, inputs: Float32, targets: Float32, train_count: int, options: RecurrentOptions, training: Training
+) -> History:
+    def batch(indices: Indices) -> Batch:
+        return inputs[indices], targets[indices]
+
+    return train(
+        model,
+        batch,
+        train_count,
+        len(inputs) - train_count,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        training=training,
+    )

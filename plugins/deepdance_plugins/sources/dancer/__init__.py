@@ -1,0 +1,1 @@
+"""The dancer that the `demo` source draws: moves, skeleton, body, stage."""
