@@ -16,6 +16,8 @@ from deepdance_plugins.backend import keras
 from deepdance_plugins.keras_training import Batch, Indices, train
 
 POOLINGS = 3
+AT_ONCE = 64
+"""Frames that the encoder takes at once; a layer at full size holds 3 MB of each."""
 RELU = {"activation": "relu", "kernel_initializer": "he_normal"}
 
 
@@ -52,7 +54,19 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         model = keras().Sequential([self._encoder, self._decoder])
         optimizer = keras().optimizers.Adam(self.options.learning_rate)
         model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
-        return _train(model, train, validation, self.options, training)
+        history = _train(model, train, validation, self.options, training)
+        self._scale_latents(train)
+        return history
+
+    def _scale_latents(self, frames: Silhouettes) -> None:
+        """Give latents a root mean square of 1 and the same pictures: relu(x / s) is relu(x) / s."""
+        squares = [np.square(self.encode(chunk)).mean() for chunk in frames.chunks(AT_ONCE)]
+        scale = max(float(np.sqrt(np.mean(squares))), 1e-6)
+        kernel, bias = self._encoder.layers[-1].weights
+        kernel.assign(kernel / scale)
+        bias.assign(bias / scale)
+        first = self._decoder.layers[0].kernel
+        first.assign(first * scale)
 
     def _build(self, frames: Silhouettes, seed: int) -> None:
         size, step = frames.size, 2**POOLINGS
@@ -68,7 +82,9 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         self._decoder.layers[-1].bias.assign([_logit(_mean_grey(frames))])
 
     def encode(self, frames: UInt8) -> Float32:
-        return np.asarray(self._encoder.predict_on_batch(_grey(frames)), np.float32)
+        batches = [frames[start : start + AT_ONCE] for start in range(0, len(frames), AT_ONCE)]
+        latents = [np.asarray(self._encoder.predict_on_batch(_grey(batch)), np.float32) for batch in batches]
+        return np.concatenate([np.empty((0, self.latent_dim), np.float32), *latents])
 
     def decode(self, latents: Float32) -> UInt8:
         pictures: Float32 = np.asarray(self._decoder.predict_on_batch(latents))[..., 0]

@@ -21,7 +21,7 @@ STATES = {"lstm": 2, "gru": 1}
 def empty_windows(cell: str, batch: int, context: int, units: int, layers: int, dim: int) -> tuple[Any, ...]:
     """The loop's state before any frame: the frames seen, the last output, and each layer's states, all zero."""
     states = [[np.zeros((batch, context, units), np.float32) for _ in range(STATES[cell])] for _ in range(layers)]
-    return np.int32(0), np.zeros((batch, dim), np.float32), states
+    return np.zeros((), np.int32), np.zeros((batch, dim), np.float32), states
 
 
 def windows_in_flight(cell: str, activation: Callable[[Any], Any]) -> Callable[..., Any]:

@@ -1,0 +1,219 @@
+"""`ffmpeg`: any video file, read through a pipe from ffmpeg."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepdance.errors import InputError
+from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
+from deepdance_plugins.ffmpeg_process import STALL_SECONDS, FfmpegProcess, StalledError
+from deepdance_plugins.sources.files import MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+    from av.container import InputContainer
+
+SAFE_INPUT = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,avi,gif,mpegts,mpeg,flv,ogg,asf,ivf,h264,hevc,m4v",
+    "max_pixels": str(MAX_PIXELS),
+}
+"""No network, no playlists or scripts that open other files, no frame that fills the memory."""
+
+PROBED_PACKETS = 500
+"""A video without one frame that can be decoded among so many packets is given up."""
+
+log = logging.getLogger("deepdance")
+
+
+class FfmpegOptions(Options):
+    """`ffmpeg` has nothing to set."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """The video stream that is read, as a player shows it: rotated, with square pixels."""
+
+    stream: int
+    height: int
+    width: int
+    fps: float | None
+    seconds: float | None
+
+    def samples(self, fps: float) -> int | None:
+        """How many samples at `fps` its headers promise, if they promise a length."""
+        if self.seconds is None:
+            return None
+        last_frame = self.seconds - (1 / self.fps if self.fps else 0)
+        return max(1, math.floor(last_frame * fps) + 1)
+
+
+class FfmpegSource(FrameSource[FfmpegOptions]):
+    """Reads the first video stream of a file; pictures attached to music do not count as video."""
+
+    @cached_property
+    def _path(self) -> Path:
+        return existing_file(self.location, "a video file")
+
+    @property
+    def _name(self) -> str:
+        return shown(self.location)
+
+    @cached_property
+    def _video(self) -> Video:
+        return _probe(self._path, self._name)
+
+    def info(self) -> SourceInfo:
+        """What the headers and the first frame say."""
+        video = self._video
+        return SourceInfo(video.height, video.width, video.fps, video.seconds)
+
+    def fingerprint(self) -> str:
+        """Size and hash of the whole file."""
+        return fingerprint([self._path])
+
+    def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
+        """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
+        video = self._video
+        height, width = fit_inside((video.height, video.width), size)
+        with FfmpegProcess(_read_command(self._path, video.stream, fps, height, width)) as process:
+            count = 0
+            try:
+                for chunk in process.chunks((height, width, 3)):
+                    count += len(chunk)
+                    yield chunk
+            except StalledError:
+                raise InputError(
+                    f"{self._name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after "
+                    f"{count}; convert the video to H.264 and try again"
+                ) from None
+            process.finish()
+            self._tell_damage(process, count, video.samples(fps))
+
+    def _tell_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
+        if not count:
+            reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
+            raise InputError(f"{self._name}: expected a video, got no frame that can be decoded{reason}; copy it again")
+        if promised is not None and count + 1 < 0.9 * promised:
+            log.warning(
+                "%s: %d of about %d frames could be read; the file is damaged or cut short", self._name, count, promised
+            )
+        elif process.message_count:
+            log.warning(
+                "%s: %d frames were read, but ffmpeg complained %d times; the file is damaged (first: %s)",
+                self._name, count, process.message_count, process.messages[0],
+            )  # fmt: skip
+
+
+def _read_command(path: Path, stream: int, fps: float, height: int, width: int) -> list[str]:
+    guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
+    filters = f"{_sampling(fps)},scale={width}:{height}:flags=area"
+    return [
+        *["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}", "-map", f"0:{stream}", "-an", "-sn", "-dn"],
+        *["-vf", filters, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"],
+    ]
+
+
+def _sampling(fps: float) -> str:
+    """The filters that make sample k the first frame with pts · fps ≥ k.
+
+    A frame at time t satisfies every k up to ⌊t · fps⌋, so it is taken if no frame before satisfied that k, and
+    stands for all samples since the one before: it is stamped with the first of them, and the `fps` filter repeats
+    it up to the next stamp. `setpts` stamps the end of the stream too, which makes the last repetition right.
+    A stamp counts samples in units of 1000 s, which any time base can tell apart.
+    """
+
+    def sample(time: str) -> str:
+        return f"floor({time}*{float(fps)!r}+1e-8)"
+
+    return ",".join(
+        [
+            "setpts=PTS-STARTPTS",
+            f"select='isnan(prev_selected_t)+gt({sample('t')},{sample('prev_selected_t')})'",
+            f"setpts='if(N,{sample('PREV_INPTS*TB')}+1,0)*1000/TB'",
+            "fps=1/1000:start_time=0",
+        ]
+    )
+
+
+def _probe(path: Path, name: str) -> Video:
+    """Read the headers and decode one frame, which alone tells the rotation. Raises InputError."""
+    import av
+
+    try:
+        container = av.open(f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore")
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{name}: expected a video, got something that ffmpeg cannot open ({_reason(error)}); "
+            "copy it again or convert it to MP4"
+        ) from None
+    with container:
+        stream = _video_stream(container, name)
+        frame = _first_frame(container, stream, name)
+        height, width = _displayed_size(stream, frame)
+        return Video(stream.index, height, width, _rate(stream), _seconds(container, stream))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _video_stream(container: InputContainer, name: str) -> VideoStream:
+    from av.stream import Disposition
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise InputError(f"{name}: expected a video, got a file without a video stream; choose another file")
+    stream = streams[0]
+    context = stream.codec_context
+    if context is None:
+        raise InputError(f"{name}: expected a video that ffmpeg can decode, got an unknown codec; convert it to H.264")
+    if stream.width * stream.height > MAX_PIXELS:
+        raise InputError(
+            f"{name}: expected frames of at most {MAX_PIXELS} pixels, got {stream.width}×{stream.height}; scale it down"
+        )
+    context.options = {"max_pixels": SAFE_INPUT["max_pixels"]}
+    return stream
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> VideoFrame:
+    import av
+
+    with contextlib.suppress(av.FFmpegError):
+        for number, packet in enumerate(container.demux(stream)):
+            if packet.has_sidedata("encryption_info"):
+                raise InputError(f"{name}: expected a video, got an encrypted one; use a copy without protection")
+            with contextlib.suppress(av.FFmpegError):
+                for frame in packet.decode():
+                    return frame
+            if number >= PROBED_PACKETS:
+                break
+    raise InputError(
+        f"{name}: expected a video, got no frame that can be decoded, or only frames of more than {MAX_PIXELS} pixels; "
+        "copy it again or choose another"
+    )
+
+
+def _displayed_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:
+    """Height and width as a player shows them: square pixels, rotation applied."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    width = max(1, round(frame.width * aspect)) if aspect > 0 else frame.width
+    return (width, frame.height) if frame.rotation % 180 else (frame.height, width)
+
+
+def _rate(stream: VideoStream) -> float | None:
+    rate = float(stream.average_rate or stream.base_rate or 0)
+    return rate if 0 < rate <= 1000 else None
+
+
+def _seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration else None

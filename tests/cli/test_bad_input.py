@@ -1,0 +1,111 @@
+"""Each mistake ends in one line and exit code 2, and leaves no half-written artifact."""
+
+import resource
+import shutil
+import signal
+
+import numpy as np
+import pytest
+from conftest import FAST
+
+FILES = {
+    "text.mp4": b"not a video at all\n" * 50,
+    "empty.mp4": b"",
+    "notes.npy": b"\x93NUMPY is missing",
+}
+WITH_VIDEO = [
+    (["--codec", "conv_ae"], "no codec is called 'conv_ae'; did you mean 'conv-ae'?"),
+    (["--seq", "lstm"], "no sequence is called 'lstm'; did you mean 'lstm4'?"),
+    (["--set", "codec.epoch=3"], "codec.epoch: conv-ae has no such option; did you mean 'epochs'?"),
+    (["--set", "codec.epochs=0"], "codec.epochs: expected greater than or equal to 1, got 0"),
+    (["--set", "epochs"], "--set: expected NAME=VALUE"),
+    (["--preset", "fast"], "preset: expected 'quick', 'standard' or 'paper', got 'fast'"),
+    (["--fps", "0"], "fps: expected greater than 0, got 0"),
+    (["--size", "huge"], "--size: expected HEIGHTxWIDTH such as 120x200, got 'huge'"),
+    (["--recipe", "none.toml"], "expected a recipe file, got none.toml, which does not exist"),
+    (["--from", "tomorrow"], "--from: expected random, last, a frame number or a video, got 'tomorrow'"),
+    (["--fps", "1"], "expected a clip of more than 10 frames to learn from"),
+    (["--codec", "conv-ae", "--size", "20x40"], "expected a height and width divisible by 8, got 20x40"),
+    (["--nonsense"], "No such option: --nonsense"),
+]
+
+
+def assert_one_line(result, message):
+    assert result.code == 2
+    assert message in result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    assert "Traceback" not in result.err
+
+
+def assert_nothing_half_written(workspace):
+    for folder in (workspace / "artifacts").glob("*"):
+        assert folder.name.startswith(".") or (folder / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("arguments", [["nothing.mp4"], ["text.mp4"], ["empty.mp4"], ["notes.npy"], ["folder"]])
+def test_what_is_no_video(dd, tmp_path, arguments):
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    assert_one_line(dd("run", *arguments), "expected")
+    assert_nothing_half_written(tmp_path / "workspace")
+
+
+@pytest.mark.parametrize(("arguments", "message"), WITH_VIDEO, ids=lambda value: " ".join(value)[:30])
+def test_wrong_options(dd, video, tmp_path, arguments, message):
+    assert_one_line(dd("run", video, *arguments), message)
+    assert_nothing_half_written(tmp_path / "workspace")
+
+
+@pytest.mark.parametrize("command", [["evaluate", "none"], ["generate", "none"], ["extend", "VIDEO", "--run", "none"]])
+def test_an_unknown_run(dd, video, command):
+    assert_one_line(dd(*[video if word == "VIDEO" else word for word in command]), "expected a run in")
+
+
+def test_an_unknown_plugin_to_show(dd):
+    assert_one_line(dd("plugins", "show", "conv"), "did you mean 'conv-ae'?")
+
+
+def test_an_unknown_ending(dd, video):
+    assert dd("run", video, "--codec", "pca", "--seq", "gru", *FAST).code == 0
+    assert_one_line(dd("generate", "dancer-pca-gru", "--out", "dance.txt"), "ending in .gif, .mp4, .png")
+
+
+def test_a_workspace_that_is_a_file(dd, video, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_one_line(dd("run", video, "--workspace", "file"), "choose another folder with --workspace")
+
+
+def test_an_array_without_enough_frames(dd, tmp_path):
+    np.save(tmp_path / "few.npy", np.zeros((5, 24, 40), np.uint8))
+    assert_one_line(dd("run", "few.npy", "--codec", "pca", "--size", "24x40"), "got 5 at 3 frames a second")
+
+
+def test_a_full_disk_keeps_finished_stages(dd, video, tmp_path):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    arguments = ("run", video, "--codec", "pca", "--seq", "gru", *FAST)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, limit[1]))
+        result = dd(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert result.code == 2
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    assert_nothing_half_written(tmp_path / "workspace")
+    assert any(folder.name.startswith("silhouettes-") for folder in (tmp_path / "workspace/artifacts").iterdir())
+    assert dd(*arguments).code == 0
+
+
+def test_debug_shows_where(dd, monkeypatch):
+    with pytest.raises(Exception, match="no such file"):
+        dd("run", "nothing.mp4", "--debug")
+
+
+def test_a_render_that_fails_leaves_no_file(dd, video, tmp_path):
+    assert dd("run", video, "--codec", "pca", "--seq", "gru", *FAST).code == 0
+    (tmp_path / "blocked").write_text("")
+    assert dd("generate", "dancer-pca-gru", "--out", "blocked/dance.mp4").code == 2
+    assert not shutil.which("nothing")
+    assert not list(tmp_path.glob("**/.dance*"))

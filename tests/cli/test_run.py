@@ -1,0 +1,163 @@
+import json
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from conftest import FAST, demo_frames, write_video
+
+PCA = ("--codec", "pca", "--set", "codec.latent_dim=16")
+
+
+def probe(path):
+    """Size, rate and frames of a video."""
+    reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="gray")
+    meta = next(reader)
+    width, height = meta["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width) for frame in reader]
+    return meta, np.stack(frames)
+
+
+def stages(workspace):
+    folders = (workspace / "artifacts").iterdir()
+    return sorted(folder.name.rpartition("-")[0] for folder in folders if not folder.name.startswith("."))
+
+
+@pytest.fixture(scope="module")
+def finished(video, tmp_path_factory):
+    """A workspace in which the paper's two models have run, small, on a real video."""
+    workspace = tmp_path_factory.mktemp("finished")
+    return workspace, video
+
+
+def test_the_papers_command_from_a_video_to_a_dance(dd, finished):
+    workspace, video = finished
+    arguments = ("run", video, "--codec", "conv-ae", "--seq", "lstm4", "--workspace", workspace, *FAST)
+    result = dd(*arguments, "--set", "codec.epochs=2", "--json")
+    assert result.code == 0, result.err
+    report = json.loads(result.out)
+    meta, frames = probe(report["video"])
+    assert meta["codec"] == "h264"
+    assert meta["fps"] == 30
+    assert frames.shape == (40, 96, 160)
+    assert report["run"] == "dancer-conv-ae-lstm4"
+    codec, sequence = report["paper_table"]
+    assert (codec["epochs"], sequence["epochs"]) == (2, 2)
+    assert 0 < codec["val_acc"] <= codec["ceiling_acc"] < 1
+    assert codec["copy_last_acc"] > 0.5
+    assert sequence["val_loss"] > 0
+    folder = workspace / "runs" / report["run"]
+    assert {path.name for path in folder.iterdir()} == {"recipe.toml", "run.json", "metrics.json", "dance.mp4"}
+    assert stages(workspace) == ["codec", "evaluation", "latents", "sequence", "silhouettes"]
+
+
+def test_another_sequence_model_reuses_the_rest(dd, finished):
+    workspace, video = finished
+    arguments = ("run", video, "--seq", "gru", "--workspace", workspace, *FAST, "--set", "codec.epochs=2")
+    result = dd(*arguments)
+    assert result.code == 0, result.err
+    assert stages(workspace) == ["codec", "evaluation", "evaluation", "latents", "sequence", "sequence", "silhouettes"]
+    assert "the paper" in result.out
+    assert "0.964" in result.out
+    before = sorted((workspace / "artifacts").iterdir())
+    assert dd(*arguments).code == 0
+    assert sorted((workspace / "artifacts").iterdir()) == before
+
+
+def test_a_finished_run_can_be_evaluated_generated_and_listed(dd, finished, tmp_path):
+    workspace, _ = finished
+    run = "dancer-conv-ae-lstm4"
+    evaluated = dd("evaluate", run, "--workspace", workspace, "--json")
+    assert [row["stage"] for row in json.loads(evaluated.out)["paper_table"]] == ["codec", "sequence"]
+    for start, name in (("random", "a.mp4"), ("3", "b.gif"), ("last", "c.png"), (finished[1], "d.mp4")):
+        result = dd("generate", workspace / "runs" / run, "--frames", 20, "--fps", 25, "--from", start, "--out", name)
+        assert result.code == 0, result.err
+        assert (tmp_path / name).stat().st_size > 0
+    meta, frames = probe(tmp_path / "a.mp4")
+    assert (meta["fps"], len(frames)) == (25, 20)
+    listed = json.loads(dd("runs", "--workspace", workspace, "--json").out)
+    assert run in [entry["name"] for entry in listed]
+    assert all(entry["status"] == "finished" for entry in listed)
+    assert run in dd("runs", "--workspace", workspace).out
+
+
+def test_the_same_seed_gives_the_same_frames(dd, finished, tmp_path):
+    workspace, _ = finished
+    for name in ("a.mp4", "b.mp4"):
+        arguments = ("--from", "random", "--seed", 5, "--frames", 15, "--out", name)
+        assert dd("generate", "dancer-conv-ae-lstm4", "--workspace", workspace, *arguments).code == 0
+    assert np.array_equal(probe(tmp_path / "a.mp4")[1], probe(tmp_path / "b.mp4")[1])
+
+
+def test_extend_shows_the_video_and_goes_on_without_a_jump(dd, finished, tmp_path):
+    workspace, video = finished
+    result = dd("extend", video, "--run", "dancer-conv-ae-lstm4", "--workspace", workspace, "--seconds", 1, "--out", "e.mp4")
+    assert result.code == 0, result.err
+    _, frames = probe(tmp_path / "e.mp4")
+    assert len(frames) == 8 * 30 + 30
+    dancers = frames < 128
+    assert dancers[:240].any(axis=(1, 2)).all()
+    differences = np.abs(np.diff(frames.astype(float), axis=0)).mean(axis=(1, 2))
+    assert differences[239] <= np.percentile(differences[:239], 99)
+
+
+def test_several_videos_images_and_arrays_in_one_run(dd, video, tmp_path):
+    import cv2
+
+    frames = demo_frames(4, 10, (48, 80), seed=2)
+    (tmp_path / "pictures").mkdir()
+    for number, frame in enumerate(frames):
+        cv2.imwrite(str(tmp_path / "pictures" / f"{number}.png"), frame[..., ::-1])
+    np.savez(tmp_path / "cuts.npz", frames=frames, fps=10.0, shot_starts=np.array([0, 25]))
+    result = dd("run", video, "pictures", "cuts.npz", *PCA, "--seq", "gru", *FAST, "--json")
+    assert result.code == 0, result.err
+    record = json.loads((tmp_path / "workspace/runs" / json.loads(result.out)["run"] / "run.json").read_text())
+    assert len(record["artifacts"]["silhouettes"]) == 3
+    clips = json.loads((tmp_path / "workspace/artifacts" / record["artifacts"]["silhouettes"][2] / "clips.json").read_text())
+    assert [(clip["start"], clip["stop"]) for clip in clips] == [(0, 25), (25, 40)]
+
+
+def test_a_folder_of_videos_is_each_of_them(dd, tmp_path):
+    (tmp_path / "clips").mkdir()
+    for name in ("b10.mp4", "b9.mp4"):
+        write_video(tmp_path / "clips" / name, demo_frames(3, 10, (48, 80)), 10)
+    result = dd("prepare", "clips", "--fps", 10, "--size", "24x40", "--json")
+    prepared = json.loads(result.out)
+    assert [entry["input"].rpartition("/")[2] for entry in prepared] == ["b9.mp4", "b10.mp4"]
+    assert [entry["frames"] for entry in prepared] == [30, 30]
+
+
+def test_without_a_video_the_demo_dancer_is_used_and_the_first_line_says_so(dd):
+    result = dd("run", *PCA, "--seq", "gru", *FAST, "--set", "source.seconds=6")
+    assert result.code == 0, result.err
+    first = result.out.splitlines()[0]
+    assert "demo dancer" in first
+    assert "dd run my-video.mp4" in first
+
+
+def test_a_recipe_repeats_a_run(dd, video, tmp_path):
+    first = dd("run", video, *PCA, "--seq", "gru", *FAST, "--seed", 3, "--json")
+    folder = json.loads(first.out)["folder"]
+    again = dd("run", video, "--recipe", f"{folder}/recipe.toml", "--json")
+    assert json.loads(again.out)["folder"] == folder
+
+
+def test_training_goes_on_after_ctrl_c(dd, video, tmp_path, monkeypatch):
+    from deepdance_plugins import keras_training
+
+    checkpoint = keras_training._checkpoint
+    saved = []
+
+    def interrupted(model, folder, history):
+        checkpoint(model, folder, history)
+        saved.append(len(history))
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras_training, "_checkpoint", interrupted)
+    arguments = ("run", video, *PCA, "--seq", "gru", *FAST, "--set", "sequence.epochs=4")
+    stopped = dd(*arguments)
+    assert stopped.code == 130
+    assert stopped.err.strip() == "dd: stopped; finished stages are kept, the same command goes on from there"
+    assert stages(tmp_path / "workspace") == ["codec", "latents", "silhouettes"]
+    assert dd(*arguments).code == 0
+    assert saved == [1, 2, 3, 4]

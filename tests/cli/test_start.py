@@ -1,0 +1,89 @@
+"""Starting fast, measured in imported modules, and living beside coreutils' dd."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"keras", "tensorflow", "jax", "cv2", "av", "scipy", "imageio_ffmpeg"}
+DD = Path(sys.executable).with_name("dd")
+LIST_MODULES = """
+import json, sys
+sys.argv = ["deepdance", *json.loads(sys.argv[1])]
+from deepdance_cli.main import main
+try:
+    main()
+finally:
+    print("MODULES", json.dumps(sorted(sys.modules)))
+"""
+
+
+def modules_of(*arguments: str, env: dict[str, str] | None = None) -> set[str]:
+    command = [sys.executable, "-c", LIST_MODULES, json.dumps(arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60)
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("MODULES ")]
+    return set(json.loads(line.removeprefix("MODULES ")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "most"),
+    [(["--help"], 500), (["run", "--help"], 500), (["plugins", "list"], 700), (["plugins", "show", "conv-ae"], 900)],
+)
+def test_no_framework_is_imported_to_show(arguments, most):
+    modules = modules_of(*arguments)
+    assert not modules & HEAVY
+    assert len(modules) < most
+
+
+def test_no_framework_is_imported_to_complete_a_name():
+    import os
+
+    env = {**os.environ, "_DEEPDANCE_COMPLETE": "complete_bash", "COMP_WORDS": "deepdance run --codec ", "COMP_CWORD": "3"}
+    assert not modules_of(env=env) & HEAVY
+
+
+@pytest.mark.parametrize("command", ["run", "prepare", "generate", "extend", "runs", "evaluate", "plugins list", "plugins show", "doctor"])
+def test_every_command_has_help_with_an_example(dd, command):
+    result = dd(*command.split(), "--help")
+    assert result.code == 0
+    assert f"Example: dd {command}" in " ".join(result.out.split())
+
+
+def test_coreutils_dd_is_still_there(tmp_path):
+    (tmp_path / "in").write_bytes(b"12345678")
+    command = [DD, "if=in", "of=out", "bs=1", "count=5"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0
+    assert (tmp_path / "out").read_bytes() == b"12345"
+    assert "5+0 records out" in result.stderr
+
+
+def test_dd_in_a_pipe_copies(tmp_path):
+    result = subprocess.run([DD], input=b"moves", capture_output=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, b"moves")
+
+
+def test_dd_and_deepdance_are_the_same_program():
+    for program in (DD, DD.with_name("deepdance")):
+        assert shutil.which(str(program))
+        result = subprocess.run([program, "plugins", "list", "--json"], capture_output=True, text=True, timeout=60)
+        assert "conv-ae" in [component["name"] for component in json.loads(result.stdout)["components"]]
+
+
+def test_the_doctor_finds_this_machine_well(dd):
+    result = dd("doctor", "--json")
+    checks = {entry["check"]: entry for entry in json.loads(result.out)}
+    assert all(entry["ok"] for entry in checks.values()), checks
+    assert result.code == 0
+    assert "ffmpeg version" in checks["ffmpeg"]["found"]
+
+
+def test_show_prints_options_with_types_and_defaults(dd):
+    result = dd("plugins", "show", "conv-ae")
+    assert "codec.epochs" in result.out
+    assert "27" in result.out
+    table = json.loads(dd("plugins", "show", "conv-ae", "--json").out)["options_table"]
+    assert {"name": "epochs", "type": "int", "default": "27"}.items() <= next(r for r in table if r["name"] == "epochs").items()

@@ -1,0 +1,81 @@
+"""What many tests need: a small video of the demo dancer, and the command line called in this process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SMALL = (24, 40)
+FAST = (
+    *("--size", "24x40", "--fps", "10", "--frames", "40"),
+    *("--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2"),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def dd(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Result]:
+    """Call `deepdance` with arguments, in an empty folder."""
+    from deepdance_cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> Result:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["deepdance", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Result(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+def demo_frames(seconds: float, fps: float, size: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """RGB frames `(n, h, w, 3)` of the demo dancer."""
+    from deepdance_plugins.sources.demo import DemoOptions, DemoSource
+
+    return np.concatenate(list(DemoSource("demo", DemoOptions(seed=seed, seconds=seconds)).frames(fps, size)))
+
+
+def write_video(path: Path, frames: np.ndarray, fps: float, extra: Sequence[str] = ()) -> Path:
+    """RGB frames as H.264."""
+    import imageio_ffmpeg
+
+    size = f"{frames.shape[2]}x{frames.shape[1]}"
+    reading = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "pipe:0"]
+    writing = ["-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p", *extra, f"file:{path}"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *reading, *writing]
+    subprocess.run(command, input=frames.tobytes(), check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds of the demo dancer at 30 frames a second, 200×120."""
+    return write_video(tmp_path_factory.mktemp("video") / "dancer.mp4", demo_frames(8, 30, (120, 200)), 30)
+
+
+@pytest.fixture(scope="session")
+def silhouettes() -> np.ndarray:
+    """`(120, 24, 40)` silhouettes of the demo dancer at 10 a second."""
+    from deepdance.frames import shrink
+    from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
+
+    frames = demo_frames(12, 10, (96, 160), seed=1)
+    return shrink(Threshold(ThresholdOptions()).remove(frames), SMALL)

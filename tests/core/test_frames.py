@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, shrink
+
+
+def numbered(count: int, first: int = 0) -> np.ndarray:
+    return np.arange(first, first + count, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 6), np.uint8)
+
+
+def test_a_streamed_file_reads_back_as_one_array_with_its_clips(tmp_path):
+    with SilhouetteWriter(tmp_path, (4, 6)) as writer:
+        writer.write(numbered(5))
+        writer.write(numbered(7, first=5))
+        writer.finish(source="a.mp4", fps=3, shot_starts=[0, 4, 4, 12, 99])
+    frames = Silhouettes.load([tmp_path])
+    assert np.load(tmp_path / "silhouettes.npy").shape == (12, 4, 6)
+    assert frames[:][:, 0, 0].tolist() == list(range(12))
+    assert frames.clips == [Clip(0, 4, "a.mp4", 3), Clip(4, 12, "a.mp4", 3)]
+
+
+def test_several_files_are_one_sequence_and_clips_keep_their_borders(tmp_path):
+    for name, count, first in (("a", 5, 0), ("b", 3, 5)):
+        (tmp_path / name).mkdir()
+        with SilhouetteWriter(tmp_path / name, (4, 6)) as writer:
+            writer.write(numbered(count, first))
+            writer.finish(source=name, fps=3)
+    frames = Silhouettes.load([tmp_path / "a", tmp_path / "b"])
+    assert len(frames) == 8
+    assert [(c.start, c.stop, c.source) for c in frames.clips] == [(0, 5, "a"), (5, 8, "b")]
+    assert frames[np.array([6, 0, 4, 5])][:, 0, 0].tolist() == [6, 0, 4, 5]
+    assert np.concatenate(list(frames.chunks(3)))[:, 0, 0].tolist() == list(range(8))
+
+
+def test_a_part_cuts_its_clips_to_fit():
+    frames = Silhouettes([numbered(10)], [Clip(0, 4, "a", 3), Clip(4, 10, "b", 3)])
+    part = frames.between(2, 6)
+    assert part[:][:, 0, 0].tolist() == [2, 3, 4, 5]
+    assert part.clips == [Clip(0, 2, "a", 3), Clip(2, 4, "b", 3)]
+    assert len(frames.between(10, 10)) == 0
+    assert frames.between(10, 10).clips == []
+
+
+def test_a_writer_refuses_frames_of_another_size(tmp_path):
+    with SilhouetteWriter(tmp_path, (4, 6)) as writer, pytest.raises(ValueError, match=r"\(4, 6\)"):
+        writer.write(np.zeros((1, 5, 6), np.uint8))
+
+
+def test_shrinking_the_papers_frames_averages_blocks_of_four():
+    rng = np.random.default_rng(0)
+    frames = (rng.random((3, 480, 800)) > 0.5).astype(np.uint8) * 255
+    expected = frames.reshape(3, 120, 4, 200, 4).mean(axis=(2, 4))
+    assert np.abs(shrink(frames, (120, 200)) - expected).max() <= 0.5
+
+
+def test_another_shape_is_kept_and_the_rest_is_background():
+    portrait = np.zeros((1, 400, 200), np.uint8)
+    small = shrink(portrait, (120, 200))
+    columns = np.flatnonzero((small[0] == 0).all(axis=0))
+    assert (columns[0], columns[-1]) == (70, 129)
+    assert (small[0, :, :70] == 255).all()
+    assert (small[0, :, 130:] == 255).all()
+
+
+def test_silhouettes_of_the_right_size_pass_unchanged():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 120, 200), dtype=np.uint8)
+    assert np.array_equal(shrink(frames, (120, 200)), frames)
+
+
+@pytest.mark.parametrize(
+    ("given", "box", "expected"),
+    [((1080, 1920), (480, 800), (450, 800)), ((1920, 1080), (480, 800), (480, 270)), ((10, 10), (480, 800), (480, 480))],
+)
+def test_fit_size(given, box, expected):
+    assert fit_size(*given, box) == expected

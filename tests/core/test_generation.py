@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from deepdance.errors import InputError, OptionError
+from deepdance.frames import Clip
+from deepdance.generation import in_between, keyframes_needed, starting_latents
+from deepdance.pipeline import split_clips
+from deepdance.recipe import Recipe
+
+LATENTS = np.arange(30, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
+CLIPS = [Clip(0, 18, "a", 3), Clip(18, 26, "a", 3), Clip(26, 30, "a", 3)]
+
+
+def test_ten_steps_lie_between_two_keys_and_the_first_frame_is_the_first_key():
+    keys = np.array([[1.0], [2.0], [0.0]], np.float32)
+    frames = in_between(keys, 3, 30, 21)[:, 0]
+    assert frames[0] == 1
+    assert frames[[10, 20]] == pytest.approx([2, 0], abs=1e-6)
+    assert frames[:11] == pytest.approx(np.linspace(1, 2, 11), abs=1e-6)
+
+
+@pytest.mark.parametrize(("frames", "key_fps", "fps"), [(300, 3, 30), (1, 3, 30), (11, 3, 30), (12, 3, 30), (7, 10, 4)])
+def test_enough_keys_are_made_and_not_one_more(frames, key_fps, fps):
+    needed = keyframes_needed(frames, key_fps, fps)
+    last = (frames - 1) * key_fps / fps
+    assert needed - 1 >= last > needed - 2
+    keys = np.arange(needed, dtype=np.float32)[:, None]
+    assert in_between(keys, key_fps, fps, frames)[-1, 0] == pytest.approx(last, abs=1e-4)
+
+
+def start(value, seed_clip=None, context=8):
+    return starting_latents(Recipe(start=value, seed=3), context, LATENTS, CLIPS, seed_clip)
+
+
+def test_last_takes_the_last_clip_that_is_long_enough():
+    assert start("last")[:, 0].tolist() == list(range(18, 26))
+
+
+def test_a_frame_number_takes_the_latents_from_there_on_within_one_clip():
+    assert start("5")[:, 0].tolist() == list(range(5, 13))
+    with pytest.raises(OptionError, match="expected 8 frames in a row from frame 12"):
+        start("12")
+
+
+def test_random_is_uniform_and_depends_on_the_seed():
+    opening = start("random")
+    assert opening.shape == (8, 2)
+    assert 0 <= opening.min() and opening.max() < 1
+    assert np.array_equal(opening, start("random"))
+
+
+def test_another_video_gives_its_last_latents_or_is_too_short():
+    assert start("x.mp4", LATENTS[:9])[:, 0].tolist() == list(range(1, 9))
+    with pytest.raises(InputError, match="at least 8 frames in x.mp4"):
+        start("x.mp4", LATENTS[:7])
+
+
+def test_the_split_is_one_cut_in_time_and_lends_only_lead_in():
+    train, held_out = split_clips(LATENTS, CLIPS, 0.5, context=4)
+    assert [clip[:, 0].tolist() for clip in train] == [list(range(15))]
+    assert [(clip[0, 0], clip[-1, 0]) for clip in held_out] == [(11, 17), (18, 25), (26, 29)]
+    assert sum(len(clip) for clip in split_clips(LATENTS, CLIPS, 0, context=4)[0]) == 30
+    assert split_clips(LATENTS, CLIPS, 0, context=4)[1] == []

@@ -1,0 +1,47 @@
+import pytest
+from deepdance.errors import OptionError
+from deepdance.recipe import Recipe, apply_settings
+from deepdance.validation import validated
+
+
+def test_a_recipe_survives_its_toml(tmp_path):
+    recipe = Recipe().changed({"codec": {"name": "pca", "latent_dim": 7}, "fps": 5, "size": [24, 40], "start": "random"})
+    (tmp_path / "r.toml").write_text(recipe.to_toml())
+    assert Recipe.read(tmp_path / "r.toml") == recipe
+    assert recipe.codec.options == {"latent_dim": 7}
+    assert recipe.size == (24, 40)
+
+
+def test_settings_reach_components_and_the_recipe():
+    table = apply_settings(Recipe().table(), ["codec.epochs=27", "remover.level=auto", "seed=4", "remover.invert=true"])
+    recipe = validated(Recipe, table)
+    assert recipe.codec.options == {"epochs": 27}
+    assert recipe.remover.options == {"level": "auto", "invert": True}
+    assert recipe.seed == 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("codec.epochs", "expected NAME=VALUE such as codec.epochs=27, got 'codec.epochs'"),
+        ("coder.epochs=3", "expected one of source, remover, codec, sequence, renderer before the dot, got 'coder'"),
+        ("sede=3", "did you mean 'seed'"),
+        ("fps=0", "fps: expected greater than 0, got 0"),
+        ("size=[2,2]", "expected a size from 8x8"),
+    ],
+)
+def test_a_wrong_setting_says_what_was_expected(setting, message):
+    with pytest.raises(OptionError, match=message.replace("[", r"\[").replace("(", r"\(")):
+        validated(Recipe, apply_settings(Recipe().table(), [setting]))
+
+
+@pytest.mark.parametrize("text", ["= 3", "[codec]\nname = 3", "spee = 1"])
+def test_a_broken_recipe_file_is_told(tmp_path, text):
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(OptionError):
+        Recipe.read(tmp_path / "r.toml")
+
+
+def test_a_missing_recipe_file_is_told(tmp_path):
+    with pytest.raises(OptionError, match="does not exist"):
+        Recipe.read(tmp_path / "none.toml")

@@ -1,0 +1,110 @@
+import threading
+import time
+
+import pytest
+from deepdance.errors import WorkspaceError
+from deepdance.recipe import Recipe
+from deepdance.workspace import Workspace, fingerprint, locate_run, written_whole
+
+
+def test_the_same_inputs_are_made_once(tmp_path):
+    made = []
+
+    def make(folder):
+        made.append(folder)
+        (folder / "data").write_text("x")
+        return {"note": 1}
+
+    workspace = Workspace(tmp_path)
+    first = workspace.build("codec", {"a": 1}, make)
+    again = workspace.build("codec", {"a": 1}, make)
+    other = workspace.build("codec", {"a": 2}, make)
+    assert len(made) == 2
+    assert (first.reused, again.reused, other.reused) == (False, True, False)
+    assert first.folder == again.folder != other.folder
+    assert first.manifest()["note"] == 1
+    assert (again.folder / "data").read_text() == "x"
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_a_failure_leaves_nothing_under_the_final_name_and_only_resumable_work_is_kept(tmp_path, resumable):
+    def fail(folder):
+        (folder / "checkpoint").write_text("half")
+        raise KeyboardInterrupt
+
+    workspace = Workspace(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        workspace.build("codec", {}, fail, resumable=resumable)
+    left = [path.name for path in (tmp_path / "artifacts").iterdir() if path.name != ".locks"]
+    assert all(name.startswith(".unfinished-") for name in left)
+    assert len(left) == int(resumable)
+    found = []
+    workspace.build("codec", {}, lambda folder: found.append((folder / "checkpoint").exists()) or {}, resumable=resumable)
+    assert found == [resumable]
+
+
+def test_two_at_once_make_it_once_and_the_second_waits(tmp_path):
+    made, waited = [], []
+
+    def make(folder):
+        made.append(folder)
+        time.sleep(0.3)
+        return {}
+
+    def work():
+        Workspace(tmp_path).build("codec", {}, make, waiting=lambda: waited.append(1))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(waited)) == (1, 1)
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    target = tmp_path / "deep" / "dance.mp4"
+    with pytest.raises(OSError, match="full"), written_whole(target) as temporary:
+        temporary.write_text("half")
+        assert temporary.suffix == ".mp4"
+        raise OSError("full")
+    assert list(target.parent.iterdir()) == []
+    with written_whole(target) as temporary:
+        temporary.write_text("whole")
+    assert [path.name for path in target.parent.iterdir()] == ["dance.mp4"]
+
+
+def test_the_same_recipe_continues_its_run_and_another_gets_its_own(tmp_path):
+    workspace, recipe = Workspace(tmp_path), Recipe()
+    first = workspace.claim("x", exact=False, inputs=["a"], recipe=recipe)
+    assert workspace.claim("x", exact=False, inputs=["a"], recipe=recipe).name == first.name
+    assert workspace.claim("x", exact=False, inputs=["b"], recipe=recipe).name == "x-2"
+    with pytest.raises(WorkspaceError, match="holds another recipe"):
+        workspace.claim("x", exact=True, inputs=["a"], recipe=recipe.changed({"seed": 1}))
+    assert [run.name for run in workspace.runs()] == ["x", "x-2"]
+
+
+def test_a_run_is_found_by_name_and_by_folder(tmp_path):
+    workspace = Workspace(tmp_path / "w")
+    workspace.claim("x", exact=True, inputs=["a"], recipe=Recipe())
+    assert locate_run("x", tmp_path / "w")[1] == "x"
+    place, name = locate_run(str(workspace.run_folder("x")), tmp_path / "elsewhere")
+    assert (place.root.resolve(), name) == ((tmp_path / "w").resolve(), "x")
+    with pytest.raises(WorkspaceError, match="there are: x"):
+        workspace.open_run("y")
+
+
+def test_a_workspace_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError, match="choose another folder with --workspace"):
+        Workspace(tmp_path / "file" / "w").build("codec", {}, lambda folder: {})
+
+
+def test_a_fingerprint_follows_the_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"1234")
+    before = fingerprint(tmp_path / "a")
+    folder_before = fingerprint(tmp_path)
+    (tmp_path / "a").write_bytes(b"1235")
+    assert before.startswith("4-")
+    assert fingerprint(tmp_path / "a") != before
+    assert fingerprint(tmp_path) != folder_before

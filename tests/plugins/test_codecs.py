@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from deepdance.errors import OptionError
+from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import Training
+from deepdance_plugins.codecs.conv_ae import ConvAE, ConvAEOptions, build_decoder, build_encoder
+from deepdance_plugins.codecs.pca import PCA, PCAOptions
+
+CODECS = [
+    pytest.param(PCA, PCAOptions(latent_dim=12), id="pca"),
+    pytest.param(ConvAE, ConvAEOptions(epochs=3, batch_size=16, latent_dim=12), id="conv-ae"),
+]
+
+
+def fitted(cls, options, frames, **training):
+    codec = cls(options)
+    whole = Silhouettes.of(frames)
+    history = codec.fit(whole.between(0, 100), whole.between(100, 120), Training(**training))
+    return codec, history
+
+
+@pytest.mark.parametrize(("cls", "options"), CODECS)
+class TestEveryCodec:
+    def test_shapes_and_types(self, cls, options, silhouettes):
+        codec, history = fitted(cls, options, silhouettes)
+        latents = codec.encode(silhouettes[:5])
+        pictures = codec.decode(latents)
+        assert (latents.shape, latents.dtype) == ((5, 12), np.float32)
+        assert (pictures.shape, pictures.dtype) == ((5, 24, 40), np.uint8)
+        assert codec.latent_dim == 12
+        assert {"loss", "acc", "val_loss", "val_acc"} == set(history[-1])
+
+    def test_what_was_saved_gives_the_same_numbers(self, cls, options, silhouettes, tmp_path):
+        codec, _ = fitted(cls, options, silhouettes)
+        codec.save(tmp_path)
+        loaded = cls.load(tmp_path, options)
+        latents = codec.encode(silhouettes[:5])
+        assert np.array_equal(loaded.encode(silhouettes[:5]), latents)
+        assert np.array_equal(loaded.decode(latents), codec.decode(latents))
+
+    def test_the_seed_decides(self, cls, options, silhouettes):
+        first, second, other = (fitted(cls, options, silhouettes, seed=seed)[0] for seed in (1, 1, 2))
+        latents = first.encode(silhouettes)
+        assert np.array_equal(second.encode(silhouettes), latents)
+        assert not np.array_equal(other.encode(silhouettes), latents)
+
+    def test_fewer_frames_than_a_batch_are_enough(self, cls, options, silhouettes):
+        codec = cls(options)
+        whole = Silhouettes.of(silhouettes[:3])
+        history = codec.fit(whole, whole.between(3, 3), Training())
+        assert "val_loss" not in history[-1]
+        assert codec.decode(codec.encode(silhouettes[:1])).shape == (1, 24, 40)
+
+
+def test_the_papers_layers():
+    encoder, decoder = build_encoder((120, 200), 128), build_decoder((120, 200), 128)
+    convolutions = [layer.filters for layer in encoder.layers if hasattr(layer, "filters")]
+    deconvolutions = [layer.filters for layer in decoder.layers if hasattr(layer, "filters")]
+    dense = [layer.units for model in (encoder, decoder) for layer in model.layers if hasattr(layer, "units")]
+    assert convolutions == [32, 32, 32, 32, 32, 32, 32, 8]
+    assert deconvolutions == [4, 32, 32, 32, 32, 32, 32, 32, 1]
+    assert dense == [512, 128, 512, 1500]
+    assert encoder.output_shape == (None, 128)
+    assert decoder.output_shape == (None, 120, 200, 1)
+    assert decoder.layers[-1].activation.__name__ == "sigmoid"
+
+
+def test_conv_ae_learns_and_does_not_collapse_to_white(silhouettes):
+    codec, history = fitted(ConvAE, ConvAEOptions(epochs=25, batch_size=8, latent_dim=32), silhouettes)
+    white = mean_squared_error(silhouettes[:100] / 255.0, 1.0)
+    assert history[-1]["loss"] < 0.5 * white
+    assert (codec.decode(codec.encode(silhouettes[:20])) < 128).any(axis=(1, 2)).all()
+
+
+def test_conv_ae_says_which_size_it_needs(silhouettes):
+    frames = Silhouettes.of(silhouettes[:, :20])
+    with pytest.raises(OptionError, match="expected a height and width divisible by 8, got 20x40; try --size 16x40"):
+        ConvAE(ConvAEOptions()).fit(frames, frames, Training())
+
+
+def test_the_history_is_what_keras_would_compute(silhouettes):
+    codec, history = fitted(ConvAE, ConvAEOptions(epochs=2, batch_size=16, latent_dim=12), silhouettes)
+    truth = silhouettes[100:] / np.float32(255)
+    pictures = np.asarray(codec._decoder(codec.encode(silhouettes[100:])))[..., 0]
+    assert history[-1]["val_loss"] == pytest.approx(mean_squared_error(truth, pictures), rel=1e-4)
+    assert history[-1]["val_acc"] == pytest.approx(keras_accuracy(truth, pictures), rel=1e-4)
+
+
+def test_pca_is_as_good_as_an_exact_decomposition(silhouettes):
+    codec, history = fitted(PCA, PCAOptions(latent_dim=12), silhouettes)
+    rows = silhouettes[:100].reshape(100, -1) / 255.0
+    centred = rows - rows.mean(axis=0)
+    best = np.square(np.linalg.svd(centred, compute_uv=False)[12:]).sum() / centred.size
+    rebuilt = codec.encode(silhouettes[:100]) * codec._scale @ codec._components
+    assert mean_squared_error(centred, rebuilt) < 1.02 * best
+    assert history[-1]["loss"] <= 1.02 * best  # grey levels are clipped, which can only help
+    assert codec.encode(silhouettes[:100])[:, 0].std() == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"latent_dim": 0}, {"learning_rate": -1}, {"nonsense": 1}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        ConvAEOptions(**options)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from deepdance.errors import InputError
+from deepdance.interfaces import Training
+from deepdance_plugins.sequences.gru import GRU, GRUOptions
+from deepdance_plugins.sequences.lstm4 import LSTM4, LSTM4Options
+
+SMALL = {"layers": 2, "units": 16, "epochs": 3, "batch_size": 16, "context": 5}
+MODELS = [
+    pytest.param(LSTM4, LSTM4Options, id="lstm4"),
+    pytest.param(GRU, GRUOptions, id="gru"),
+]
+
+
+def circling(count: int, dim: int = 6) -> np.ndarray:
+    phase = np.arange(count)[:, None] * 0.4 + np.arange(dim)
+    return (1 + np.sin(phase)).astype(np.float32)
+
+
+def fitted(cls, options, clips=None, validation=None, **training):
+    model = cls(options)
+    history = model.fit(clips or [circling(60)], validation or [circling(20)], Training(**training))
+    return model, history
+
+
+def plain_loop(model, seed, steps):
+    """The paper's way: the network over the last windows, a step at a time."""
+    window, out = seed.copy(), []
+    for _ in range(steps):
+        out.append(model.predict_next(window))
+        window = np.concatenate([window[:, 1:], out[-1][:, None]], axis=1)
+    return np.stack(out, axis=1)
+
+
+@pytest.mark.parametrize(("cls", "make"), MODELS)
+class TestEverySequenceModel:
+    def test_generates_the_same_numbers_as_the_plain_loop(self, cls, make):
+        model, _ = fitted(cls, make(**SMALL | {"epochs": 10}))
+        seed = np.random.default_rng(0).random((3, 5, 6), dtype=np.float32)
+        generated = model.generate(seed, 130)
+        assert (generated.shape, generated.dtype) == ((3, 130, 6), np.float32)
+        assert np.abs(generated - plain_loop(model, seed, 130)).max() < 1e-5
+        assert generated.std(axis=1).max() > 0
+
+    def test_a_batch_of_seeds_is_as_one_by_one(self, cls, make):
+        model, _ = fitted(cls, make(**SMALL))
+        seed = np.random.default_rng(0).random((3, 5, 6), dtype=np.float32)
+        single = np.concatenate([model.generate(one[None], 7) for one in seed])
+        assert np.abs(model.generate(seed, 7) - single).max() < 1e-5
+
+    def test_what_was_saved_gives_the_same_numbers(self, cls, make, tmp_path):
+        model, _ = fitted(cls, make(**SMALL))
+        model.save(tmp_path)
+        seed = circling(5)[None]
+        assert np.array_equal(cls.load(tmp_path, make(**SMALL)).generate(seed, 9), model.generate(seed, 9))
+
+    def test_the_seed_decides(self, cls, make):
+        seed = circling(5)[None]
+        first, second, other = (fitted(cls, make(**SMALL), seed=s)[0].generate(seed, 5) for s in (1, 1, 2))
+        assert np.array_equal(first, second)
+        assert not np.array_equal(first, other)
+
+    def test_no_window_crosses_a_clip(self, cls, make):
+        counted = []
+        clips = [circling(9), circling(5), circling(7)]
+        model = cls(make(**SMALL | {"epochs": 1}))
+        model.fit(clips, [], Training(on_progress=lambda done, total: counted.append(total)))
+        assert counted[-1] == (9 - 5) + (7 - 5)
+
+    def test_learning_lowers_the_loss(self, cls, make):
+        _, history = fitted(cls, make(**SMALL | {"epochs": 30, "dropout": 0.0, "learning_rate": 0.01}))
+        assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+
+    def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(self, cls, make, tmp_path):
+        def stop(epoch, epochs, metrics):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+        options = make(**SMALL | {"epochs": 5})
+        unbroken, history = fitted(cls, options)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(cls, options, folder=tmp_path, on_epoch=stop)
+        epochs = []
+        resumed, resumed_history = fitted(
+            cls, options, folder=tmp_path, on_epoch=lambda epoch, *_: epochs.append(epoch)
+        )
+        assert epochs == [3, 4, 5]
+        assert resumed_history == history
+        for mine, other in zip(resumed._model.weights, unbroken._model.weights, strict=True):
+            assert np.array_equal(mine, other)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_too_short_clips_are_told(self, cls, make):
+        with pytest.raises(InputError, match="expected a clip of more than 5 latents, got at most 5"):
+            cls(make(**SMALL)).fit([circling(5)], [], Training())
+
+    def test_the_last_layer_reaches_negative_latents(self, cls, make):
+        positive, _ = fitted(cls, make(**SMALL))
+        signed, _ = fitted(cls, make(**SMALL), clips=[circling(60) - 1])
+        assert positive._model.layers[-1].activation.__name__ == "relu"
+        assert signed._model.layers[-1].activation.__name__ == "linear"
+
+
+def test_the_papers_layers():
+    model, _ = fitted(LSTM4, LSTM4Options(epochs=1), clips=[circling(14, dim=128)], validation=[])
+    assert [type(layer).__name__ for layer in model._model.layers] == ["LSTM", "Dropout"] * 4 + ["Dense"]
+    assert [layer.units for layer in model._model.layers if hasattr(layer, "units")] == [256] * 4 + [128]
+    assert {layer.rate for layer in model._model.layers if hasattr(layer, "rate")} == {0.2}
+    assert model._model.input_shape == (None, 10, 128)
