@@ -117,11 +117,7 @@ def as_json(value: Any) -> None:
 
 def paper_table(rows: Sequence[Row]) -> None:
     """The run's figures above the paper's, with the ceiling and the copy of the last frame."""
-    from rich import box
-
-    table = Table(
-        title="The paper's table", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = Table(title="The paper's table", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("model", "epochs", "acc", "loss", "val acc", "val loss", "ceiling", "copy acc", "copy loss"):
         table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
     for row in rows:
@@ -129,7 +125,8 @@ def paper_table(rows: Sequence[Row]) -> None:
         table.add_row(row.component, str(row.epochs), *map(_figure, figures))
         paper = PAPER[row.stage]
         published = [_figure(paper[name]) for name in FIGURES]
-        table.add_row("  the paper", str(paper["epochs"]), *published, style="dim", end_section=True)
+        table.add_row("  the paper", str(paper["epochs"]), *published, style="dim")
+        table.add_row()
     out.print(table)
     out.print(_LEGEND, style="dim")
 

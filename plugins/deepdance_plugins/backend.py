@@ -17,7 +17,10 @@ def keras() -> Any:
     with _silent_stderr():
         import keras as module
 
-        module.backend.backend()
+        if module.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.get_logger().setLevel("ERROR")
     return module
 
 

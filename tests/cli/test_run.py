@@ -90,7 +90,9 @@ def test_the_same_seed_gives_the_same_frames(dd, finished, tmp_path):
 
 def test_extend_shows_the_video_and_goes_on_without_a_jump(dd, finished, tmp_path):
     workspace, video = finished
-    result = dd("extend", video, "--run", "dancer-conv-ae-lstm4", "--workspace", workspace, "--seconds", 1, "--out", "e.mp4")
+    result = dd(
+        "extend", video, "--run", "dancer-conv-ae-lstm4", "--workspace", workspace, "--seconds", 1, "--out", "e.mp4"
+    )
     assert result.code == 0, result.err
     _, frames = probe(tmp_path / "e.mp4")
     assert len(frames) == 8 * 30 + 30
@@ -112,7 +114,9 @@ def test_several_videos_images_and_arrays_in_one_run(dd, video, tmp_path):
     assert result.code == 0, result.err
     record = json.loads((tmp_path / "workspace/runs" / json.loads(result.out)["run"] / "run.json").read_text())
     assert len(record["artifacts"]["silhouettes"]) == 3
-    clips = json.loads((tmp_path / "workspace/artifacts" / record["artifacts"]["silhouettes"][2] / "clips.json").read_text())
+    clips = json.loads(
+        (tmp_path / "workspace/artifacts" / record["artifacts"]["silhouettes"][2] / "clips.json").read_text()
+    )
     assert [(clip["start"], clip["stop"]) for clip in clips] == [(0, 25), (25, 40)]
 
 

@@ -41,11 +41,18 @@ def test_no_framework_is_imported_to_show(arguments, most):
 def test_no_framework_is_imported_to_complete_a_name():
     import os
 
-    env = {**os.environ, "_DEEPDANCE_COMPLETE": "complete_bash", "COMP_WORDS": "deepdance run --codec ", "COMP_CWORD": "3"}
+    env = {
+        **os.environ,
+        "_DEEPDANCE_COMPLETE": "complete_bash",
+        "COMP_WORDS": "deepdance run --codec ",
+        "COMP_CWORD": "3",
+    }
     assert not modules_of(env=env) & HEAVY
 
 
-@pytest.mark.parametrize("command", ["run", "prepare", "generate", "extend", "runs", "evaluate", "plugins list", "plugins show", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "prepare", "generate", "extend", "runs", "evaluate", "plugins list", "plugins show", "doctor"]
+)
 def test_every_command_has_help_with_an_example(dd, command):
     result = dd(*command.split(), "--help")
     assert result.code == 0
@@ -86,4 +93,6 @@ def test_show_prints_options_with_types_and_defaults(dd):
     assert "codec.epochs" in result.out
     assert "27" in result.out
     table = json.loads(dd("plugins", "show", "conv-ae", "--json").out)["options_table"]
-    assert {"name": "epochs", "type": "int", "default": "27"}.items() <= next(r for r in table if r["name"] == "epochs").items()
+    assert {"name": "epochs", "type": "int", "default": "27"}.items() <= next(
+        r for r in table if r["name"] == "epochs"
+    ).items()

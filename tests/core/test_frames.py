@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, shrink
 
 
@@ -68,7 +69,11 @@ def test_silhouettes_of_the_right_size_pass_unchanged():
 
 @pytest.mark.parametrize(
     ("given", "box", "expected"),
-    [((1080, 1920), (480, 800), (450, 800)), ((1920, 1080), (480, 800), (480, 270)), ((10, 10), (480, 800), (480, 480))],
+    [
+        ((1080, 1920), (480, 800), (450, 800)),
+        ((1920, 1080), (480, 800), (480, 270)),
+        ((10, 10), (480, 800), (480, 480)),
+    ],
 )
 def test_fit_size(given, box, expected):
     assert fit_size(*given, box) == expected

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepdance.errors import InputError, OptionError
 from deepdance.frames import Clip
 from deepdance.generation import in_between, keyframes_needed, starting_latents
@@ -44,7 +45,7 @@ def test_a_frame_number_takes_the_latents_from_there_on_within_one_clip():
 def test_random_is_uniform_and_depends_on_the_seed():
     opening = start("random")
     assert opening.shape == (8, 2)
-    assert 0 <= opening.min() and opening.max() < 1
+    assert opening.min() >= 0 and opening.max() < 1
     assert np.array_equal(opening, start("random"))
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepdance.evaluation.accuracy import accuracy_ceiling, argmax_agreement, keras_accuracy, mean_squared_error
 from deepdance.evaluation.paper_table import latent_reference, pixel_reference, table_row
 from deepdance.frames import Clip, Silhouettes

@@ -2,6 +2,7 @@ import sys
 from importlib.metadata import EntryPoint
 
 import pytest
+
 from deepdance import plugins
 from deepdance.errors import OptionError, PluginError
 from deepdance.plugins import ComponentSpec, Entry, Problem, Registry, discover, hookimpl

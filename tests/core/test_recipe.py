@@ -1,11 +1,14 @@
 import pytest
+
 from deepdance.errors import OptionError
 from deepdance.recipe import Recipe, apply_settings
 from deepdance.validation import validated
 
 
 def test_a_recipe_survives_its_toml(tmp_path):
-    recipe = Recipe().changed({"codec": {"name": "pca", "latent_dim": 7}, "fps": 5, "size": [24, 40], "start": "random"})
+    recipe = Recipe().changed(
+        {"codec": {"name": "pca", "latent_dim": 7}, "fps": 5, "size": [24, 40], "start": "random"}
+    )
     (tmp_path / "r.toml").write_text(recipe.to_toml())
     assert Recipe.read(tmp_path / "r.toml") == recipe
     assert recipe.codec.options == {"latent_dim": 7}

@@ -2,6 +2,7 @@ import threading
 import time
 
 import pytest
+
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
 from deepdance.workspace import Workspace, fingerprint, locate_run, written_whole
@@ -39,7 +40,9 @@ def test_a_failure_leaves_nothing_under_the_final_name_and_only_resumable_work_i
     assert all(name.startswith(".unfinished-") for name in left)
     assert len(left) == int(resumable)
     found = []
-    workspace.build("codec", {}, lambda folder: found.append((folder / "checkpoint").exists()) or {}, resumable=resumable)
+    workspace.build(
+        "codec", {}, lambda folder: found.append((folder / "checkpoint").exists()) or {}, resumable=resumable
+    )
     assert found == [resumable]
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepdance.errors import OptionError
 from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import Silhouettes

@@ -5,8 +5,9 @@ import itertools
 import cv2
 import numpy as np
 import pytest
-from deepdance_plugins.sources.demo import NATIVE_SIZE, DemoOptions, DemoSource
 from pydantic import ValidationError
+
+from deepdance_plugins.sources.demo import NATIVE_SIZE, DemoOptions, DemoSource
 
 SMALL = (120, 200)
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepdance.errors import InputError
 from deepdance.interfaces import Training
 from deepdance_plugins.sequences.gru import GRU, GRUOptions

@@ -17,14 +17,17 @@ from deepdance_plugins.keras_training import Batch, Indices, train
 
 POOLINGS = 3
 AT_ONCE = 64
-"""Frames that the encoder takes at once; a layer at full size holds 3 MB of each."""
+"""Frames that go through a network at once; a layer at full size holds 3 MB of each."""
 RELU = {"activation": "relu", "kernel_initializer": "he_normal"}
 
 
 class ConvAEOptions(Options):
-    """The paper's values are the defaults."""
+    """The paper's values are the defaults; a short video needs smaller batches, or it gets too few steps."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"epochs": 20, "batch_size": 8},
+        "standard": {"epochs": 40, "batch_size": 16},
+    }
 
     latent_dim: int = Field(128, ge=1, description="numbers in a latent vector")
     epochs: int = Field(27, ge=1, description="passes over the frames")
@@ -60,7 +63,7 @@ class ConvAE(FrameCodec[ConvAEOptions]):
 
     def _scale_latents(self, frames: Silhouettes) -> None:
         """Give latents a root mean square of 1 and the same pictures: relu(x / s) is relu(x) / s."""
-        squares = [np.square(self.encode(chunk)).mean() for chunk in frames.chunks(AT_ONCE)]
+        squares = [np.square(self.encode(chunk)).mean() for chunk in frames.chunks()]
         scale = max(float(np.sqrt(np.mean(squares))), 1e-6)
         kernel, bias = self._encoder.layers[-1].weights
         kernel.assign(kernel / scale)
@@ -82,13 +85,12 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         self._decoder.layers[-1].bias.assign([_logit(_mean_grey(frames))])
 
     def encode(self, frames: UInt8) -> Float32:
-        batches = [frames[start : start + AT_ONCE] for start in range(0, len(frames), AT_ONCE)]
-        latents = [np.asarray(self._encoder.predict_on_batch(_grey(batch)), np.float32) for batch in batches]
-        return np.concatenate([np.empty((0, self.latent_dim), np.float32), *latents])
+        latents: Float32 = self._encoder.predict(_grey(frames), batch_size=AT_ONCE, verbose=0)
+        return latents
 
     def decode(self, latents: Float32) -> UInt8:
-        pictures: Float32 = np.asarray(self._decoder.predict_on_batch(latents))[..., 0]
-        return np.rint(pictures * 255).astype(np.uint8)
+        pictures: Float32 = self._decoder.predict(latents, batch_size=AT_ONCE, verbose=0)
+        return np.rint(pictures[..., 0] * 255).astype(np.uint8)
 
     def save(self, folder: Path) -> None:
         self._encoder.save(folder / "encoder.keras")

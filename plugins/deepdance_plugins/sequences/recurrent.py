@@ -25,7 +25,10 @@ STEPS_PER_CALL = 64
 class RecurrentOptions(Options):
     """The paper's values are the defaults."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"epochs": 200, "batch_size": 16},
+        "standard": {"epochs": 300, "batch_size": 32},
+    }
 
     context: int = Field(10, ge=1, description="latents that the next one is predicted from")
     layers: int = Field(4, ge=1, description="recurrent layers (the paper has four, its published code three)")

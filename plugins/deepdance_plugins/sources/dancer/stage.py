@@ -13,7 +13,7 @@ import numpy as np
 from deepdance.interfaces import Float32, UInt8
 from deepdance_plugins.sources.dancer.body import CIRCLE, Balls, Flesh, Points, Rings
 
-SHOT_PATTERNS = ((16, 8, 12, 12, 16), (12, 16, 12, 8, 16), (8, 16, 16, 12, 12), (12, 12, 16, 16, 8))
+SHOT_PATTERNS = ((24, 16, 24), (16, 32, 16), (32, 16, 16), (16, 24, 24))
 """Lengths of a scene's shots in beats; every scene is as long."""
 SCENE_BEATS = 64
 SUBPIXEL_BITS = 4
