@@ -18,7 +18,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest benchmarks -s
+	$(BIN)/python -m pytest benchmarks -s -n 0
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict

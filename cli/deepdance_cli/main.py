@@ -36,7 +36,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped; finished stages are kept, the same command goes on from there", 130)
+        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -44,6 +44,8 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         _fail(_one_line(error), 2)
+    if code == 130:
+        _fail("stopped; finished stages are kept, the same command goes on from there", 130)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -35,8 +35,6 @@ def starting_latents(
     if start == "last":
         stop = long_enough[-1].stop
         return latents[stop - context : stop]
-    if not start.isdigit():
-        raise OptionError(f"--from: expected random, last, a frame number or a video, got {start!r}")
     first = int(start)
     if not any(clip.start <= first and first + context <= clip.stop for clip in clips):
         raise OptionError(

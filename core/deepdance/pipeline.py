@@ -81,7 +81,7 @@ def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Rec
             continue
         registry.component(kind, name)
         options = registry.options(kind, name, recipe.preset, choice.options)
-        written = options.model_dump(mode="json")
+        written = options.model_dump(mode="json", exclude_none=True)
         if "seed" in written and "seed" not in choice.options:
             written["seed"] = recipe.seed
         changes[kind] = {"name": name, "options": written}

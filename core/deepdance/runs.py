@@ -18,10 +18,12 @@ from deepdance.frames import Clip, Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
 from deepdance.pipeline import DEMO, Studio
 from deepdance.plugins import Registry
-from deepdance.recipe import Recipe
+from deepdance.recipe import AUTO, Recipe
 from deepdance.workspace import Artifact, Run, read_json, write_json
 
 STARTS = ("random", "last")
+FADE_SECONDS = 0.5
+"""How long the last real frame lingers in a continuation."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str
     """
     inputs = expand(studio.registry, locations)
     recipe = pipeline.resolve(recipe, studio.registry, inputs)
+    check_start(recipe)
     record = studio.workspace.claim(
         name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
@@ -83,12 +86,12 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
     """The silhouettes of a video followed by their continuation, at the run's `render_fps`.
 
     The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
-    new frames, fading within one key interval, so that nothing jumps at the joint.
+    new frames, fading within `FADE_SECONDS`, so that nothing jumps at the joint.
     """
     record, recipe = studio.workspace.open_run(name)
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
     trained = open_trained(studio, recipe, record)
-    artifact = pipeline.prepare(studio, recipe.changed({"source": "auto"}), location, fps=recipe.render_fps)
+    artifact = pipeline.prepare(studio, recipe.changed({"source": AUTO}), location, fps=recipe.render_fps)
     video = Silhouettes.load([artifact.folder])
     stride = recipe.render_fps / recipe.fps
     picks = len(video) - 1 - np.rint(np.arange(trained.model.context)[::-1] * stride).astype(int)
@@ -99,7 +102,8 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
         )
     opening = trained.codec.encode(video[picks])
     new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=opening)
-    continuation = _joined(pipeline.decoded(studio, trained.codec, new), video[picks[-1:]][0], round(stride))
+    fade = round(FADE_SECONDS * recipe.render_fps)
+    continuation = _joined(pipeline.decoded(studio, trained.codec, new), video[picks[-1:]][0], fade)
     pipeline.render(studio, recipe, _after(video, continuation), out, renderer_for(studio.registry, recipe, out))
     return out
 
@@ -179,13 +183,22 @@ def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> Non
     pipeline.render(studio, recipe, pipeline.decoded(studio, trained.codec, new), out, renderer)
 
 
+def check_start(recipe: Recipe) -> None:
+    """Raise OptionError, before anything is made, if `--from` is nothing that a dance can start from."""
+    if not _starts_inside(recipe) and not Path(recipe.start).exists():
+        raise OptionError(f"--from: expected random, last, a frame number or a video, got {recipe.start!r}")
+
+
+def _starts_inside(recipe: Recipe) -> bool:
+    return recipe.start in STARTS or recipe.start.isdigit()
+
+
 def _seed_clip(studio: Studio, recipe: Recipe, trained: Trained) -> Float32 | None:
     """The latents of the video that `--from` names, or nothing."""
-    if recipe.start in STARTS or re.fullmatch(r"-?\d+", recipe.start):
+    check_start(recipe)
+    if _starts_inside(recipe):
         return None
-    if not Path(recipe.start).exists():
-        raise OptionError(f"--from: expected random, last, a frame number or a video, got {recipe.start!r}")
-    artifact = pipeline.prepare(studio, recipe.changed({"source": "auto"}), recipe.start)
+    artifact = pipeline.prepare(studio, recipe.changed({"source": AUTO}), recipe.start)
     frames = Silhouettes.load([artifact.folder])
     last = frames.clips[-1]
     return trained.codec.encode(frames[last.start : last.stop][-trained.model.context :])

@@ -10,7 +10,7 @@ PCA = ("--codec", "pca", "--set", "codec.latent_dim=16")
 
 def probe(path):
     """Size, rate and frames of a video."""
-    reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="gray")
+    reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="gray", bits_per_pixel=8)
     meta = next(reader)
     width, height = meta["size"]
     frames = [np.frombuffer(frame, np.uint8).reshape(height, width) for frame in reader]

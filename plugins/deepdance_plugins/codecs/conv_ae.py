@@ -25,7 +25,7 @@ class ConvAEOptions(Options):
     """The paper's values are the defaults; a short video needs smaller batches, or it gets too few steps."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "quick": {"epochs": 20, "batch_size": 8},
+        "quick": {"epochs": 16, "batch_size": 8},
         "standard": {"epochs": 40, "batch_size": 16},
     }
 
