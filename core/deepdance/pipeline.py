@@ -151,7 +151,8 @@ def prepare(studio: Studio, recipe: Recipe, location: str, *, fps: float | None 
         return {"frames": writer.count, "dancer_share": share, "source_name": _title(location)}
 
     artifact = studio.make("silhouettes", inputs, work, detail=_title(location))
-    _warn_without_dancer(location, artifact.manifest()["dancer_share"])
+    if not info.silhouettes:
+        _warn_without_dancer(location, artifact.manifest()["dancer_share"])
     return artifact
 
 
@@ -290,7 +291,7 @@ def decoded(studio: Studio, codec: FrameCodec[Any], latents: Float32) -> Iterato
     """Latents → chunks of silhouettes, as they are needed."""
     for start in range(0, len(latents), DECODE_BATCH):
         yield codec.decode(latents[start : start + DECODE_BATCH])
-        studio.listen(Progress("dance", min(start + DECODE_BATCH, len(latents)), len(latents)))
+        studio.listen(Progress("render", min(start + DECODE_BATCH, len(latents)), len(latents)))
 
 
 def render(studio: Studio, recipe: Recipe, frames: Iterable[UInt8], path: Path, renderer: str | None = None) -> None:
@@ -298,10 +299,10 @@ def render(studio: Studio, recipe: Recipe, frames: Iterable[UInt8], path: Path, 
     name = renderer or recipe.renderer.name
     given = recipe.renderer.options if name == recipe.renderer.name else {}
     options = studio.registry.options("renderer", name, recipe.preset, given)
-    studio.listen(StageStarted("dance", path.name))
+    studio.listen(StageStarted("render", path.name))
     with written_whole(path) as temporary:
         studio.registry.component("renderer", name)(options).render(frames, recipe.render_fps, temporary)
-    studio.listen(StageFinished("dance", False, str(path)))
+    studio.listen(StageFinished("render", False, str(path)))
 
 
 def history_of(artifact: Artifact) -> History:

@@ -228,7 +228,10 @@ def expand(registry: Registry, locations: Sequence[str]) -> list[str]:
         if location == DEMO and not path.exists():
             inputs.append(DEMO)
         elif not path.exists():
-            raise InputError(f"expected a video, a folder of images or an array, got {location}: no such file")
+            raise InputError(
+                f"expected a video, a folder of images or an array, got {location}, which does not exist; "
+                "check the path"
+            )
         else:
             inputs += [str(p) for p in _videos_in(registry, path)] or [str(path.absolute())]
     return inputs or [DEMO]

@@ -216,18 +216,5 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def fingerprint(path: Path) -> str:
-    """Size and content hash of a file, or of all files directly in a folder."""
-    hasher = hashlib.blake2b(digest_size=16)
-    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
-    for file in files:
-        if file is not path:
-            hasher.update(file.name.encode(errors="surrogateescape"))
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                hasher.update(block)
-    return f"{sum(file.stat().st_size for file in files)}-{hasher.hexdigest()}"
-
-
 def _now() -> str:
     return datetime.now().astimezone().isoformat()

@@ -1,13 +1,16 @@
 """Each mistake ends in one line and exit code 2, and leaves no half-written artifact."""
 
+import json
 import resource
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import FAST
 
+SHARED = Path(__file__).parents[2].parent / "shared/data"
 FILES = {
     "text.mp4": b"not a video at all\n" * 50,
     "empty.mp4": b"",
@@ -77,7 +80,7 @@ def test_a_workspace_that_is_a_file(dd, video, tmp_path):
 
 
 def test_an_array_without_enough_frames(dd, tmp_path):
-    np.save(tmp_path / "few.npy", np.zeros((5, 24, 40), np.uint8))
+    np.save(tmp_path / "few.npy", np.zeros((5, 24, 40), np.uint8) + np.uint8([0] * 10 + [255] * 30))
     assert_one_line(dd("run", "few.npy", "--codec", "pca", "--size", "24x40"), "got 5 at 3 frames a second")
 
 
@@ -99,7 +102,7 @@ def test_a_full_disk_keeps_finished_stages(dd, video, tmp_path):
 
 
 def test_debug_shows_where(dd, monkeypatch):
-    with pytest.raises(Exception, match="no such file"):
+    with pytest.raises(Exception, match="does not exist"):
         dd("run", "nothing.mp4", "--debug")
 
 
@@ -109,3 +112,21 @@ def test_a_render_that_fails_leaves_no_file(dd, video, tmp_path):
     assert dd("generate", "dancer-pca-gru", "--out", "blocked/dance.mp4").code == 2
     assert not shutil.which("nothing")
     assert not list(tmp_path.glob("**/.dance*"))
+
+
+ODD = sorted(path for path in (SHARED / "odd").rglob("*") if path.suffix not in (".md", "")) if SHARED.is_dir() else []
+
+
+@pytest.mark.skipif(not ODD, reason="needs shared/data")
+@pytest.mark.parametrize("path", ODD, ids=lambda path: path.name)
+def test_odd_videos_end_in_a_right_result_or_one_line(dd, tmp_path, path):
+    result = dd("prepare", path, "--json")
+    assert "Traceback" not in result.err
+    if result.code == 0:
+        (prepared,) = json.loads(result.out)
+        frames = np.load(tmp_path / prepared["folder"] / "silhouettes.npy")
+        assert frames.shape[1:] == (120, 200)
+        assert len(frames) == prepared["frames"] > 0
+    else:
+        assert_one_line(result, "expected")
+        assert_nothing_half_written(tmp_path / "workspace")

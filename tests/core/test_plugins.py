@@ -7,6 +7,7 @@ from deepdance import plugins
 from deepdance.errors import OptionError, PluginError
 from deepdance.plugins import ComponentSpec, Entry, Problem, Registry, discover, hookimpl
 from deepdance_plugins.catalog import COMPONENTS
+from deepdance_plugins.sources.demo import DemoOptions
 
 
 def spec(name="mine", kind="codec", target="deepdance_plugins.codecs.pca:PCA", **more):
@@ -93,7 +94,7 @@ def test_a_target_that_cannot_be_imported_names_its_distribution():
 
 def test_presets_lie_under_what_is_given():
     options = discover().options("source", "demo", "quick", {"seed": 4})
-    assert (options.seconds, options.seed) == (60, 4)
+    assert (options.seconds, options.seed) == (DemoOptions.presets["quick"]["seconds"], 4)
     assert discover().options("source", "demo", "quick", {"seconds": 3}).seconds == 3
 
 

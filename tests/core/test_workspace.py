@@ -5,7 +5,7 @@ import pytest
 
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
-from deepdance.workspace import Workspace, fingerprint, locate_run, written_whole
+from deepdance.workspace import Workspace, locate_run, written_whole
 
 
 def test_the_same_inputs_are_made_once(tmp_path):
@@ -101,13 +101,3 @@ def test_a_workspace_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="choose another folder with --workspace"):
         Workspace(tmp_path / "file" / "w").build("codec", {}, lambda folder: {})
-
-
-def test_a_fingerprint_follows_the_content(tmp_path):
-    (tmp_path / "a").write_bytes(b"1234")
-    before = fingerprint(tmp_path / "a")
-    folder_before = fingerprint(tmp_path)
-    (tmp_path / "a").write_bytes(b"1235")
-    assert before.startswith("4-")
-    assert fingerprint(tmp_path / "a") != before
-    assert fingerprint(tmp_path) != folder_before
