@@ -29,8 +29,8 @@ def doctor(workspace: Workspace = Path("workspace"), json: Json = False, debug: 
     else:
         for name, ok, found in results:
             mark, style = ("✓", "green") if ok else ("✗", "red")
-            show.out.print(f"[{style}]{mark}[/{style}] {name:<10} ", end="")
-            show.out.print(found, markup=False)
+            show.out.print(mark, style=style, end=" ")
+            show.out.print(f"{name:<10} {found}")
     if not all(ok for _, ok, _ in results):
         raise typer.Exit(2)
 

@@ -26,12 +26,15 @@ def extend(
     Example: dd extend my-video.mp4 --run my-run --seconds 20
     """
     from deepdance import runs
+    from deepdance.errors import InputError
     from deepdance.workspace import locate_run
     from deepdance_cli import show
 
     place, name = locate_run(run, workspace)
     with show.studio(place.root) as studio:
-        (location,) = runs.expand(studio.registry, [video])
+        location, *more = runs.expand(studio.registry, [video])
+        if more:
+            raise InputError(f"expected one video, got the {1 + len(more)} in {video}; name one of them")
         written = runs.extend(studio, name, location, seconds, out)
     if json:
         show.as_json({"run": name, "video": str(written)})

@@ -43,6 +43,8 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
+        if getattr(error, "message", None) == "":  # the help was asked for by giving no arguments, and is shown
+            sys.exit(2)
         _fail(_one_line(error), 2)
     if code == 130:
         _fail("stopped; finished stages are kept, the same command goes on from there", 130)
@@ -65,13 +67,18 @@ def _meant_for_coreutils(arguments: list[str]) -> bool:
 
 
 def _next_dd() -> str | None:
-    """The first executable `dd` on PATH that is not this program."""
-    ours = {Path(sys.argv[0]).resolve(), Path(sys.executable).with_name("dd").resolve()}
+    """The first executable `dd` on PATH that is not this program, here or in another environment."""
     for folder in os.get_exec_path():
         candidate = Path(folder) / "dd"
-        if candidate.is_file() and os.access(candidate, os.X_OK) and candidate.resolve() not in ours:
+        if candidate.is_file() and os.access(candidate, os.X_OK) and not _is_script(candidate):
             return str(candidate)
     return None
+
+
+def _is_script(path: Path) -> bool:
+    """Whether a file begins as this program does wherever it is installed, and coreutils' dd does not."""
+    with path.open("rb") as file:
+        return file.read(2) == b"#!"
 
 
 def _one_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -34,7 +34,7 @@ def list_plugins(json: Json = False, debug: Debug = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     table = Table("kind", "name", "summary", "from")
     for entry in registry.entries:
         spec = entry.spec
@@ -81,7 +81,8 @@ def options_of(model: Any) -> list[dict[str, str]]:
     rows = []
     for name, field in model.model_fields.items():
         bounds = ", ".join(str(bound) for bound in field.metadata)
-        kind = getattr(field.annotation, "__name__", str(field.annotation)).replace("typing.", "")
+        plain = isinstance(field.annotation, type) and not get_args(field.annotation)
+        kind = field.annotation.__name__ if plain else str(field.annotation).replace("typing.", "")
         rows.append({"name": name, "type": kind, "default": repr(field.default), "bounds": bounds,
                      "meaning": field.description or ""})  # fmt: skip
     return rows
@@ -92,9 +93,9 @@ def _print_component(entry: Any, options: list[dict[str, str]]) -> None:
     from rich.table import Table
 
     spec = entry.spec
-    console = Console(highlight=False)
-    console.print(f"{spec.kind} [bold]{spec.name}[/bold]: {spec.summary}")
-    console.print(f"from {entry.distribution} {entry.version}, {spec.target}\n", markup=False)
+    console = Console(markup=False, emoji=False, highlight=False)
+    console.print(f"{spec.kind} {spec.name}: {spec.summary}", style="bold")
+    console.print(f"from {entry.distribution} {entry.version}, {spec.target}\n")
     if not options:
         console.print("no options")
         return
@@ -103,7 +104,7 @@ def _print_component(entry: Any, options: list[dict[str, str]]) -> None:
         table.add_row(f"{spec.kind}.{row['name']}", row["type"], row["default"], row["bounds"], row["meaning"])
     console.print(table)
     example = f"--set {spec.kind}.{options[0]['name']}={options[0]['default']}"
-    console.print(f"example: dd run my-video.mp4 {example}", markup=False)
+    console.print(f"example: dd run my-video.mp4 {example}")
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from deepdance.evaluation.paper_table import PAPER, Row
@@ -20,8 +20,9 @@ from deepdance.pipeline import Studio
 from deepdance.plugins import discover
 from deepdance.workspace import Workspace
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+TRAININGS = ("codec", "sequence")
 FIGURES = ("acc", "loss", "val_acc", "val_loss")
 
 
@@ -44,8 +45,13 @@ class StageBars:
             self._finish(event)
 
     def _start(self, stage: str, detail: str) -> None:
-        self._tasks[stage] = self._bars.add_task(stage, total=None, note=detail, speed="")
+        self._row(stage, None, detail)
         self._epoch.pop(stage, None)
+
+    def _row(self, stage: str, total: float | None, note: str) -> None:
+        if stage in self._tasks:
+            self._bars.remove_task(self._tasks[stage])
+        self._tasks[stage] = self._bars.add_task(stage, total=total, note=note, speed="")
 
     def _advance(self, event: ProgressEvent) -> None:
         task = self._tasks.get(event.stage)
@@ -54,6 +60,8 @@ class StageBars:
         epoch, epochs = self._epoch.get(event.stage, (0, 0))
         if epochs and event.total:
             self._bars.update(task, completed=epoch * event.total + event.done, total=epochs * event.total)
+        elif event.stage in TRAININGS:
+            self._bars.update(task, note=f"first epoch, {event.done} of {event.total}")
         else:
             self._bars.update(task, completed=event.done, total=event.total)
         speed = self._bars.tasks[self._bars.task_ids.index(task)].speed
@@ -71,9 +79,7 @@ class StageBars:
 
     def _finish(self, event: StageFinished) -> None:
         if event.reused:
-            self._tasks[event.stage] = self._bars.add_task(
-                event.stage, total=1, note=f"{event.detail} (kept)", speed=""
-            )
+            self._row(event.stage, 1, f"{event.detail} (kept)")
         task = self._tasks.get(event.stage)
         if task is not None:
             total = self._bars.tasks[self._bars.task_ids.index(task)].total or 1
@@ -87,10 +93,9 @@ def studio(workspace: Path) -> Iterator[Studio]:
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         TextColumn("{task.fields[speed]:>7}"),
         TextColumn("{task.fields[note]}", markup=False),
     )

@@ -16,7 +16,7 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class Progress:
-    """Within a stage: `done` of `total` (None: not known) frames, or samples of epoch `epoch`."""
+    """Within a stage: `done` of `total` (None: not known) frames, or samples of the epoch that is being trained."""
 
     stage: str
     done: int

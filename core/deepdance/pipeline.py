@@ -89,6 +89,8 @@ def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Rec
 
 
 def _source_name(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> str:
+    if recipe.source.name == DEMO and any(location != DEMO for location in locations):
+        raise OptionError("source: expected no video with the source demo, got some; choose --source auto")
     if recipe.source.name != AUTO:
         return recipe.source.name
     names = {source_for(registry, location) for location in locations} or {DEMO}
@@ -100,7 +102,7 @@ def _source_name(recipe: Recipe, registry: Registry, locations: Sequence[str]) -
 
 
 def source_for(registry: Registry, location: str) -> str:
-    """The name of the source that reads `location`, by its suffix; ffmpeg reads what nobody else claims."""
+    """The source that reads `location`, by its suffix; ffmpeg reads what nobody else claims."""
     if location == DEMO:
         return DEMO
     suffix = "/" if Path(location).is_dir() else Path(location).suffix
@@ -258,9 +260,9 @@ def split_clips(
     return train, held_out
 
 
-def check_length(studio: Studio, recipe: Recipe, clips: Sequence[Clip]) -> None:
-    """Raise InputError, before anything is trained, if no clip is long enough to learn from."""
-    context = _component(studio, recipe, "sequence").context
+def check_length(studio: Studio, recipe: Recipe, clips: Sequence[Clip]) -> int:
+    """The sequence model's context. Raise InputError, before anything is trained, if no clip is longer than it."""
+    context: int = _component(studio, recipe, "sequence").context
     cut = split_point(clips[-1].stop, recipe.validation)
     longest = max(min(clip.stop, cut) - clip.start for clip in clips)
     if longest <= context:
@@ -268,6 +270,7 @@ def check_length(studio: Studio, recipe: Recipe, clips: Sequence[Clip]) -> None:
             f"expected a clip of more than {context} frames to learn from (the context of {recipe.sequence.name}), "
             f"got {max(longest, 0)} at {recipe.fps:g} frames a second; give a longer video or raise --fps"
         )
+    return context
 
 
 def dance(

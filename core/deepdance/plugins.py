@@ -169,3 +169,5 @@ def _check(spec: object) -> None:
         raise PluginError(f"{spec.name!r} needs plugin API {spec.api_version}, this deepdance has {API_VERSION}")
     if spec.kind not in KINDS:
         raise PluginError(f"{spec.name!r} is of kind {spec.kind!r}, expected one of {', '.join(KINDS)}")
+    if not isinstance(spec.suffixes, tuple) or (spec.kind == "renderer" and not spec.suffixes):
+        raise PluginError(f"{spec.name!r}: expected a tuple of file endings as suffixes, got {spec.suffixes!r}")

@@ -40,7 +40,7 @@ class Choice(BaseModel):
 class Recipe(BaseModel):
     """Everything that decides what a run does, apart from the videos it is given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     source: Choice = Choice(name=AUTO)
     remover: Choice = Choice(name="threshold")
@@ -103,7 +103,9 @@ def apply_settings(table: dict[str, Any], settings: Iterable[str]) -> dict[str, 
         if len(keys) == 1:
             result[keys[0]] = _toml_value(text)
         else:
-            result.setdefault(keys[0], {})[keys[1]] = _toml_value(text)
+            chosen = result.get(keys[0], {})
+            table_of = {"name": chosen} if isinstance(chosen, str) else chosen
+            result[keys[0]] = {**table_of, keys[1]: _toml_value(text)}
     return result
 
 

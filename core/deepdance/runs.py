@@ -15,6 +15,7 @@ from deepdance import pipeline
 from deepdance.errors import InputError, OptionError
 from deepdance.evaluation.paper_table import Row, latent_reference, pixel_reference, table_row
 from deepdance.frames import Clip, Silhouettes
+from deepdance.generation import starting_latents
 from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
 from deepdance.pipeline import DEMO, Studio
 from deepdance.plugins import Registry
@@ -53,13 +54,13 @@ def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str
     """
     inputs = expand(studio.registry, locations)
     recipe = pipeline.resolve(recipe, studio.registry, inputs)
-    check_start(recipe)
+    _check_start_exists(recipe)
     record = studio.workspace.claim(
         name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
     prepared = [pipeline.prepare(studio, recipe, location) for location in inputs]
     frames = Silhouettes.load([artifact.folder for artifact in prepared])
-    pipeline.check_length(studio, recipe, frames.clips)
+    _check_start(studio, recipe, pipeline.check_length(studio, recipe, frames.clips), frames.clips)
     codec = pipeline.fit_codec(studio, recipe, prepared)
     latents = pipeline.encode(studio, recipe, codec, prepared)
     sequence = pipeline.fit_sequence(studio, recipe, latents, frames.clips)
@@ -78,6 +79,7 @@ def generate(studio: Studio, name: str, out: Path, changes: dict[str, Any]) -> P
     """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, seed."""
     record, recipe = studio.workspace.open_run(name)
     recipe = recipe.changed(changes)
+    _refuse_overwriting(recipe.start, out)
     _render_dance(studio, recipe, record, out)
     return out
 
@@ -90,8 +92,13 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
     """
     record, recipe = studio.workspace.open_run(name)
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
+    _refuse_overwriting(location, out)
+    renderer = renderer_for(studio.registry, recipe, out)
+    reading = _reading(studio, recipe, location)
+    if pipeline.open_source(studio, reading, location)[1].info().fps is None:
+        raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     trained = open_trained(studio, recipe, record)
-    artifact = pipeline.prepare(studio, recipe.changed({"source": AUTO}), location, fps=recipe.render_fps)
+    artifact = pipeline.prepare(studio, reading, location, fps=recipe.render_fps)
     video = Silhouettes.load([artifact.folder])
     stride = recipe.render_fps / recipe.fps
     picks = len(video) - 1 - np.rint(np.arange(trained.model.context)[::-1] * stride).astype(int)
@@ -104,7 +111,7 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
     new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=opening)
     fade = round(FADE_SECONDS * recipe.render_fps)
     continuation = _joined(pipeline.decoded(studio, trained.codec, new), video[picks[-1:]][0], fade)
-    pipeline.render(studio, recipe, _after(video, continuation), out, renderer_for(studio.registry, recipe, out))
+    pipeline.render(studio, recipe, _after(video, continuation), out, renderer)
     return out
 
 
@@ -183,25 +190,46 @@ def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> Non
     pipeline.render(studio, recipe, pipeline.decoded(studio, trained.codec, new), out, renderer)
 
 
-def check_start(recipe: Recipe) -> None:
-    """Raise OptionError, before anything is made, if `--from` is nothing that a dance can start from."""
+def _check_start_exists(recipe: Recipe) -> None:
     if not _starts_inside(recipe) and not Path(recipe.start).exists():
         raise OptionError(f"--from: expected random, last, a frame number or a video, got {recipe.start!r}")
 
 
+def _check_start(studio: Studio, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:
+    """Raise, before anything is trained, if the dance could not start where `--from` says."""
+    seed = None if _starts_inside(recipe) else np.zeros((len(_seed_frames(studio, recipe, context)), 1), np.float32)
+    starting_latents(recipe, context, np.zeros((clips[-1].stop, 1), np.float32), clips, seed)
+
+
 def _starts_inside(recipe: Recipe) -> bool:
-    return recipe.start in STARTS or recipe.start.isdigit()
+    return recipe.start in STARTS or recipe.start.isdecimal()
+
+
+def _seed_frames(studio: Studio, recipe: Recipe, context: int) -> UInt8:
+    """The last silhouettes, at most `context`, of the video that `--from` names."""
+    artifact = pipeline.prepare(studio, _reading(studio, recipe, recipe.start), recipe.start)
+    frames = Silhouettes.load([artifact.folder])
+    last = frames.clips[-1]
+    return frames[max(last.start, last.stop - context) : last.stop]
 
 
 def _seed_clip(studio: Studio, recipe: Recipe, trained: Trained) -> Float32 | None:
     """The latents of the video that `--from` names, or nothing."""
-    check_start(recipe)
+    _check_start_exists(recipe)
     if _starts_inside(recipe):
         return None
-    artifact = pipeline.prepare(studio, recipe.changed({"source": AUTO}), recipe.start)
-    frames = Silhouettes.load([artifact.folder])
-    last = frames.clips[-1]
-    return trained.codec.encode(frames[last.start : last.stop][-trained.model.context :])
+    return trained.codec.encode(_seed_frames(studio, recipe, trained.model.context))
+
+
+def _reading(studio: Studio, recipe: Recipe, location: str) -> Recipe:
+    """The recipe with the source that reads `location`: the recipe's own, with its options, if it can."""
+    fits = pipeline.source_for(studio.registry, location) == recipe.source.name
+    return recipe if fits else recipe.changed({"source": AUTO})
+
+
+def _refuse_overwriting(location: str, out: Path) -> None:
+    if out.exists() and Path(location).exists() and out.samefile(location):
+        raise OptionError(f"--out: expected another file than the video that is read, got {out}; choose another name")
 
 
 def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
@@ -242,9 +270,9 @@ def _videos_in(registry: Registry, folder: Path) -> list[Path]:
         return []
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     videos = [p.absolute() for p in files if registry.for_suffix("source", p.suffix)]
-    return sorted(videos, key=lambda p: [int(t) if t.isdigit() else t.lower() for t in re.split(r"(\d+)", p.name)])
+    return sorted(videos, key=lambda p: [int(t) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", p.name)])
 
 
 def _default_name(inputs: Sequence[str], recipe: Recipe) -> str:
     first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
-    return re.sub(r"[^\w.-]+", "_", f"{first}-{recipe.codec.name}-{recipe.sequence.name}").lstrip("-.")
+    return re.sub(r"[^\w.-]+", "_", f"{first}-{recipe.codec.name}-{recipe.sequence.name}").lstrip("-.") or "run"

@@ -25,7 +25,7 @@ def validated(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = "
         return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join([prefix, *map(str, first["loc"])] if prefix else map(str, first["loc"]))
+        where = ".".join([*filter(None, [prefix]), *map(str, first["loc"][:1])])
         if first["type"] == "extra_forbidden":
             names = list(model.model_fields)
             wrong = str(first["loc"][-1])

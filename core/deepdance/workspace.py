@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +18,7 @@ from typing import Any
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
 
-DEFAULT_ROOT = Path("workspace")
+log = logging.getLogger("deepdance")
 
 
 def digest(value: Any) -> str:
@@ -108,7 +110,7 @@ class Workspace:
                 write_json(unfinished / "manifest.json", manifest)
                 unfinished.rename(final)
             except BaseException:
-                if not resumable:
+                if not resumable or not any(unfinished.iterdir()):
                     shutil.rmtree(unfinished, ignore_errors=True)
                 raise
         return Artifact(final, key, reused=False)
@@ -153,8 +155,11 @@ class Workspace:
     def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> Run:
         """The run for these inputs and this recipe: continued if it exists, else new.
 
-        A name taken by another recipe is an error when it was asked for (`exact`), else a number is appended.
+        A run that came to nothing gives its name away. A name taken by another recipe is an error when it was asked
+        for (`exact`), else a number is appended.
         """
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise WorkspaceError(f"--name: expected letters, digits, '.', '_' and '-', got {name!r}; choose another")
         number = 1
         while True:
             candidate = name if number == 1 else f"{name}-{number}"
@@ -165,7 +170,9 @@ class Workspace:
                 self.record(run, recipe)
                 return run
             run, taken = self.open_run(candidate)
-            if run.inputs == inputs and taken == recipe:
+            if (run.inputs == inputs and taken == recipe) or not (run.artifacts or run.status == "finished"):
+                run = Run(candidate, inputs, created=run.created) if taken != recipe or run.inputs != inputs else run
+                self.record(run, recipe)
                 return run
             if exact:
                 raise WorkspaceError(
@@ -194,8 +201,13 @@ class Workspace:
 
     def runs(self) -> list[Run]:
         """All runs, oldest first."""
-        records = (self.root / "runs").glob("*/run.json")
-        return sorted((Run(**read_json(path)) for path in records), key=lambda run: run.created)
+        found = []
+        for path in (self.root / "runs").glob("*/run.json"):
+            try:
+                found.append(Run(**read_json(path)))
+            except (TypeError, WorkspaceError) as error:
+                log.warning("%s is passed over, it is no run's record: %s", path, error)
+        return sorted(found, key=lambda run: run.created)
 
 
 def locate_run(text: str, root: Path) -> tuple[Workspace, str]:

@@ -34,7 +34,7 @@ def train(
 
     `batch` gives inputs and targets for an array of sample numbers. The order of an epoch depends on the seed and the
     epoch alone. Each epoch's weights, optimizer state and metrics are left in `training.folder`, and taken up there.
-    The checkpoint is removed at the end.
+    Whoever saves the trained model then calls `forget_checkpoint`.
     """
     model.optimizer.build(model.trainable_variables)
     history = _restore(model, training.folder)
@@ -49,9 +49,12 @@ def train(
         if training.folder:
             _checkpoint(model, training.folder, history)
         training.on_epoch(epoch + 1, epochs, metrics)
-    if training.folder:
-        (training.folder / CHECKPOINT).unlink(missing_ok=True)
     return history
+
+
+def forget_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint of a training whose result is saved in the same folder."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _pass(

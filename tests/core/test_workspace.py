@@ -80,6 +80,8 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
 def test_the_same_recipe_continues_its_run_and_another_gets_its_own(tmp_path):
     workspace, recipe = Workspace(tmp_path), Recipe()
     first = workspace.claim("x", exact=False, inputs=["a"], recipe=recipe)
+    first.status = "finished"
+    workspace.record(first, recipe)
     assert workspace.claim("x", exact=False, inputs=["a"], recipe=recipe).name == first.name
     assert workspace.claim("x", exact=False, inputs=["b"], recipe=recipe).name == "x-2"
     with pytest.raises(WorkspaceError, match="holds another recipe"):

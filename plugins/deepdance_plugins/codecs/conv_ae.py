@@ -13,7 +13,7 @@ from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
 from deepdance_plugins.backend import keras
-from deepdance_plugins.keras_training import Batch, Indices, train
+from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
 
 POOLINGS = 3
 AT_ONCE = 64
@@ -95,6 +95,7 @@ class ConvAE(FrameCodec[ConvAEOptions]):
     def save(self, folder: Path) -> None:
         self._encoder.save(folder / "encoder.keras")
         self._decoder.save(folder / "decoder.keras")
+        forget_checkpoint(folder)
 
     @classmethod
     def load(cls, folder: Path, options: ConvAEOptions) -> Self:

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepdance.errors import InputError
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
 from deepdance_plugins.backend import compiled, keras
-from deepdance_plugins.keras_training import Batch, Indices, train
+from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
 from deepdance_plugins.sequences.in_flight import empty_windows, windows_in_flight
 
 BoolArray = npt.NDArray[np.bool_]
@@ -101,6 +101,7 @@ class Recurrent(SequenceModel[RecurrentOptions]):
 
     def save(self, folder: Path) -> None:
         self._model.save(folder / "model.keras")
+        forget_checkpoint(folder)
 
     @classmethod
     def load(cls, folder: Path, options: RecurrentOptions) -> Self:

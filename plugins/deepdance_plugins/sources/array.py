@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
 from deepdance_plugins.sources.files import CHUNK_BYTES, MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
 
 WHAT = "a .npy or .npz file of frames"
-DAMAGED = (ValueError, EOFError, OSError, zipfile.BadZipFile, SyntaxError)
+DAMAGED = (ValueError, EOFError, OSError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error, SyntaxError)
 """What NumPy and zipfile raise when a file is cut short, is something else, or holds pickled objects."""
 
 Frames = npt.NDArray[Any]
