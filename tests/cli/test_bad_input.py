@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FAST
+from conftest import FAST, demo_frames, write_video
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
 FILES = {
@@ -130,3 +130,26 @@ def test_odd_videos_end_in_a_right_result_or_one_line(dd, tmp_path, path):
     else:
         assert_one_line(result, "expected")
         assert_nothing_half_written(tmp_path / "workspace")
+
+
+def test_the_video_that_is_read_is_never_overwritten(dd, video, tmp_path):
+    copy = shutil.copy(video, tmp_path / "dancer.mp4")
+    before = Path(copy).read_bytes()
+    assert dd("run", copy, "--codec", "pca", "--seq", "gru", *FAST).code == 0
+    result = dd("extend", copy, "--run", "dancer-pca-gru", "--out", copy)
+    assert_one_line(result, "--out: expected another file than the video that is read")
+    assert Path(copy).read_bytes() == before
+
+
+def test_the_demo_source_takes_no_video(dd, video):
+    assert_one_line(dd("run", video, "--source", "demo"), "source: expected no video with the source demo")
+
+
+@pytest.mark.parametrize("start", ["400", "VIDEO"])
+def test_a_start_out_of_reach_is_told_before_training(dd, video, tmp_path, start):
+    short = write_video(tmp_path / "short.mp4", demo_frames(0.5, 10, (48, 80)), 10)
+    result = dd("run", video, *FAST, "--from", short if start == "VIDEO" else start)
+    assert_one_line(result, "expected")
+    assert [p.name.split("-")[0] for p in (tmp_path / "workspace/artifacts").iterdir() if p.name[0] != "."] == [
+        "silhouettes"
+    ] * (1 + (start == "VIDEO"))

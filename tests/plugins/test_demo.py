@@ -101,17 +101,17 @@ def test_bad_options_are_refused(options: dict[str, float]):
         DemoOptions(**options)
 
 
-def test_the_camera_cuts_every_few_seconds():
+def test_shots_are_long_enough_to_learn_from_and_short_enough_to_vary():
     source = demo(seconds=60)
     read(source, fps=3, size=(6, 10))
     starts = source.shot_starts()
     lengths = np.diff([0, *starts]) / 3
     assert 0 not in starts
-    assert 3.5 <= lengths.min() <= lengths.max() <= 8.7
+    assert 7.5 <= lengths.min() <= lengths.max() <= 17
 
 
 def test_shot_starts_follow_the_rate_of_the_last_call():
-    source = demo(seconds=20)
+    source = demo(seconds=40)
     read(source, fps=2, size=(6, 10))
     slow = source.shot_starts()
     read(source, fps=6, size=(6, 10))
@@ -120,7 +120,7 @@ def test_shot_starts_follow_the_rate_of_the_last_call():
 
 
 def test_the_background_changes_where_the_camera_cuts():
-    source = demo(seconds=24)
+    source = demo(seconds=40)
     frames = read(source, fps=6, size=(60, 100)).astype(float)
     change = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
     cuts = [start - 1 for start in source.shot_starts()]
