@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from deepdance.recipe import Recipe
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
+DEMO_START = "0"
+"""There is no video of the user's to go on from, so the demo dances from its first frames, which it has learned."""
 
 
 def _component(kind: str, flag: str) -> Any:
@@ -38,7 +40,10 @@ def run(
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Start from: last, random, a frame number, or a video.")
+        str | None,
+        typer.Option(
+            "--from", help="Start from: last (the default; 0 for the demo), random, a frame number, or a video."
+        ),
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second to learn from. Default: 3.")] = None,
@@ -80,7 +85,8 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     from deepdance.recipe import Recipe, apply_settings
     from deepdance.validation import validated
 
-    base = Recipe.read(file) if file else Recipe(preset="quick" if demo else "standard")
+    default = Recipe(preset="quick", start=DEMO_START) if demo else Recipe()
+    base = Recipe.read(file) if file else default
     given = {name: value for name, value in flags.items() if value is not None}
     if "start" in given and Path(given["start"]).exists():
         given["start"] = str(Path(given["start"]).absolute())
