@@ -9,6 +9,9 @@ import typer
 
 from deepdance_cli.arguments import Debug, Json, Workspace, names_of
 
+SHEET_FRAMES = 120
+"""Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
+
 
 def prepare(
     videos: Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")],
@@ -31,6 +34,8 @@ def prepare(
 
     Example: dd prepare my-video.mp4 --set remover.level=auto
     """
+    import numpy as np
+
     from deepdance import pipeline, runs
     from deepdance.frames import Silhouettes
     from deepdance_cli import show
@@ -46,7 +51,8 @@ def prepare(
             frames = Silhouettes.load([artifact.folder])
             sheet = artifact.folder / "sheet.png"
             if not sheet.exists():
-                pipeline.render(studio, resolved, frames.chunks(), sheet, "sheet")
+                picks = np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).astype(int)
+                pipeline.render(studio, resolved, [frames[picks]], sheet, "sheet")
             results.append(
                 {"input": location, "frames": len(frames), "folder": str(artifact.folder), "sheet": str(sheet)}
             )
