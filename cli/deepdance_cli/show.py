@@ -105,7 +105,7 @@ def studio(workspace: Path) -> Iterator[Studio]:
 
 class _WarningLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        err.print(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow", markup=False)
+        err.print(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow")
 
 
 def _show_warnings() -> None:

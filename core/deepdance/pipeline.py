@@ -1,6 +1,6 @@
 """The stages in their order, each a plain function from inputs to an artifact.
 
-prepare → fit_codec → encode → fit_sequence → evaluate → dance → render
+prepare → fit_codec → encode → fit_sequence → dance → decoded → render
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from deepdance.events import EpochFinished, Listener, Progress, StageFinished, S
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import in_between, keyframes_needed, starting_latents
 from deepdance.interfaces import Float32, FrameCodec, FrameSource, History, SequenceModel, Training, UInt8
-from deepdance.plugins import Registry
+from deepdance.plugins import KINDS, Registry
 from deepdance.recipe import AUTO, Recipe
 from deepdance.workspace import Artifact, Workspace, written_whole
 
@@ -74,7 +74,7 @@ class Studio:
 def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Recipe:
     """The recipe with every option written out, checked against its component. Raises OptionError, PluginError."""
     changes: dict[str, Any] = {}
-    for kind in ("source", "remover", "codec", "sequence", "renderer"):
+    for kind in KINDS:
         choice = getattr(recipe, kind)
         name = _source_name(recipe, registry, locations) if kind == "source" else choice.name
         if name == AUTO:
@@ -260,9 +260,15 @@ def split_clips(
     return train, held_out
 
 
+def context_of(studio: Studio, recipe: Recipe) -> int:
+    """How many latents the recipe's sequence model looks back; no training is needed to know."""
+    context: int = _component(studio, recipe, "sequence").context
+    return context
+
+
 def check_length(studio: Studio, recipe: Recipe, clips: Sequence[Clip]) -> int:
     """The sequence model's context. Raise InputError, before anything is trained, if no clip is longer than it."""
-    context: int = _component(studio, recipe, "sequence").context
+    context = context_of(studio, recipe)
     cut = split_point(clips[-1].stop, recipe.validation)
     longest = max(min(clip.stop, cut) - clip.start for clip in clips)
     if longest <= context:

@@ -46,7 +46,7 @@ class Hooks:
     @hookspec
     def deepdance_components(self) -> Iterable[ComponentSpec]:
         """The components that the plugin adds. Called once; must import nothing heavy."""
-        raise NotImplementedError
+        raise NotImplementedError  # pluggy reads a hookspec's signature and never calls it
 
 
 @dataclass(frozen=True)

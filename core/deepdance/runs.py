@@ -14,7 +14,7 @@ import deepdance
 from deepdance import pipeline
 from deepdance.errors import InputError, OptionError
 from deepdance.evaluation.paper_table import Row, latent_reference, pixel_reference, table_row
-from deepdance.frames import Clip, Silhouettes
+from deepdance.frames import Clip, Silhouettes, natural_order
 from deepdance.generation import starting_latents
 from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
 from deepdance.pipeline import DEMO, Studio
@@ -139,9 +139,7 @@ def _after(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]
 
 def paper_table(studio: Studio, recipe: Recipe, record: Run) -> list[Row]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
-    made = {stage: [studio.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
-    if not made:
-        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
+    made = _artifacts(studio, record)
     keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
 
     def work(folder: Path) -> dict[str, Any]:
@@ -155,10 +153,17 @@ def paper_table(studio: Studio, recipe: Recipe, record: Run) -> list[Row]:
     return [Row(**row) for row in rows]
 
 
+def _artifacts(studio: Studio, record: Run) -> dict[str, list[Artifact]]:
+    """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
+    if not record.artifacts:
+        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
+    return {stage: [studio.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+
+
 def _table_rows(studio: Studio, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[Row]:
     frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
     latents = pipeline.load_latents(made["latents"][0])
-    context = pipeline.load_sequence(studio, recipe, made["sequence"][0]).context
+    context = pipeline.context_of(studio, recipe)
     cut = pipeline.split_point(len(frames), recipe.validation)
     held_out = frames.between(cut if cut < len(frames) else 0, len(frames))
     train, validation = pipeline.split_clips(latents, frames.clips, recipe.validation, context)
@@ -171,9 +176,7 @@ def _table_rows(studio: Studio, recipe: Recipe, made: dict[str, list[Artifact]])
 
 def open_trained(studio: Studio, recipe: Recipe, record: Run) -> Trained:
     """Load what a run has trained. Raises WorkspaceError."""
-    if not record.artifacts:
-        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
-    made = {stage: [studio.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    made = _artifacts(studio, record)
     return Trained(
         pipeline.load_codec(studio, recipe, made["codec"][0]),
         pipeline.load_sequence(studio, recipe, made["sequence"][0]),
@@ -270,7 +273,7 @@ def _videos_in(registry: Registry, folder: Path) -> list[Path]:
         return []
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     videos = [p.absolute() for p in files if registry.for_suffix("source", p.suffix)]
-    return sorted(videos, key=lambda p: [int(t) if t.isdecimal() else t.lower() for t in re.split(r"(\d+)", p.name)])
+    return sorted(videos, key=natural_order)
 
 
 def _default_name(inputs: Sequence[str], recipe: Recipe) -> str:

@@ -170,8 +170,10 @@ class Workspace:
                 self.record(run, recipe)
                 return run
             run, taken = self.open_run(candidate)
-            if (run.inputs == inputs and taken == recipe) or not (run.artifacts or run.status == "finished"):
-                run = Run(candidate, inputs, created=run.created) if taken != recipe or run.inputs != inputs else run
+            if run.inputs == inputs and taken == recipe:
+                return run
+            if not run.artifacts and run.status != "finished":
+                run = Run(candidate, inputs, created=run.created)
                 self.record(run, recipe)
                 return run
             if exact:

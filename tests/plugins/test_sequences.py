@@ -28,7 +28,7 @@ def plain_loop(model, seed, steps):
     """The paper's way: the network over the last windows, a step at a time."""
     window, out = seed.copy(), []
     for _ in range(steps):
-        out.append(model.predict_next(window))
+        out.append(np.asarray(model._model.predict_on_batch(window)))
         window = np.concatenate([window[:, 1:], out[-1][:, None]], axis=1)
     return np.stack(out, axis=1)
 

@@ -80,10 +80,6 @@ class Recurrent(SequenceModel[RecurrentOptions]):
         stack += [layers.Dense(dim, activation=activation)]
         return keras().Sequential(stack, name=type(self).__name__.lower())
 
-    def predict_next(self, windows: Float32) -> Float32:
-        """One step the plain way: `(b, context, d)` → `(b, d)`, the network run over whole windows."""
-        return np.asarray(self._model.predict_on_batch(windows), np.float32)
-
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         if self._loop is None:
             self._loop = compiled(windows_in_flight(self.cell, self._model.layers[-1].activation))

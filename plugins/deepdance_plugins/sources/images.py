@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.errors import InputError
+from deepdance.frames import natural_order
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
 from deepdance_plugins.sources.files import CHUNK_BYTES, fingerprint, fit_inside, readable, shown
 
@@ -42,7 +42,7 @@ class ImagesSource(FrameSource[ImagesOptions]):
             raise InputError(
                 f"{shown(folder)}: expected a folder of images ({kinds}), got none of them; choose another"
             )
-        return sorted(paths, key=_natural)
+        return sorted(paths, key=natural_order)
 
     @cached_property
     def _first_shape(self) -> tuple[int, int]:
@@ -69,12 +69,6 @@ class ImagesSource(FrameSource[ImagesOptions]):
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """A key that puts `img2` before `img10`."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def read_image(path: Path) -> UInt8:
