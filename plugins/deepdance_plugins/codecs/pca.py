@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,19 +12,18 @@ from pydantic import Field
 from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
-
-OVERSAMPLING = 10
+from deepdance_plugins.codecs.principal_components import principal_components
 
 
 class PCAOptions(Options):
-    """A randomized fit reads the frames `2 + 2 · power_iterations` times, a chunk at a time."""
+    """A randomized fit reads the frames `3 + 2 · power_iterations` times, a chunk at a time."""
 
     latent_dim: int = Field(128, ge=1, description="components; fewer where there are fewer frames")
     power_iterations: int = Field(1, ge=0, le=10, description="rounds that sharpen the random projection")
 
 
 class PCA(FrameCodec[PCAOptions]):
-    """Randomized PCA (Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1), in chunks, so memory stays flat.
+    """Randomized PCA of grey levels, in chunks, so memory stays flat.
 
     Latents are scores divided by the first component's standard deviation: one scale for all, so distances keep their
     meaning, and about unit size, which sequence models like.
@@ -44,38 +42,16 @@ class PCA(FrameCodec[PCAOptions]):
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
-        self._mean = _mean(train)
-        rank = min(self.options.latent_dim, len(train))
-        columns = min(rank + OVERSAMPLING, len(train))
-        probes = np.random.default_rng(training.seed).standard_normal((self._mean.size, columns), dtype=np.float32)
-        for _ in range(self.options.power_iterations):
-            probes = np.linalg.qr(self._back(train, self._range(train, probes)))[0]
-        _, singular, components = np.linalg.svd(self._back(train, self._range(train, probes)).T, full_matrices=False)
-        self._components = np.ascontiguousarray(components[:rank])
-        self._scale = np.float32(max(singular[0] / np.sqrt(len(train)), 1e-6))
+        self._mean, self._components, deviations = principal_components(
+            lambda: map(_rows, train.chunks()),
+            self.options.latent_dim,
+            power_iterations=self.options.power_iterations,
+            seed=training.seed,
+        )
+        self._scale = np.float32(max(deviations[0], 1e-6))
         metrics = self._measure(train) | {f"val_{name}": value for name, value in self._measure(validation).items()}
         training.on_epoch(1, 1, metrics)
         return [metrics]
-
-    def _centred(self, frames: Silhouettes) -> Iterator[tuple[slice, Float32]]:
-        start = 0
-        for chunk in frames.chunks():
-            yield slice(start, start + len(chunk)), _rows(chunk) - self._mean
-            start += len(chunk)
-
-    def _range(self, frames: Silhouettes, probes: Float32) -> Float32:
-        """An orthonormal basis of the centred frames applied to the probes, `(n, columns)`."""
-        out = np.empty((len(frames), probes.shape[1]), np.float32)
-        for rows, pixels in self._centred(frames):
-            out[rows] = pixels @ probes
-        return np.linalg.qr(out)[0]
-
-    def _back(self, frames: Silhouettes, left: Float32) -> Float32:
-        """The transposed frames applied to `left`, `(h·w, columns)`."""
-        out = np.zeros((self._mean.size, left.shape[1]), np.float32)
-        for rows, pixels in self._centred(frames):
-            out += pixels.T @ left[rows]
-        return out
 
     def _measure(self, frames: Silhouettes) -> dict[str, float]:
         """Loss and accuracy as Keras would compute them, averaged over all frames."""
@@ -119,7 +95,3 @@ def _rows(frames: UInt8) -> npt.NDArray[Any]:
     """`(n, h, w)` uint8 → `(n, h·w)` float32 in [0, 1]."""
     return frames.reshape(len(frames), -1).astype(np.float32) / 255
 
-
-def _mean(frames: Silhouettes) -> Float32:
-    total = sum((_rows(chunk).sum(axis=0, dtype=np.float64) for chunk in frames.chunks()), np.zeros(1))
-    return np.asarray(total / len(frames), np.float32)

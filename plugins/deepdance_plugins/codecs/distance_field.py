@@ -1,0 +1,122 @@
+"""Silhouettes as signed distance fields: smooth pictures whose zero level is the dancer's outline, and back.
+
+Grey levels jump at an outline, so mixing two of them fades; distances change smoothly, so mixing two of them moves the
+outline. A field is positive inside the dancer and cut off at a radius. It is taken in the dancer's own frame: where
+somebody stands, how large they are and how far they lean are five numbers, the placement, and what is left is the pose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from deepdance.interfaces import Float32, UInt8
+
+REDUCTION = 2
+"""Fields are kept at half the size: near an outline they are almost linear, so little is lost."""
+PLACEMENT = 5
+"""Numbers of a placement: column, row, lean, log width, log height."""
+LARGEST_ZOOM = 2.5
+
+
+def reduced(size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the field of a silhouette of `size`."""
+    return max(1, size[0] // REDUCTION), max(1, size[1] // REDUCTION)
+
+
+def placements(frames: UInt8) -> Float32:
+    """First and second moments of the dancer in `(n, h, w)` silhouettes, `(n, 5)`.
+
+    The mean column and row in pixels; the lean, columns a row by linear regression of the column on the row; the
+    logarithms of the standard deviations of the column about that line, and of the row. An empty picture has those of
+    a dancer in its middle.
+    """
+    _, height, width = frames.shape
+    weight = (255 - frames).astype(np.float32)
+    total = weight.sum(axis=(1, 2))
+    empty = total == 0
+    weight[empty] = 1
+    total[empty] = height * width
+    rows, columns = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
+    by_row = weight.sum(axis=2)
+    row = by_row @ rows / total
+    column_in_row = weight @ columns
+    column = column_in_row.sum(axis=1) / total
+    away = rows - row[:, None]
+    variance = np.maximum((by_row * away**2).sum(axis=1) / total, 0.25)
+    lean = (away * column_in_row).sum(axis=1) / total / variance
+    spread = (weight @ columns**2).sum(axis=1) / total - column**2 - lean**2 * variance
+    deviations = np.log(np.sqrt(np.maximum([spread, variance], 0.25)))
+    return np.stack([column, row, lean, *deviations], axis=1).astype(np.float32)
+
+
+def mirrored(placement: Float32, width: int) -> Float32:
+    """The placements of the mirror images."""
+    out = placement.copy()
+    out[:, 0] = width - 1 - out[:, 0]
+    out[:, 2] = -out[:, 2]
+    return out
+
+
+def to_fields(frames: UInt8, placement: Float32, scale: Float32, radius: float) -> Float32:
+    """`(n, h, w)` silhouettes → fields `(n, h/2, w/2)` in pixels of the silhouette, at most `radius`.
+
+    `scale` holds the log width and height that a dancer has in the field.
+    """
+    import cv2
+
+    height, width = reduced(frames.shape[1:])
+    # a bilinear sample between two pixels is their mean, so that halving is part of the map
+    halve = np.array([[REDUCTION, 0, (REDUCTION - 1) / 2], [0, REDUCTION, (REDUCTION - 1) / 2], [0, 0, 1]])
+    maps = _maps(placement, scale, frames.shape[1:]) @ halve
+    out = np.empty((len(frames), height, width), np.float32)
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for frame, matrix, target in zip(frames, maps, out, strict=True):
+        distance = _signed_distance(frame, radius)
+        cv2.warpAffine(distance, matrix, (width, height), dst=target, flags=way, borderMode=cv2.BORDER_REPLICATE)
+    return out
+
+
+def to_silhouettes(fields: Float32, placement: Float32, scale: Float32, size: tuple[int, int]) -> UInt8:
+    """Fields → `(n, h, w)` silhouettes with the dancer placed; an outline is one pixel of grey wide."""
+    import cv2
+
+    out = np.empty((len(fields), *size), np.uint8)
+    for field, matrix, target in zip(fields, _maps(placement, scale, size), out, strict=True):
+        whole = cv2.resize(field, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
+        inside = cv2.warpAffine(
+            whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        np.rint(255 * np.clip(0.5 - inside, 0, 1), out=target, casting="unsafe")
+    return out
+
+
+def _maps(placement: Float32, scale: Float32, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """`(n, 2, 3)` affine maps from a pixel of the field, at full size, to the pixel of the silhouette."""
+    column, row, lean, *deviations = placement.astype(np.float64).T
+    limit = np.log(LARGEST_ZOOM)
+    zoom_x, zoom_y = np.exp(np.clip(np.stack(deviations) - scale[:, None], -limit, limit))
+    maps = np.zeros((len(placement), 2, 3))
+    middle_y, middle_x = (size[0] - 1) / 2, (size[1] - 1) / 2
+    maps[:, 0, 0], maps[:, 0, 1] = zoom_x, lean * zoom_y
+    maps[:, 1, 1] = zoom_y
+    maps[:, 0, 2] = column - zoom_x * middle_x - lean * zoom_y * middle_y
+    maps[:, 1, 2] = row - zoom_y * middle_y
+    return maps
+
+
+def _signed_distance(frame: UInt8, radius: float) -> Float32:
+    """Distance to the outline in pixels; in the grey pixels on it, as the grey tells. Only near the dancer is it work."""
+    import cv2
+
+    out = np.full(frame.shape, -radius, np.float32)
+    left, top, width, height = cv2.boundingRect((frame < 255).view(np.uint8))
+    margin = int(np.ceil(radius))
+    near = np.s_[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]
+    grey = frame[near]
+    dancer = (grey < 128).view(np.uint8)
+    whole = cv2.distanceTransform(dancer, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - dancer, cv2.DIST_L2, 5)
+    whole -= np.copysign(np.float32(0.5), whole)
+    on_outline = (np.abs(whole) < 1) & (grey > 0) & (grey < 255)
+    out[near] = np.clip(np.where(on_outline, 0.5 - grey / np.float32(255), whole), -radius, radius)
+    return out

@@ -1,0 +1,192 @@
+"""`sdf-ae`: a variational autoencoder of signed distance fields, sharp by construction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
+from deepdance_plugins.backend import keras
+from deepdance_plugins.codecs.distance_field import PLACEMENT, mirrored, placements, to_fields, to_silhouettes
+from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, variational
+from deepdance_plugins.codecs.principal_components import principal_components
+from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
+
+BASIS_FRAMES = 6_000
+"""Frames, evenly spaced and with their mirror images, that the basis is fitted on: 300 MB of fields."""
+MEASURED_FRAMES = 1_000
+"""Frames, evenly spaced, on which loss and accuracy of the pictures are measured."""
+ARRAYS = ("basis", "mean", "deviations", "scale", "place_mean", "place_deviation")
+
+
+class SdfAEOptions(Options):
+    """The defaults take less than ten minutes on two cores, however long the video is."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"steps": 400}}
+
+    latent_dim: int = Field(128, ge=PLACEMENT + 1, description="numbers in a latent vector; the first five place it")
+    coefficients: int = Field(640, ge=1, description="principal components of the field that the network works on")
+    units: int = Field(1024, ge=1, description="units of a layer")
+    blocks: int = Field(2, ge=0, description="residual blocks in the encoder, and in the decoder")
+    radius: float = Field(8.0, gt=0, description="distance from the outline at which fields are cut off, in pixels")
+    kl: float = Field(1e-5, ge=0, description="weight of the Kullback-Leibler term beside the field's error in px²")
+    steps: int = Field(3000, ge=1, description="steps of the optimizer, rounded to whole epochs")
+    batch_size: int = Field(256, ge=1, description="frames in one step of the optimizer")
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW's at its highest; it falls to 0 as a cosine")
+
+
+class SdfAE(FrameCodec[SdfAEOptions]):
+    """Silhouette → placement and distance field → principal components → latents, and back.
+
+    The network is a VAE (Kingma and Welling 2014) whose linear path starts at the PCA solution; its residual blocks
+    learn what PCA cannot. The basis is orthonormal, so an error of components is an error of fields. Every frame is
+    learned as its mirror image too. The first five latents are the placement, in deviations from its mean.
+    """
+
+    def __init__(self, options: SdfAEOptions) -> None:
+        super().__init__(options)
+        self._size = (0, 0)
+        self._arrays: dict[str, Float32] = {}
+        self._encoder: Any = None
+        self._decoder: Any = None
+
+    @property
+    def latent_dim(self) -> int:
+        return PLACEMENT + self._pose
+
+    @property
+    def _pose(self) -> int:
+        return min(self.options.latent_dim - PLACEMENT, len(self._arrays.get("basis", range(self.options.latent_dim))))
+
+    def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        self._size = train.size
+        self._fit_placement(train)
+        self._fit_basis(train, training.seed)
+        keras().utils.set_random_seed(training.seed)
+        shape = self._arrays["deviations"], self._pose, self.options.units, self.options.blocks
+        self._encoder, self._decoder = build_encoder(*shape), build_decoder(*shape)
+        history = self._train(train, validation, training)
+        history[-1] |= self._measured(train) | {f"val_{k}": v for k, v in self._measured(validation).items()}
+        return history
+
+    def _fit_placement(self, frames: Silhouettes) -> None:
+        found = np.concatenate([placements(chunk) for chunk in frames.chunks()])
+        deviation = found.std(axis=0)
+        self._arrays["place_mean"] = found.mean(axis=0)
+        self._arrays["place_deviation"] = np.maximum(deviation, [1, 1, 0.05, 0.05, 0.05]).astype(np.float32)
+        self._arrays["scale"] = np.median(found[:, 3:], axis=0)
+
+    def _fit_basis(self, frames: Silhouettes, seed: int) -> None:
+        chosen = _evenly(len(frames), BASIS_FRAMES)
+        fields = [self._fields(frames[part])[1] for part in np.array_split(chosen, range(256, len(chosen), 256))]
+        self._arrays["mean"], self._arrays["basis"], self._arrays["deviations"] = principal_components(
+            lambda: (rows.reshape(len(rows), -1) for part in fields for rows in (part, part[..., ::-1])),
+            self.options.coefficients,
+            power_iterations=1,
+            seed=seed,
+        )
+        self._arrays["deviations"] = np.maximum(self._arrays["deviations"], 1e-3)
+
+    def _fields(self, frames: UInt8) -> tuple[Float32, Float32]:
+        placement = placements(frames)
+        return placement, to_fields(frames, placement, self._arrays["scale"], self.options.radius)
+
+    def _components(self, fields: Float32) -> Float32:
+        """Fields `(n, h/2, w/2)` → `(n, k)` components, in deviations of the first."""
+        rows = fields.reshape(len(fields), -1) - self._arrays["mean"]
+        components: Float32 = rows @ self._arrays["basis"].T / self._arrays["deviations"][0]
+        return components
+
+    def _train(self, frames: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        ops, options = keras().ops, self.options
+        data = np.concatenate(list(self._training_rows(frames, validation)))
+        count = 2 * len(frames)
+        square_pixels = float(self._arrays["deviations"][0] ** 2 / len(self._arrays["mean"]))
+        epochs = max(1, round(options.steps * options.batch_size / max(count, options.batch_size)))
+        schedule = keras().optimizers.schedules.CosineDecay(
+            0.0,
+            decay_steps=epochs * -(-count // options.batch_size),
+            warmup_target=options.learning_rate,
+            warmup_steps=min(200, options.steps // 10),
+        )
+        model = variational(self._encoder, self._decoder, options.kl, training.seed)
+        model.compile(
+            optimizer=keras().optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0),
+            loss=lambda truth, rebuilt: square_pixels * ops.sum((truth - rebuilt) ** 2, axis=-1),
+        )
+
+        def batch(indices: Indices) -> Batch:
+            return data[indices], data[indices]
+
+        return train(
+            model,
+            batch,
+            count,
+            len(data) - count,
+            epochs=epochs,
+            batch_size=options.batch_size,
+            training=training,
+        )
+
+    def _training_rows(self, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:
+        """Components of all frames, then of all their mirror images, then of the validation frames."""
+        mirror_images = []
+        for chunk in frames.chunks():
+            _, fields = self._fields(chunk)
+            yield self._components(fields)
+            mirror_images.append(self._components(fields[..., ::-1]))
+        yield from mirror_images
+        for chunk in validation.chunks():
+            yield self._components(self._fields(chunk)[1])
+
+    def _measured(self, frames: Silhouettes) -> dict[str, float]:
+        """Loss and accuracy of pictures, as Keras would compute them."""
+        if not len(frames):
+            return {}
+        truth = frames[_evenly(len(frames), MEASURED_FRAMES)]
+        rebuilt = self.decode(self.encode(truth))
+        grey, guess = (pictures / np.float32(255) for pictures in (truth, rebuilt))
+        return {"loss": mean_squared_error(grey, guess), "acc": keras_accuracy(grey, guess)}
+
+    def encode(self, frames: UInt8) -> Float32:
+        placement, fields = self._fields(frames)
+        place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"]
+        pose = self._encoder.predict(self._components(fields), batch_size=256, verbose=0)[:, : self._pose]
+        return np.concatenate([place, pose], axis=1).astype(np.float32)
+
+    def decode(self, latents: Float32) -> UInt8:
+        placement = latents[:, :PLACEMENT] * self._arrays["place_deviation"] + self._arrays["place_mean"]
+        components = self._decoder.predict(latents[:, PLACEMENT:], batch_size=256, verbose=0)
+        fields = components * self._arrays["deviations"][0] @ self._arrays["basis"] + self._arrays["mean"]
+        height, width = (side // 2 for side in self._size)
+        return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size)
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / "fields.npz", **self._arrays)
+        (folder / "size.json").write_text(json.dumps(self._size))
+        self._encoder.save(folder / "encoder.keras")
+        self._decoder.save(folder / "decoder.keras")
+        forget_checkpoint(folder)
+
+    @classmethod
+    def load(cls, folder: Path, options: SdfAEOptions) -> Self:
+        codec = cls(options)
+        with np.load(folder / "fields.npz", allow_pickle=False) as saved:
+            codec._arrays = {name: saved[name] for name in ARRAYS}
+        height, width = json.loads((folder / "size.json").read_text())
+        codec._size = height, width
+        codec._encoder = keras().saving.load_model(folder / "encoder.keras", compile=False, safe_mode=True)
+        codec._decoder = keras().saving.load_model(folder / "decoder.keras", compile=False, safe_mode=True)
+        return codec
+
+
+def _evenly(count: int, most: int) -> Indices:
+    """At most `most` indices below `count`, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
