@@ -141,7 +141,7 @@ def _pairs(clips: Sequence[Clip]) -> npt.NDArray[np.int64]:
     """Three frames in a row `(m, 3)` of one clip each: the pair to measure on, and before it what copying shows."""
     firsts = np.concatenate([np.arange(clip.start, clip.stop - 2) for clip in clips])
     chosen = np.unique(np.linspace(0, len(firsts) - 1, min(len(firsts), STRRED_PAIRS)).astype(int))
-    return firsts[chosen][:, None].astype(np.int64) + np.arange(3)
+    return np.asarray(firsts[chosen][:, None] + np.arange(3), np.int64)
 
 
 def _joined(parts: Sequence[Terms]) -> Terms:

@@ -101,13 +101,13 @@ def sampled(model: SequenceModel[Any], seeds: Float32, steps: int) -> Float32:
 def energy_score(samples: Float32, truth: Float32) -> Float64:
     """E|X − y| − ½ E|X − X′| of samples `(m, b, d)` about `(b, d)`, `(b,)`; with one sample the distance alone.
 
-    Gneiting & Raftery, JASA 102 (2007), eq. 21. The second mean leaves out each sample's pair with itself, so that
+    Gneiting & Raftery, JASA 102 (2007), section 4.3, with the sign turned. The second mean leaves out each sample's pair with itself, so that
     its expectation does not depend on m.
     """
     far = np.linalg.norm(samples - truth, axis=-1).mean(axis=0)
     number = len(samples)
     if number == 1:
-        return far.astype(np.float64)
+        return np.asarray(far, np.float64)
     between = sum(np.linalg.norm(samples - sample, axis=-1).sum(axis=0) for sample in samples)
     return np.asarray(far - between / (2 * number * (number - 1)), np.float64)
 

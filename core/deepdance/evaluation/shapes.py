@@ -36,7 +36,7 @@ def iou(truth: UInt8, rebuilt: UInt8) -> Float64:
 def boundary_iou(truth: UInt8, rebuilt: UInt8) -> Float64:
     """The same of the pixels of each mask that lie within two pixels of its own outline; the frame's edge is outline.
 
-    |(A_d ∩ A) ∩ (B_d ∩ B)| ÷ |(A_d ∩ A) ∪ (B_d ∩ B)|, Cheng et al., Boundary IoU, CVPR 2021, eq. 2.
+    |(A_d ∩ A) ∩ (B_d ∩ B)| ÷ |(A_d ∩ A) ∪ (B_d ∩ B)|, Cheng et al., Boundary IoU, CVPR 2021, section 4.
     """
     return _overlap(_band(dancer(truth)), _band(dancer(rebuilt)))
 
@@ -97,4 +97,4 @@ def _each(masks: UInt8, change: Callable[[UInt8], UInt8]) -> UInt8:
 
 
 def _count(masks: npt.NDArray[Any]) -> Int64:
-    return np.count_nonzero(masks, axis=(1, 2)).astype(np.int64)
+    return np.asarray(np.count_nonzero(masks, axis=(1, 2)), np.int64)
