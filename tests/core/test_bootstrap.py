@@ -51,7 +51,7 @@ def test_intervals_cover_the_truth_about_95_times_in_100():
     rng = np.random.default_rng(3)
     blocks = np.repeat(np.arange(60), 5)
     covered = 0
-    for trial in range(200):
+    for _ in range(200):
         figure = mean(np.repeat(rng.normal(0, 1, 60), 5), blocks)
         covered += figure.low <= 0 <= figure.high
     assert 180 <= covered <= 199

@@ -101,8 +101,8 @@ def sampled(model: SequenceModel[Any], seeds: Float32, steps: int) -> Float32:
 def energy_score(samples: Float32, truth: Float32) -> Float64:
     """E|X − y| − ½ E|X − X′| of samples `(m, b, d)` about `(b, d)`, `(b,)`; with one sample the distance alone.
 
-    Gneiting & Raftery, JASA 102 (2007), section 4.3, with the sign turned. The second mean leaves out each sample's pair with itself, so that
-    its expectation does not depend on m.
+    Gneiting & Raftery, JASA 102 (2007), section 4.3, with the sign turned. The second mean leaves out each sample's
+    pair with itself, so that its expectation does not depend on m.
     """
     far = np.linalg.norm(samples - truth, axis=-1).mean(axis=0)
     number = len(samples)
