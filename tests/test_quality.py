@@ -29,6 +29,6 @@ def test_the_constraints_are_names_and_versions_only():
 def test_every_command_of_the_readme_exists(dd):
     text = (ROOT / "README.md").read_text() + (ROOT / "docs/index.md").read_text()
     commands = {match[1] for match in re.finditer(r"^\$ dd (\w+)", text, re.MULTILINE)}
-    assert commands >= {"run", "prepare", "generate", "extend", "evaluate", "runs", "plugins", "doctor"}
+    assert commands >= {"run", "prepare", "generate", "extend", "evaluate", "compare", "runs", "plugins", "doctor"}
     for command in commands:
         assert dd(command, "--help").code == 0

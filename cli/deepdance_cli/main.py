@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from deepdance_cli import doctor, evaluate, extend, generate, plugins, prepare, run, runs
+from deepdance_cli import compare, doctor, evaluate, extend, generate, plugins, prepare, run, runs
 
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
 
@@ -27,6 +27,7 @@ app.command("generate")(generate.generate)
 app.command("extend")(extend.extend)
 app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.add_typer(plugins.app, name="plugins")
 app.command("doctor")(doctor.doctor)
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deepdance.evaluation import tables
+from deepdance.evaluation.bootstrap import Figure
 from deepdance.evaluation.paper_table import PAPER, Row
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted
 from deepdance.events import Progress as ProgressEvent
@@ -122,7 +124,7 @@ def as_json(value: Any) -> None:
 
 def paper_table(rows: Sequence[Row]) -> None:
     """The run's figures above the paper's, with the ceiling and the copy of the last frame."""
-    table = Table(title="The paper's table", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table = _grid("The paper's table")
     for name in ("model", "epochs", "acc", "loss", "val acc", "val loss", "ceiling", "copy acc", "copy loss"):
         table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
     for row in rows:
@@ -142,6 +144,40 @@ anti-aliased pixel can never be right. Latents: how often the largest number
 stands in the same place. ceiling: the most that accuracy can be. copy: showing
 the last frame again. val, ceiling and copy are measured on held-out frames.
 """
+
+
+def table(measured: tables.Table) -> None:
+    """Measured figures with half their 95 % interval, and the legend below."""
+    grid = _grid(measured.title)
+    grid.add_column("", no_wrap=True)
+    ahead = any(row.horizon is not None for row in measured.rows)
+    for title in (["ahead"] if ahead else []) + [column.title for column in measured.columns]:
+        grid.add_column(title, justify="right", no_wrap=True)
+    for row in measured.rows:
+        cells = [_with_interval(row.figures.get(column.key), column.decimals) for column in measured.columns]
+        horizon = [str(row.horizon)] if ahead else []
+        grid.add_row(row.name, *horizon, *cells, style=None if row.role == "model" else "dim")
+    out.print(grid)
+    out.print(f"{measured.legend}\n", style="dim")
+
+
+def _grid(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def _with_interval(figure: Figure | None, decimals: int) -> str:
+    """`.931 ±.004`: the interval is nearly even on both sides, JSON has its two ends."""
+    if figure is None:
+        return "–"
+    value = _short(figure.value, decimals)
+    if figure.low is None or figure.high is None:
+        return value
+    return f"{value} ±{_short((figure.high - figure.low) / 2, decimals)}"
+
+
+def _short(value: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and text.lstrip("-").startswith("0.") else text
 
 
 def _figure(value: float | None) -> str:

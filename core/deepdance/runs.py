@@ -139,7 +139,7 @@ def _after(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]
 
 def paper_table(studio: Studio, recipe: Recipe, record: Run) -> list[Row]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
-    made = _artifacts(studio, record)
+    made = artifacts_of(studio, record)
     keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
 
     def work(folder: Path) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def paper_table(studio: Studio, recipe: Recipe, record: Run) -> list[Row]:
     return [Row(**row) for row in rows]
 
 
-def _artifacts(studio: Studio, record: Run) -> dict[str, list[Artifact]]:
+def artifacts_of(studio: Studio, record: Run) -> dict[str, list[Artifact]]:
     """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
     if not record.artifacts:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
@@ -176,7 +176,7 @@ def _table_rows(studio: Studio, recipe: Recipe, made: dict[str, list[Artifact]])
 
 def open_trained(studio: Studio, recipe: Recipe, record: Run) -> Trained:
     """Load what a run has trained. Raises WorkspaceError."""
-    made = _artifacts(studio, record)
+    made = artifacts_of(studio, record)
     return Trained(
         pipeline.load_codec(studio, recipe, made["codec"][0]),
         pipeline.load_sequence(studio, recipe, made["sequence"][0]),

@@ -1,0 +1,60 @@
+"""Tables of measured figures, as data: what is in a cell, and how it goes to JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+from deepdance.evaluation.bootstrap import Figure
+
+Role = Literal["model", "real", "copy", "ceiling"]
+REAL = "real, held out"
+COPY = "copy the last frame"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure: its key in JSON, its heading, and the decimals that it is shown with."""
+
+    key: str
+    title: str
+    decimals: int = 3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One row. `horizon` is how many frames ahead, where that differs; a figure is `None` where it means nothing."""
+
+    name: str
+    role: Role
+    figures: Mapping[str, Figure | None]
+    horizon: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was measured, with a legend that says how."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Measured]
+    legend: str = ""
+
+    def figure(self, role: Role, key: str, horizon: int | None = None) -> Figure | None:
+        """The figure in the first row of this role and horizon, if there is one."""
+        rows = [row for row in self.rows if row.role == role and row.horizon == horizon]
+        return rows[0].figures.get(key) if rows else None
+
+    def as_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The table that `as_json` gave."""
+        rows = []
+        for row in value["rows"]:
+            figures = {key: None if cell is None else Figure(**cell) for key, cell in row["figures"].items()}
+            rows.append(Measured(row["name"], row["role"], figures, row["horizon"]))
+        return cls(value["title"], [Column(**column) for column in value["columns"]], rows, value["legend"])
