@@ -25,6 +25,7 @@ COMPONENTS = (
     ),
     _spec("remover", "threshold", "removers.threshold", "Threshold", "dark is the dancer (the paper's R+G+B > 230)"),
     _spec("remover", "luma", "removers.luma", "Luma", "no removal: grey levels"),
+    _spec("codec", "sdf-ae", "codecs.sdf_ae", "SdfAE", "sharp outlines: a VAE of distance fields, 128 numbers"),
     _spec("codec", "conv-ae", "codecs.conv_ae", "ConvAE", "the paper's convolutional autoencoder, 128 numbers"),
     _spec("codec", "pca", "codecs.pca", "PCA", "principal components, fitted in seconds"),
     _spec("sequence", "lstm4", "sequences.lstm4", "LSTM4", "the paper's four LSTM layers"),

@@ -7,9 +7,11 @@ from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance_plugins.codecs.conv_ae import ConvAE, ConvAEOptions, build_decoder, build_encoder
 from deepdance_plugins.codecs.pca import PCA, PCAOptions
+from deepdance_plugins.codecs.sdf_ae import SdfAE, SdfAEOptions
 
 CODECS = [
     pytest.param(PCA, PCAOptions(latent_dim=12), id="pca"),
+    pytest.param(SdfAE, SdfAEOptions(steps=30, batch_size=32, latent_dim=12, coefficients=40, units=64), id="sdf-ae"),
     pytest.param(ConvAE, ConvAEOptions(epochs=3, batch_size=16, latent_dim=12), id="conv-ae"),
 ]
 
@@ -94,7 +96,7 @@ def test_conv_ae_says_which_size_it_needs(silhouettes):
 
 
 def test_the_history_is_what_keras_would_compute(silhouettes, once):
-    codec, history = once(*CODECS[1].values)
+    codec, history = once(*CODECS[-1].values)
     truth = silhouettes[100:] / np.float32(255)
     pictures = np.asarray(codec._decoder(codec.encode(silhouettes[100:])))[..., 0]
     assert history[-1]["val_loss"] == pytest.approx(mean_squared_error(truth, pictures), rel=1e-4)
@@ -119,5 +121,5 @@ def test_options_out_of_range_are_refused(options):
 
 
 def test_conv_ae_latents_have_unit_size(silhouettes, once):
-    codec, _ = once(*CODECS[1].values)
+    codec, _ = once(*CODECS[-1].values)
     assert np.sqrt(np.square(codec.encode(silhouettes[:100])).mean()) == pytest.approx(1, rel=1e-3)

@@ -50,14 +50,6 @@ def placements(frames: UInt8) -> Float32:
     return np.stack([column, row, lean, *deviations], axis=1).astype(np.float32)
 
 
-def mirrored(placement: Float32, width: int) -> Float32:
-    """The placements of the mirror images."""
-    out = placement.copy()
-    out[:, 0] = width - 1 - out[:, 0]
-    out[:, 2] = -out[:, 2]
-    return out
-
-
 def to_fields(frames: UInt8, placement: Float32, scale: Float32, radius: float) -> Float32:
     """`(n, h, w)` silhouettes → fields `(n, h/2, w/2)` in pixels of the silhouette, at most `radius`.
 

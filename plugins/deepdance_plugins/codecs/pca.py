@@ -94,4 +94,3 @@ class PCA(FrameCodec[PCAOptions]):
 def _rows(frames: UInt8) -> npt.NDArray[Any]:
     """`(n, h, w)` uint8 → `(n, h·w)` float32 in [0, 1]."""
     return frames.reshape(len(frames), -1).astype(np.float32) / 255
-

@@ -14,7 +14,7 @@ from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
 from deepdance_plugins.backend import keras
-from deepdance_plugins.codecs.distance_field import PLACEMENT, mirrored, placements, to_fields, to_silhouettes
+from deepdance_plugins.codecs.distance_field import PLACEMENT, placements, reduced, to_fields, to_silhouettes
 from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, variational
 from deepdance_plugins.codecs.principal_components import principal_components
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
@@ -47,7 +47,9 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
     The network is a VAE (Kingma and Welling 2014) whose linear path starts at the PCA solution; its residual blocks
     learn what PCA cannot. The basis is orthonormal, so an error of components is an error of fields. Every frame is
-    learned as its mirror image too. The first five latents are the placement, in deviations from its mean.
+    learned as its mirror image too. The first five latents are the placement, in deviations from its mean; the others
+    are the network's, each times the square root of how far its component moves outlines: whoever predicts latents
+    then looks at what shows.
     """
 
     def __init__(self, options: SdfAEOptions) -> None:
@@ -64,6 +66,12 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     @property
     def _pose(self) -> int:
         return min(self.options.latent_dim - PLACEMENT, len(self._arrays.get("basis", range(self.options.latent_dim))))
+
+    @property
+    def _importance(self) -> Float32:
+        deviations = self._arrays["deviations"][: self._pose]
+        importance: Float32 = np.sqrt(deviations / deviations[0])
+        return importance
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
@@ -159,13 +167,13 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         placement, fields = self._fields(frames)
         place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"]
         pose = self._encoder.predict(self._components(fields), batch_size=256, verbose=0)[:, : self._pose]
-        return np.concatenate([place, pose], axis=1).astype(np.float32)
+        return np.concatenate([place, pose * self._importance], axis=1).astype(np.float32)
 
     def decode(self, latents: Float32) -> UInt8:
         placement = latents[:, :PLACEMENT] * self._arrays["place_deviation"] + self._arrays["place_mean"]
-        components = self._decoder.predict(latents[:, PLACEMENT:], batch_size=256, verbose=0)
+        components = self._decoder.predict(latents[:, PLACEMENT:] / self._importance, batch_size=256, verbose=0)
         fields = components * self._arrays["deviations"][0] @ self._arrays["basis"] + self._arrays["mean"]
-        height, width = (side // 2 for side in self._size)
+        height, width = reduced(self._size)
         return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size)
 
     def save(self, folder: Path) -> None:
