@@ -40,7 +40,9 @@ log = logging.getLogger("deepdance")
 class FfmpegOptions(Options):
     """What is looked for besides the frames."""
 
-    cuts: bool = Field(True, description="Find the camera cuts of a nearly black dancer, so that no move is learnt across one.")
+    cuts: bool = Field(
+        True, description="Find the camera cuts of a nearly black dancer, so that no move is learnt across one."
+    )
 
 
 @dataclass(frozen=True)
