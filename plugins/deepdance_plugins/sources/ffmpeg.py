@@ -137,7 +137,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 def _read_command(path: Path, stream: int, fps: float, height: int, width: int, points: Path | None) -> list[str]:
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
     scaled = f"{_sampling(fps)},scale={width}:{height}:flags=area"
-    reading = ["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
+    reading = ["-nostdin", "-filter_threads", "1", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
     frames = [*_output(stream, scaled), "-pix_fmt", "rgb24", "pipe:1"]
     return [*reading, *frames, *([*_output(stream, cuts.filters()), f"file:{points}"] if points else [])]
 
