@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
 from deepdance_plugins.ffmpeg_process import STALL_SECONDS, FfmpegProcess, StalledError
+from deepdance_plugins.sources import cuts
 from deepdance_plugins.sources.files import MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
 
 if TYPE_CHECKING:
@@ -34,7 +38,11 @@ log = logging.getLogger("deepdance")
 
 
 class FfmpegOptions(Options):
-    """`ffmpeg` has nothing to set."""
+    """What is looked for besides the frames."""
+
+    cuts: bool = Field(
+        True, description="Find the camera cuts of a nearly black dancer, so that no move is learnt across one."
+    )
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Video:
 
 class FfmpegSource(FrameSource[FfmpegOptions]):
     """Reads the first video stream of a file; pictures attached to music do not count as video."""
+
+    _shot_starts: Sequence[int] = ()
 
     @cached_property
     def _path(self) -> Path:
@@ -83,19 +93,31 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
         video = self._video
         height, width = fit_inside((video.height, video.width), size)
-        with FfmpegProcess(_read_command(self._path, video.stream, fps, height, width)) as process:
-            count = 0
-            try:
-                for chunk in process.chunks((height, width, 3)):
-                    count += len(chunk)
-                    yield chunk
-            except StalledError:
-                raise InputError(
-                    f"{self._name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after "
-                    f"{count}; convert the video to H.264 and try again"
-                ) from None
-            process.finish()
-            self._tell_damage(process, count, video.samples(fps))
+        self._shot_starts = ()
+        with tempfile.TemporaryDirectory(prefix="deepdance-") as folder:
+            points = Path(folder) / "points" if self.options.cuts else None
+            with FfmpegProcess(_read_command(self._path, video.stream, fps, height, width, points)) as process:
+                yield from self._chunks(process, (height, width, 3), video.samples(fps))
+            if points:
+                self._shot_starts = cuts.find_cuts(points, fps)
+
+    def shot_starts(self) -> Sequence[int]:
+        """The camera cuts found by the last `frames`; none with `cuts` off, or if the dancer is not nearly black."""
+        return self._shot_starts
+
+    def _chunks(self, process: FfmpegProcess, shape: tuple[int, ...], promised: int | None) -> Iterator[UInt8]:
+        count = 0
+        try:
+            for chunk in process.chunks(shape):
+                count += len(chunk)
+                yield chunk
+        except StalledError:
+            raise InputError(
+                f"{self._name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after "
+                f"{count}; convert the video to H.264 and try again"
+            ) from None
+        process.finish()
+        self._tell_damage(process, count, promised)
 
     def _tell_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
         if not count:
@@ -112,13 +134,16 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
             )  # fmt: skip
 
 
-def _read_command(path: Path, stream: int, fps: float, height: int, width: int) -> list[str]:
+def _read_command(path: Path, stream: int, fps: float, height: int, width: int, points: Path | None) -> list[str]:
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-    filters = f"{_sampling(fps)},scale={width}:{height}:flags=area"
-    return [
-        *["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}", "-map", f"0:{stream}", "-an", "-sn", "-dn"],
-        *["-vf", filters, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"],
-    ]
+    scaled = f"{_sampling(fps)},scale={width}:{height}:flags=area"
+    reading = ["-nostdin", "-filter_threads", "1", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
+    frames = [*_output(stream, scaled), "-pix_fmt", "rgb24", "pipe:1"]
+    return [*reading, *frames, *([*_output(stream, cuts.filters()), f"file:{points}"] if points else [])]
+
+
+def _output(stream: int, filters: str) -> list[str]:
+    return ["-map", f"0:{stream}", "-an", "-sn", "-dn", "-vf", filters, "-fps_mode", "passthrough", "-f", "rawvideo"]
 
 
 def _sampling(fps: float) -> str:

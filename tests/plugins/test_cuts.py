@@ -1,0 +1,124 @@
+"""Camera cuts: found where the dancer jumps, not where the light flashes or the dancer is fast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepdance_plugins.sources.cuts import GRID, cut_frames, find_cuts
+from deepdance_plugins.sources.demo import DemoOptions, DemoSource
+from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
+
+VIDEOS = Path(__file__).parents[2].parent / "shared/data/shadowdance"
+SIZE = (120, 200)
+
+
+def body(x: float, y: float = 10.0, height: int = 40) -> np.ndarray:
+    """A standing body, True, whose left edge is at column `x`."""
+    picture = np.zeros(GRID, bool)
+    picture[round(y) : round(y) + height, round(x) : round(x) + 14] = True
+    return picture
+
+
+def packed(pictures: Iterable[np.ndarray]) -> np.ndarray:
+    return np.packbits(~np.array(list(pictures)).reshape(-1, GRID[0] * GRID[1]), axis=1).view(np.uint64)
+
+
+def swaying(count: int, x: float = 30.0) -> list[np.ndarray]:
+    return [body(x + 6 * np.sin(t / 4), 10 + 3 * np.sin(t / 3)) for t in range(count)]
+
+
+def test_a_jump_between_two_calm_shots_is_a_cut() -> None:
+    assert cut_frames(packed(swaying(40) + swaying(40, x=44))) == [40]
+
+
+def test_a_dance_without_a_cut_has_none() -> None:
+    assert cut_frames(packed(swaying(200))) == []
+
+
+def test_a_fast_move_is_no_cut() -> None:
+    leap = [body(20 + 5 * t) for t in range(10)]
+    assert (
+        cut_frames(packed([body(20 + k % 2) for k in range(20)] + leap + [body(66 + k % 2) for k in range(20)])) == []
+    )
+
+
+@pytest.mark.parametrize("flash", [np.zeros(GRID, bool), np.ones(GRID, bool)])
+def test_a_flash_of_two_frames_is_no_cut(flash: np.ndarray) -> None:
+    dance = swaying(80)
+    for start in range(20, 60, 8):
+        dance[start : start + 2] = [flash, flash]
+    assert cut_frames(packed(dance)) == []
+
+
+def test_repeated_frames_do_not_look_like_rest() -> None:
+    slow = [picture for picture in swaying(60) for _ in range(3)]
+    assert cut_frames(packed(slow)) == []
+    assert cut_frames(packed([*slow, *(np.roll(p, 40, axis=1) for p in slow)])) == [len(slow)]
+
+
+def test_a_cut_is_told_as_the_first_sample_at_or_after_it(tmp_path: Path) -> None:
+    packed(swaying(41) + swaying(40, x=60)).tofile(tmp_path / "points")
+    assert find_cuts(tmp_path / "points", 3) == [5]
+    assert find_cuts(tmp_path / "points", 10) == [14]
+    assert find_cuts(tmp_path / "points", 30) == [41]
+
+
+def test_too_little_to_judge_has_no_cut(tmp_path: Path) -> None:
+    assert cut_frames(packed(swaying(3))) == []
+    assert find_cuts(tmp_path / "none", 3) == []
+
+
+@pytest.fixture(scope="module")
+def demo_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of the demo dancer around its first cut, which is just before 2 s, with a flash twice a second."""
+    import av
+
+    path = tmp_path_factory.mktemp("cuts") / "demo.mp4"
+    source = DemoSource("demo", DemoOptions(seconds=20))
+    for _ in source.frames(10, (6, 10)):
+        if source.shot_starts():
+            break
+    first = 3 * source.shot_starts()[0] - 60
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "18"})
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        for number in range(120):
+            picture = source.draw((first + number) / 30, SIZE)
+            lit = np.where(picture.max(axis=2, keepdims=True) > 60, 255, picture) if number % 15 < 2 else picture
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(lit.astype(np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(("fps", "cut"), [(3, 6), (10, 20)])
+def test_the_cut_of_a_video_is_found_in_spite_of_strobes(demo_video: Path, fps: int, cut: int) -> None:
+    source = FfmpegSource(str(demo_video), FfmpegOptions())
+    assert sum(len(chunk) for chunk in source.frames(fps, SIZE)) == 4 * fps
+    assert list(source.shot_starts()) == [cut]
+
+
+def test_cuts_can_be_left_alone(demo_video: Path) -> None:
+    source = FfmpegSource(str(demo_video), FfmpegOptions(cuts=False))
+    assert sum(len(chunk) for chunk in source.frames(3, SIZE)) == 12
+    assert source.shot_starts() == ()
+
+
+@pytest.mark.skipif(not VIDEOS.is_dir(), reason="needs shared/data")
+def test_precision_and_recall_on_dances_before_changing_visuals() -> None:
+    hits = found = known = 0
+    for path in sorted(VIDEOS.glob("*.mp4")):
+        source = FfmpegSource(str(path), FfmpegOptions())
+        for _ in source.frames(3, SIZE):
+            pass
+        shots = json.loads(path.with_suffix(".json").read_text())["shots"]
+        true = {-(-shot["start"] // 10) for shot in shots[1:]}
+        hits += len(true & set(source.shot_starts()))
+        found += len(source.shot_starts())
+        known += len(true)
+    assert hits / found >= 0.95
+    assert hits / known >= 0.95
