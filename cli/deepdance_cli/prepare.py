@@ -22,7 +22,7 @@ def prepare(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as remover.level=auto.")
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second to keep. Default: 3.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames a second to keep. Default: 10.")] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
     ] = None,

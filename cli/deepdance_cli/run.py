@@ -46,7 +46,9 @@ def run(
         ),
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second to learn from. Default: 3.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second to learn from. Default: the sequence model's, 10 or 3.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
     ] = None,
@@ -93,7 +95,7 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     for kind in KINDS:
         if given.get(kind) == getattr(base, kind).name:
             del given[kind]
-    return validated(Recipe, apply_settings(base.changed(given).table(), settings))
+    return validated(Recipe, apply_settings(base.changed(given).table(only_set=True), settings))
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

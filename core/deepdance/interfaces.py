@@ -142,6 +142,9 @@ class FrameCodec(ABC, Generic[OptionsT]):
 class SequenceModel(ABC, Generic[OptionsT]):
     """Predicts the next latent vectors from the last ones."""
 
+    frame_rate: ClassVar[float] = 10.0
+    """Frames a second that the model is made for: a run's, where its user asks for no other."""
+
     def __init__(self, options: OptionsT) -> None:
         self.options = options
 

@@ -85,6 +85,8 @@ def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Rec
         if "seed" in written and "seed" not in choice.options:
             written["seed"] = recipe.seed
         changes[kind] = {"name": name, "options": written}
+    if "fps" not in recipe.model_fields_set:
+        changes["fps"] = registry.component("sequence", recipe.sequence.name).frame_rate
     return recipe.changed(changes)
 
 

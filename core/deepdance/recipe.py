@@ -48,7 +48,9 @@ class Recipe(BaseModel):
     sequence: Choice = Choice(name="lstm4")
     renderer: Choice = Choice(name="mp4")
     preset: Literal["quick", "standard", "paper"] = "standard"
-    fps: float = Field(default=3.0, gt=0, le=240, description="samples a second that are learned from")
+    fps: float = Field(
+        default=10.0, gt=0, le=240, description="samples a second that are learned from; unset: the sequence model's"
+    )
     size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
     seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")
     validation: float = Field(default=0.1, ge=0, le=0.5, description="share of the frames, the last ones, held out")
@@ -64,12 +66,12 @@ class Recipe(BaseModel):
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """A copy with `changes`; a component given by name alone keeps no options of another component."""
-        values = {**self.model_dump(), **changes}
+        values = {**self.model_dump(exclude_unset=True), **changes}
         return validated(Recipe, values)
 
-    def table(self) -> dict[str, Any]:
-        """The TOML form as nested dicts."""
-        plain = self.model_dump(mode="json", exclude=set(KINDS))
+    def table(self, *, only_set: bool = False) -> dict[str, Any]:
+        """The TOML form as nested dicts; `only_set` leaves out values that nobody chose, components aside."""
+        plain = self.model_dump(mode="json", exclude=set(KINDS), exclude_unset=only_set)
         return {**plain, **{kind: getattr(self, kind).table() for kind in KINDS}}
 
     def to_toml(self) -> str:

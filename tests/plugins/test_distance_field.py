@@ -64,3 +64,12 @@ def test_a_mix_of_two_fields_is_a_body_between_them():
     mixed = sum(to_fields(frames, placement, natural, 8.0) for frames in (low, high)) / 2
     middle = to_silhouettes(mixed, placement, natural, (60, 100))
     assert iou(middle, ellipse(radii=(24, 12))) > 0.93
+
+
+def test_a_blurred_field_still_has_a_sharp_outline():
+    frames = ellipse()
+    placement = placements(frames)
+    fields = to_fields(frames, placement, SCALE, 8.0)
+    blurred = to_silhouettes(0.5 * fields, placement, SCALE, (60, 100))
+    grey = ((blurred > 25) & (blurred < 230)).sum()
+    assert grey < 1.4 * ((frames > 25) & (frames < 230)).sum()

@@ -17,6 +17,7 @@ REDUCTION = 2
 PLACEMENT = 5
 """Numbers of a placement: column, row, lean, log width, log height."""
 LARGEST_ZOOM = 2.5
+LEAST_STEEPNESS = 0.5
 
 
 def reduced(size: tuple[int, int]) -> tuple[int, int]:
@@ -79,8 +80,16 @@ def to_silhouettes(fields: Float32, placement: Float32, scale: Float32, size: tu
         inside = cv2.warpAffine(
             whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        np.rint(255 * np.clip(0.5 - inside, 0, 1), out=target, casting="unsafe")
+        np.rint(255 * np.clip(0.5 - inside / _steepness(inside), 0, 1), out=target, casting="unsafe")
     return out
+
+
+def _steepness(field: Float32) -> Float32:
+    """How fast a field changes: 1 a pixel if it is a distance, less where it is blurred and would blur the outline."""
+    import cv2
+
+    along, down = (cv2.Sobel(field, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
+    return np.maximum(cv2.magnitude(along, down), np.float32(LEAST_STEEPNESS))
 
 
 def _maps(placement: Float32, scale: Float32, size: tuple[int, int]) -> npt.NDArray[np.float64]:
@@ -98,7 +107,7 @@ def _maps(placement: Float32, scale: Float32, size: tuple[int, int]) -> npt.NDAr
 
 
 def _signed_distance(frame: UInt8, radius: float) -> Float32:
-    """Distance to the outline in pixels; in the grey pixels on it, as the grey tells. Only near the dancer is it work."""
+    """Distance to the outline in pixels; in the grey pixels on it, as the grey tells. Work is done near the dancer."""
     import cv2
 
     out = np.full(frame.shape, -radius, np.float32)

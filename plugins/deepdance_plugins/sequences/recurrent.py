@@ -46,6 +46,7 @@ class Recurrent(SequenceModel[RecurrentOptions]):
     latents of other codecs, which relu could not reach.
     """
 
+    frame_rate = 3.0
     cell: ClassVar[str]
 
     def __init__(self, options: RecurrentOptions) -> None:
