@@ -68,7 +68,10 @@ def test_a_finished_run_can_be_evaluated_generated_and_listed(dd, finished, tmp_
     run = "dancer-conv-ae-lstm4"
     evaluated = dd("evaluate", run, "--workspace", workspace, "--json")
     assert [row["stage"] for row in json.loads(evaluated.out)["paper_table"]] == ["codec", "sequence"]
-    for start, name in (("random", "a.mp4"), ("3", "b.gif"), ("last", "c.png"), (finished[1], "d.mp4")):
+    for start, name in (
+        *(("random", "a.mp4"), ("3", "b.gif"), ("last", "c.png")),
+        *((finished[1], "d.mp4"), ("noise", "e.png")),
+    ):
         result = dd("generate", workspace / "runs" / run, "--frames", 20, "--fps", 25, "--from", start, "--out", name)
         assert result.code == 0, result.err
         assert (tmp_path / name).stat().st_size > 0
