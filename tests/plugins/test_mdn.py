@@ -26,7 +26,9 @@ def trained(clips=None, training=None, **changes):
 
 @pytest.fixture(scope="module")
 def forked():
-    return trained([forking(400, seed) for seed in range(4)], span=16, epochs=40, learning_rate=1e-2, noise=0.02)
+    return trained(
+        [forking(100, seed) for seed in range(8)], span=8, batch_size=16, epochs=40, learning_rate=2e-2, noise=0.02
+    )
 
 
 def test_the_loop_is_the_network_that_was_trained():
