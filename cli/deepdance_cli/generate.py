@@ -18,7 +18,10 @@ def generate(
         "dance.mp4"
     ),
     start: Annotated[
-        str | None, typer.Option("--from", help="Start from: last, random, a frame number, or a video.")
+        str | None, typer.Option("--from", help="Start from: last, random, noise, a frame number, or a video.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="How wild: 0 is calm, 1 as learned. Default: the run's.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Where the randomness comes from. Default: the run's.")] = None,
     workspace: Workspace = Path("workspace"),
@@ -33,7 +36,7 @@ def generate(
     from deepdance.workspace import locate_run
     from deepdance_cli import show
 
-    changes = {"frames": frames, "render_fps": fps, "start": start, "seed": seed}
+    changes = {"frames": frames, "render_fps": fps, "start": start, "temperature": temperature, "seed": seed}
     place, name = locate_run(run, workspace)
     with show.studio(place.root) as studio:
         video = runs.generate(studio, name, out, {key: value for key, value in changes.items() if value is not None})

@@ -42,8 +42,11 @@ def run(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Start from: last (the default; 0 for the demo), random, a frame number, or a video."
+            "--from", help="Start from: last (the default; 0 for the demo), random, noise, a frame number, or a video."
         ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="How wild: 0 is calm, 1 as learned. Some models know only one way. Default: 1.")
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
     fps: Annotated[
@@ -65,7 +68,8 @@ def run(
     from deepdance import runs
     from deepdance_cli import show
 
-    values = {"preset": preset, "fps": fps, "size": parse_size(size), "seed": seed, "frames": frames, "start": start}
+    values = {"preset": preset, "fps": fps, "size": parse_size(size), "seed": seed, "frames": frames}
+    values |= {"start": start, "temperature": temperature}
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
     made = make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):

@@ -18,11 +18,12 @@ def starting_latents(
 ) -> Float32:
     """The `(context, d)` latents that generation continues.
 
-    `random` is the paper's: uniform in [0, 1). `last` continues the last clip, a frame number takes the latents from
-    that frame on, and anything else is a video whose latents are given as `seed_clip`.
+    `last` continues the last clip, `random` a moment that the recipe's seed picks, each as likely as any other. `noise`
+    is the paper's: uniform in [0, 1). A frame number takes the latents from that frame on, and anything else is a video
+    whose latents are given as `seed_clip`.
     """
     start = recipe.start
-    if start == "random":
+    if start == "noise":
         return np.random.default_rng(recipe.seed).random((context, latents.shape[1]), dtype=np.float32)
     if seed_clip is not None:
         if len(seed_clip) < context:
@@ -35,6 +36,10 @@ def starting_latents(
     if start == "last":
         stop = long_enough[-1].stop
         return latents[stop - context : stop]
+    if start == "random":
+        places = np.concatenate([np.arange(clip.start, clip.stop - context + 1) for clip in long_enough])
+        first = int(np.random.default_rng(recipe.seed).choice(places))
+        return latents[first : first + context]
     first = int(start)
     if not any(clip.start <= first and first + context <= clip.stop for clip in clips):
         raise OptionError(

@@ -293,8 +293,8 @@ def dance(
     """New latents at `render_fps`, `(frames, d)`. `seed_clip` holds another video's latents to start from."""
     opening = starting_latents(recipe, model.context, latents, clips, seed_clip)
     steps = keyframes_needed(recipe.frames, recipe.fps, recipe.render_fps)
-    new = model.generate(opening[None], steps, rng=recipe.seed)[0]
-    keys = new if recipe.start == "random" else np.concatenate([opening[-1:], new])
+    new = model.generate(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)[0]
+    keys = new if recipe.start == "noise" else np.concatenate([opening[-1:], new])
     return in_between(keys, recipe.fps, recipe.render_fps, recipe.frames)
 
 

@@ -54,7 +54,8 @@ class Recipe(BaseModel):
     size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
     seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")
     validation: float = Field(default=0.1, ge=0, le=0.5, description="share of the frames, the last ones, held out")
-    start: str = Field(default="last", description="random, last, a frame number, or a video")
+    start: str = Field(default="last", description="last, random, noise, a frame number, or a video")
+    temperature: float = Field(default=1.0, ge=0, le=10, description="0 is calm, 1 as learned, more is wilder")
     frames: int = Field(default=300, ge=1, description="frames of the finished dance")
     render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
 

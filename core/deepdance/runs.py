@@ -22,7 +22,7 @@ from deepdance.plugins import Registry
 from deepdance.recipe import AUTO, Recipe
 from deepdance.workspace import Artifact, Run, read_json, write_json
 
-STARTS = ("random", "last")
+STARTS = ("last", "random", "noise")
 FADE_SECONDS = 0.5
 """How long the last real frame lingers in a continuation."""
 
@@ -76,7 +76,7 @@ def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str
 
 
 def generate(studio: Studio, name: str, out: Path, changes: dict[str, Any]) -> Path:
-    """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, seed."""
+    """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, temperature, seed."""
     record, recipe = studio.workspace.open_run(name)
     recipe = recipe.changed(changes)
     _refuse_overwriting(recipe.start, out)
@@ -195,7 +195,7 @@ def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> Non
 
 def _check_start_exists(recipe: Recipe) -> None:
     if not _starts_inside(recipe) and not Path(recipe.start).exists():
-        raise OptionError(f"--from: expected random, last, a frame number or a video, got {recipe.start!r}")
+        raise OptionError(f"--from: expected last, random, noise, a frame number or a video, got {recipe.start!r}")
 
 
 def _check_start(studio: Studio, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:

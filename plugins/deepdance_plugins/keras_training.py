@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import written_whole
 
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+Batch = tuple[npt.NDArray[np.float32], ...]
 Indices = npt.NDArray[np.int64]
 CHECKPOINT = "checkpoint.npz"
 NAMES = {"loss": "loss", "accuracy": "acc"}
@@ -29,21 +29,27 @@ def train(
     epochs: int,
     batch_size: int,
     training: Training,
+    order: Callable[[int], Indices] | None = None,
+    held_out: Indices | None = None,
+    names: Mapping[str, str] = NAMES,
 ) -> History:
     """Fit `model` on samples `0 … train_count`, validating on the `validation_count` samples that follow them.
 
-    `batch` gives inputs and targets for an array of sample numbers. The order of an epoch depends on the seed and the
-    epoch alone. Each epoch's weights, optimizer state and metrics are left in `training.folder`, and taken up there.
+    `batch` gives inputs, targets and, if need be, weights for an array of sample numbers. The order of an epoch depends
+    on the seed and the epoch alone: a shuffle, or what `order` gives for the epoch (and `held_out` for the validation).
+    `names` says which of Keras' metrics to note, and as what. Each epoch's
+    weights, optimizer state and metrics are left in `training.folder`, and taken up there.
     Whoever saves the trained model then calls `forget_checkpoint`.
     """
     model.optimizer.build(model.trainable_variables)
     history = _restore(model, training.folder)
-    held_out = np.arange(train_count, train_count + validation_count)
+    held_out = np.arange(train_count, train_count + validation_count) if held_out is None else held_out
     for epoch in range(len(history), epochs):
-        order = np.random.default_rng([training.seed, epoch]).permutation(train_count)
-        metrics = _pass(model.train_on_batch, batch, order, batch_size, training)
-        if validation_count:
-            validation = _pass(model.test_on_batch, batch, held_out, batch_size)
+        shuffled = np.random.default_rng([training.seed, epoch]).permutation(train_count)
+        samples = order(epoch) if order else shuffled
+        metrics = _pass(model.train_on_batch, batch, samples, batch_size, names, training)
+        if len(held_out):
+            validation = _pass(model.test_on_batch, batch, held_out, batch_size, names)
             metrics |= {f"val_{name}": value for name, value in validation.items()}
         history.append(metrics)
         if training.folder:
@@ -62,18 +68,22 @@ def _pass(
     batch: Callable[[Indices], Batch],
     order: Indices,
     batch_size: int,
+    names: Mapping[str, str],
     training: Training | None = None,
 ) -> Metrics:
-    """One pass over the samples; the metrics are the mean over them, as `fit` gives them."""
-    totals = dict.fromkeys(NAMES.values(), 0.0)
+    """One pass over the samples; the metrics are the mean over them by weight, as `fit` gives them."""
+    totals, total = dict.fromkeys(names.values(), 0.0), 0.0
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        logs = step(*batch(chosen), return_dict=True)
-        for name, value in logs.items():
-            totals[NAMES[name]] += float(value) * len(chosen) / len(order)
+        inputs, targets, *weights = batch(chosen)
+        logs = step(inputs, targets, *weights, return_dict=True)
+        weight = float(np.sum(weights)) if weights else len(chosen)
+        total += weight
+        for name, noted in names.items():
+            totals[noted] += float(logs[name]) * weight
         if training:
             training.on_progress(start + len(chosen), len(order))
-    return totals
+    return {name: value / total for name, value in totals.items()}
 
 
 def _state(model: Any) -> list[Any]:

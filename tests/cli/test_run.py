@@ -68,7 +68,10 @@ def test_a_finished_run_can_be_evaluated_generated_and_listed(dd, finished, tmp_
     run = "dancer-conv-ae-lstm4"
     evaluated = dd("evaluate", run, "--workspace", workspace, "--json")
     assert [row["stage"] for row in json.loads(evaluated.out)["paper_table"]] == ["codec", "sequence"]
-    for start, name in (("random", "a.mp4"), ("3", "b.gif"), ("last", "c.png"), (finished[1], "d.mp4")):
+    for start, name in (
+        *(("random", "a.mp4"), ("3", "b.gif"), ("last", "c.png")),
+        *((finished[1], "d.mp4"), ("noise", "e.png")),
+    ):
         result = dd("generate", workspace / "runs" / run, "--frames", 20, "--fps", 25, "--from", start, "--out", name)
         assert result.code == 0, result.err
         assert (tmp_path / name).stat().st_size > 0
@@ -86,6 +89,22 @@ def test_the_same_seed_gives_the_same_frames(dd, finished, tmp_path):
         arguments = ("--from", "random", "--seed", 5, "--frames", 15, "--out", name)
         assert dd("generate", "dancer-conv-ae-lstm4", "--workspace", workspace, *arguments).code == 0
     assert np.array_equal(probe(tmp_path / "a.mp4")[1], probe(tmp_path / "b.mp4")[1])
+
+
+def test_temperature_and_seed_reach_a_model_that_knows_chance(dd, video, tmp_path):
+    small = ("--size", "24x40", "--fps", "10", "--frames", "90")
+    result = dd("run", video, *PCA, "--seq", "texture", *small, "--temperature", 0.5)
+    assert result.code == 0, result.err
+    assert "temperature = 0.5" in (tmp_path / "workspace/runs/dancer-pca-texture/recipe.toml").read_text()
+    dances = {}
+    for name, arguments in {"calm": (0, 1), "calm2": (0, 2), "wild": (9, 1), "wild2": (9, 2)}.items():
+        temperature, seed = arguments
+        more = ("--temperature", temperature, "--seed", seed, "--out", f"{name}.mp4")
+        assert dd("generate", "dancer-pca-texture", *more).code == 0
+        dances[name] = probe(tmp_path / f"{name}.mp4")[1]
+    assert np.array_equal(dances["calm"], dances["calm2"])
+    assert not np.array_equal(dances["calm"], dances["wild"])
+    assert not np.array_equal(dances["wild"], dances["wild2"])
 
 
 def test_extend_shows_the_video_and_goes_on_without_a_jump(dd, finished, tmp_path):

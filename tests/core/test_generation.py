@@ -4,7 +4,7 @@ import pytest
 from deepdance.errors import InputError, OptionError
 from deepdance.frames import Clip
 from deepdance.generation import in_between, keyframes_needed, starting_latents
-from deepdance.pipeline import split_clips
+from deepdance.pipeline import dance, split_clips
 from deepdance.recipe import Recipe
 
 LATENTS = np.arange(30, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
@@ -28,8 +28,8 @@ def test_enough_keys_are_made_and_not_one_more(frames, key_fps, fps):
     assert in_between(keys, key_fps, fps, frames)[-1, 0] == pytest.approx(last, abs=1e-4)
 
 
-def start(value, seed_clip=None, context=8):
-    return starting_latents(Recipe(start=value, seed=3), context, LATENTS, CLIPS, seed_clip)
+def start(value, seed_clip=None, context=8, seed=3):
+    return starting_latents(Recipe(start=value, seed=seed), context, LATENTS, CLIPS, seed_clip)
 
 
 def test_last_takes_the_last_clip_that_is_long_enough():
@@ -42,11 +42,38 @@ def test_a_frame_number_takes_the_latents_from_there_on_within_one_clip():
         start("12")
 
 
-def test_random_is_uniform_and_depends_on_the_seed():
-    opening = start("random")
+def test_noise_is_uniform_and_depends_on_the_seed():
+    opening = start("noise")
     assert opening.shape == (8, 2)
     assert opening.min() >= 0 and opening.max() < 1
+    assert np.array_equal(opening, start("noise"))
+    assert not np.array_equal(opening, start("noise", seed=4))
+
+
+def test_random_is_any_real_place_within_a_clip_and_the_seed_picks_it():
+    firsts = {int(start("random", seed=seed)[0, 0]) for seed in range(200)}
+    assert firsts == {*range(11), 18}
+    opening = start("random")
+    assert opening[:, 0].tolist() == list(range(int(opening[0, 0]), int(opening[0, 0]) + 8))
     assert np.array_equal(opening, start("random"))
+
+
+class Recorder:
+    """A sequence model that notes what it was asked for and answers with -1."""
+
+    context = 8
+
+    def generate(self, seed, steps, **asked):
+        self.seed, self.asked = seed, asked
+        return np.full((1, steps, 2), -1, np.float32)
+
+
+@pytest.mark.parametrize(("begin", "shown"), [("5", 12), ("noise", -1)])
+def test_a_dance_shows_the_real_frame_it_starts_from_but_no_noise(begin, shown):
+    model = Recorder()
+    frames = dance(None, Recipe(start=begin, temperature=0.5, seed=7), model, LATENTS, CLIPS)
+    assert frames[0, 0] == shown
+    assert model.asked == {"temperature": 0.5, "rng": 7}
 
 
 def test_another_video_gives_its_last_latents_or_is_too_short():

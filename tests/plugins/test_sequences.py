@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -5,11 +7,21 @@ from deepdance.errors import InputError
 from deepdance.interfaces import Training
 from deepdance_plugins.sequences.gru import GRU, GRUOptions
 from deepdance_plugins.sequences.lstm4 import LSTM4, LSTM4Options
+from deepdance_plugins.sequences.mdn import MDN, MDNOptions
+from deepdance_plugins.sequences.ridge import Ridge, RidgeOptions
+from deepdance_plugins.sequences.texture import Texture, TextureOptions
 
 SMALL = {"layers": 2, "units": 16, "epochs": 3, "batch_size": 16, "context": 5}
 MODELS = [
     pytest.param(LSTM4, LSTM4Options, id="lstm4"),
     pytest.param(GRU, GRUOptions, id="gru"),
+]
+EVERY = [
+    pytest.param(LSTM4, LSTM4Options(**SMALL), id="lstm4"),
+    pytest.param(GRU, GRUOptions(**SMALL), id="gru"),
+    pytest.param(MDN, MDNOptions(context=5, units=16, mixtures=2, span=4, epochs=2, batch_size=4), id="mdn"),
+    pytest.param(Ridge, RidgeOptions(), id="ridge"),
+    pytest.param(Texture, TextureOptions(context=5), id="texture"),
 ]
 
 
@@ -24,6 +36,16 @@ def fitted(cls, options, clips=None, validation=None, **training):
     return model, history
 
 
+@cache
+def once(cls, options):
+    """A fitted model that several tests only read."""
+    return fitted(cls, options)
+
+
+def seeds(count: int) -> np.ndarray:
+    return np.stack([circling(60)[7 * number :][:5] for number in range(count)])
+
+
 def plain_loop(model, seed, steps):
     """The paper's way: the network over the last windows, a step at a time."""
     window, out = seed.copy(), []
@@ -33,8 +55,46 @@ def plain_loop(model, seed, steps):
     return np.stack(out, axis=1)
 
 
-@pytest.mark.parametrize(("cls", "make"), MODELS)
+@pytest.mark.parametrize(("cls", "options"), EVERY)
 class TestEverySequenceModel:
+    @pytest.mark.parametrize("steps", [1, 130])
+    def test_continues_a_batch_by_as_many_latents_as_asked(self, cls, options, steps):
+        model, _ = once(cls, options)
+        generated = model.generate(seeds(3), steps)
+        assert (generated.shape, generated.dtype) == ((3, steps, 6), np.float32)
+        assert np.isfinite(generated).all()
+
+    def test_a_batch_of_seeds_is_as_one_by_one(self, cls, options):
+        model, _ = once(cls, options)
+        single = np.concatenate([model.generate(one[None], 7, temperature=0) for one in seeds(3)])
+        assert np.abs(model.generate(seeds(3), 7, temperature=0) - single).max() < 1e-5
+
+    def test_what_was_saved_gives_the_same_numbers(self, cls, options, tmp_path):
+        model, _ = once(cls, options)
+        model.save(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 1
+        again = cls.load(tmp_path, options).generate(seeds(2), 70, rng=3)
+        assert np.array_equal(again, model.generate(seeds(2), 70, rng=3))
+
+    def test_the_same_seed_gives_the_same_dance(self, cls, options):
+        first, second = (one(cls, options)[0].generate(seeds(1), 40, rng=2) for one in (once, fitted))
+        assert np.array_equal(first, second)
+
+    def test_a_longer_dance_begins_as_a_shorter_one(self, cls, options):
+        model, _ = once(cls, options)
+        assert np.array_equal(model.generate(seeds(1), 150, rng=4)[:, :40], model.generate(seeds(1), 40, rng=4))
+
+    def test_the_papers_table_finds_its_figures(self, cls, options):
+        _, history = once(cls, options)
+        assert {"loss", "acc", "val_loss", "val_acc"} <= set(history[-1])
+
+    def test_too_short_clips_are_told(self, cls, options):
+        with pytest.raises(InputError, match="expected a clip of more than 5 latents, got at most 5"):
+            cls(options).fit([circling(5)], [], Training())
+
+
+@pytest.mark.parametrize(("cls", "make"), MODELS)
+class TestTheRecurrentModels:
     def test_generates_the_same_numbers_as_the_plain_loop(self, cls, make):
         model, _ = fitted(cls, make(**SMALL | {"epochs": 10}))
         seed = np.random.default_rng(0).random((3, 5, 6), dtype=np.float32)
@@ -42,18 +102,6 @@ class TestEverySequenceModel:
         assert (generated.shape, generated.dtype) == ((3, 130, 6), np.float32)
         assert np.abs(generated - plain_loop(model, seed, 130)).max() < 1e-5
         assert generated.std(axis=1).max() > 0
-
-    def test_a_batch_of_seeds_is_as_one_by_one(self, cls, make):
-        model, _ = fitted(cls, make(**SMALL))
-        seed = np.random.default_rng(0).random((3, 5, 6), dtype=np.float32)
-        single = np.concatenate([model.generate(one[None], 7) for one in seed])
-        assert np.abs(model.generate(seed, 7) - single).max() < 1e-5
-
-    def test_what_was_saved_gives_the_same_numbers(self, cls, make, tmp_path):
-        model, _ = fitted(cls, make(**SMALL))
-        model.save(tmp_path)
-        seed = circling(5)[None]
-        assert np.array_equal(cls.load(tmp_path, make(**SMALL)).generate(seed, 9), model.generate(seed, 9))
 
     def test_the_seed_decides(self, cls, make):
         first, second, other = (fitted(cls, make(**SMALL | {"epochs": 1}), seed=s)[0]._model.weights for s in (1, 1, 2))
@@ -90,10 +138,6 @@ class TestEverySequenceModel:
             assert np.array_equal(mine, other)
         resumed.save(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
-
-    def test_too_short_clips_are_told(self, cls, make):
-        with pytest.raises(InputError, match="expected a clip of more than 5 latents, got at most 5"):
-            cls(make(**SMALL)).fit([circling(5)], [], Training())
 
     def test_the_last_layer_reaches_negative_latents(self, cls, make):
         options = make(**SMALL | {"epochs": 1})

@@ -8,13 +8,18 @@ cleared for the window that begins there. A frame costs one step of every layer 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from deepdance.interfaces import Float32
 from deepdance_plugins.backend import keras
 
+STEPS_PER_CALL = 64
+"""Frames that one call of the compiled loop handles; the loop is compiled for this length once."""
 STATES = {"lstm": 2, "gru": 1}
 
 
@@ -32,7 +37,7 @@ def windows_in_flight(cell: str, activation: Callable[[Any], Any]) -> Callable[.
     outputs `(t, b, d)` and the new state. The first `context - 1` outputs are of windows not yet full.
     """
     ops = keras().ops
-    advance = {"lstm": _lstm_step, "gru": _gru_step}[cell]
+    advance = {"lstm": lstm_step, "gru": _gru_step}[cell]
 
     def loop(weights: Any, head: Any, state: Any, frames: Any, given: Any) -> Any:
         context = state[2][0][0].shape[1]
@@ -56,7 +61,19 @@ def windows_in_flight(cell: str, activation: Callable[[Any], Any]) -> Callable[.
     return loop
 
 
-def _lstm_step(inputs: Any, states: list[Any], kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
+def arrivals(seed: Float32, steps: int) -> Iterator[tuple[Float32, npt.NDArray[np.bool_]]]:
+    """The seed's frames one after the other, then `False` for frames that the model gives itself, a call at a time."""
+    batch, context, dim = seed.shape
+    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
+    given = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
+    given[:context] = seed.swapaxes(0, 1)
+    is_given = np.arange(len(given)) < context
+    for start in range(0, len(given), STEPS_PER_CALL):
+        yield given[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]
+
+
+def lstm_step(inputs: Any, states: list[Any], kernel: Any, recurrent_kernel: Any, bias: Any) -> list[Any]:
+    """One step of an LSTM with states `[hidden, memory]`, as Keras computes it: the new states."""
     ops = keras().ops
     hidden, memory = states
     gates = inputs @ kernel + hidden @ recurrent_kernel + bias

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import ceil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from deepdance.errors import InputError
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
 from deepdance_plugins.backend import compiled, keras
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
-from deepdance_plugins.sequences.in_flight import empty_windows, windows_in_flight
-
-BoolArray = npt.NDArray[np.bool_]
-STEPS_PER_CALL = 64
-"""Frames that one call of the compiled loop handles; the loop is compiled for this length once."""
+from deepdance_plugins.sequences.in_flight import arrivals, empty_windows, windows_in_flight
 
 
 class RecurrentOptions(Options):
@@ -91,7 +85,7 @@ class Recurrent(SequenceModel[RecurrentOptions]):
             self.cell, len(seed), self.context, self.options.units, self.options.layers, seed.shape[-1]
         )
         generated: list[Float32] = []
-        for given, is_given in _arrivals(np.asarray(seed, np.float32), steps):
+        for given, is_given in arrivals(np.asarray(seed, np.float32), steps):
             latents, carry = self._loop(weights, head, carry, given, is_given)
             generated.append(np.asarray(latents))
         return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
@@ -105,17 +99,6 @@ class Recurrent(SequenceModel[RecurrentOptions]):
         model = cls(options)
         model._model = keras().saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
         return model
-
-
-def _arrivals(seed: Float32, steps: int) -> Iterator[tuple[Float32, BoolArray]]:
-    """The seed's frames one after the other, then `False` for frames that the model gives itself, a call at a time."""
-    batch, context, dim = seed.shape
-    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
-    given = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
-    given[:context] = seed.swapaxes(0, 1)
-    is_given = np.arange(len(given)) < context
-    for start in range(0, len(given), STEPS_PER_CALL):
-        yield given[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]
 
 
 def _windows(train: Sequence[Float32], validation: Sequence[Float32], context: int) -> tuple[Float32, Float32, int]:

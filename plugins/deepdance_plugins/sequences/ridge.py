@@ -1,0 +1,105 @@
+"""`ridge`: linear autoregression, the sequence model that every other one has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from pydantic import Field
+
+from deepdance.errors import InputError
+from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
+from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
+
+RADIUS = 0.999
+"""No eigenvalue of the transition is longer than this, so what is generated stays bounded for ever."""
+
+
+class RidgeOptions(Options):
+    """The penalty counts in mean squares of a latent number, so it means the same for any codec and any length."""
+
+    context: int = Field(5, ge=1, description="latents that the next one is predicted from")
+    penalty: float = Field(0.01, gt=0, description="weight of the squared coefficients (Hoerl and Kennard 1970)")
+
+
+class Ridge(SequenceModel[RidgeOptions]):
+    """The next change as a linear function of the last `context` latents, solved in closed form.
+
+    A fitted transition may have eigenvalues beyond 1, and then explodes. Multiplying the coefficients of the latent `k`
+    frames ago by `g^k` multiplies every eigenvalue by `g`, so the largest is brought to `RADIUS`. What is generated is
+    deterministic, and in the end comes to rest at the mean: the linear forecast of a far future.
+    """
+
+    def __init__(self, options: RidgeOptions) -> None:
+        super().__init__(options)
+        self._mean: Float32 = np.empty(0, np.float32)
+        self._transition: Float32 = np.empty((0, 0), np.float32)
+
+    @property
+    def context(self) -> int:
+        return self.options.context
+
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        longest = max((len(clip) for clip in train), default=0)
+        if longest <= self.context:
+            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
+        self._mean = np.concatenate(train).mean(axis=0)
+        inputs, targets = self._pairs(train)
+        last = inputs[:, -len(self._mean) :]
+        gram = (inputs.T @ inputs).astype(np.float64)
+        weight = self.options.penalty * len(inputs) * max(float(np.mean(np.square(inputs))), 1e-12)
+        change = np.linalg.solve(gram + weight * np.eye(len(gram)), inputs.T @ (targets - last))
+        change[-len(self._mean) :] += np.eye(len(self._mean))
+        self._transition = _bounded(change, self.context).astype(np.float32)
+        metrics = self._measure(train) | {f"val_{name}": value for name, value in self._measure(validation).items()}
+        training.on_epoch(1, 1, metrics)
+        return [metrics]
+
+    def _pairs(self, clips: Sequence[Float32]) -> tuple[Float32, Float32]:
+        """Windows as rows `(m, context · d)`, oldest first, and the latent after each `(m, d)`, less the mean."""
+        usable = [clip - self._mean for clip in clips if len(clip) > self.context]
+        if not usable:
+            return np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
+        views = [np.lib.stride_tricks.sliding_window_view(clip, self.context, axis=0)[:-1] for clip in usable]
+        inputs = np.concatenate([view.swapaxes(1, 2).reshape(len(view), -1) for view in views])
+        return inputs, np.concatenate([clip[self.context :] for clip in usable])
+
+    def _measure(self, clips: Sequence[Float32]) -> Metrics:
+        inputs, targets = self._pairs(clips)
+        if not len(inputs):
+            return {}
+        predicted = inputs @ self._transition
+        loss = mean_squared_error(targets, predicted)
+        return {"loss": loss, "acc": argmax_agreement(targets + self._mean, predicted + self._mean)}
+
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        latents = np.empty((len(seed), self.context + steps, seed.shape[-1]), np.float32)
+        latents[:, : self.context] = seed - self._mean
+        for step in range(steps):
+            window = latents[:, step : step + self.context].reshape(len(seed), -1)
+            latents[:, self.context + step] = window @ self._transition
+        return latents[:, self.context :] + self._mean
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / "ridge.npz", mean=self._mean, transition=self._transition)
+
+    @classmethod
+    def load(cls, folder: Path, options: RidgeOptions) -> Self:
+        model = cls(options)
+        with np.load(folder / "ridge.npz", allow_pickle=False) as saved:
+            model._mean, model._transition = saved["mean"], saved["transition"]
+        return model
+
+
+def _bounded(transition: np.ndarray, context: int) -> np.ndarray:
+    """The transition `(context · d, d)` with its spectral radius brought down to `RADIUS`, where it is larger."""
+    size, dim = transition.shape
+    companion = np.zeros((size, size))
+    companion[dim:, :-dim] = np.eye(size - dim)
+    companion[:, -dim:] = transition
+    shrink = min(1.0, RADIUS / float(np.abs(np.linalg.eigvals(companion)).max()))
+    ago = context - np.arange(size) // dim
+    scaled: np.ndarray = transition * (shrink**ago)[:, None]
+    return scaled

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+
+from deepdance.interfaces import Training
+from deepdance_plugins.sequences.lanes import NOTHING, Lanes
+from deepdance_plugins.sequences.mdn import MDN, MDNOptions
+
+SMALL = {"context": 4, "units": 16, "mixtures": 3, "span": 2, "epochs": 4, "batch_size": 4}
+
+
+def forking(count, seed):
+    """Each number goes up or down by 1, whichever chance says, but turns back at 3."""
+    rng, place, walk = np.random.default_rng(seed), 0.0, []
+    for _ in range(count):
+        step = rng.choice([-1.0, 1.0]) if abs(place) < 3 else -np.sign(place)
+        place += step
+        walk.append([place, -place])
+    return np.array(walk, np.float32)
+
+
+def trained(clips=None, training=None, **changes):
+    model = MDN(MDNOptions(**SMALL | changes))
+    history = model.fit(clips or [forking(60, 1), forking(30, 2)], [forking(20, 3)], training or Training())
+    return model, history
+
+
+@pytest.fixture(scope="module")
+def forked():
+    return trained(
+        [forking(100, seed) for seed in range(8)], span=8, batch_size=16, epochs=40, learning_rate=2e-2, noise=0.02
+    )
+
+
+def test_the_loop_is_the_network_that_was_trained():
+    model, _ = trained()
+    dance = np.concatenate([forking(4, 9), model.generate(forking(4, 9)[None], 6, temperature=0)[0]])
+    network = model._build(1, 2)
+    for variable, weight in zip(network.trainable_variables, model._weights, strict=True):
+        variable.assign(weight)
+    scales = model._scales
+    for start in range(0, 8, 2):
+        inputs = (dance[start : start + 2] - scales["mean"]) / scales["spread"]
+        outputs = np.asarray(network(inputs[None]))[0]
+        heaviest = outputs[:, :3].argmax(axis=1)
+        means = outputs[:, 3:9].reshape(2, 3, 2)[[0, 1], heaviest]
+        expected = np.clip(dance[start : start + 2] + means * scales["change"], scales["low"], scales["high"])
+        if start >= 4:
+            assert dance[start + 1 : start + 3] == pytest.approx(expected, abs=1e-5)
+
+
+def test_where_the_way_forks_it_takes_one_and_not_the_mean(forked):
+    model, history = forked
+    steps = np.diff(model.generate(forking(4, 9)[None], 2000, rng=1)[0, :, 0])
+    assert np.mean(np.abs(np.abs(steps) - 1) < 0.35) > 0.85
+    assert 0.3 < np.mean(steps > 0) < 0.7
+    assert history[-1]["nll"] < history[0]["nll"] - 0.5
+
+
+def test_temperature_0_knows_no_chance_and_more_is_wilder(forked):
+    model, _ = forked
+    seed = forking(4, 9)[None]
+    assert np.array_equal(
+        model.generate(seed, 50, temperature=0, rng=1), model.generate(seed, 50, temperature=0, rng=2)
+    )
+    assert not np.array_equal(model.generate(seed, 50, rng=1), model.generate(seed, 50, rng=2))
+    spreads = [np.abs(np.abs(np.diff(model.generate(seed, 1000, temperature=t)[0, :, 0])) - 1).mean() for t in (0.1, 4)]
+    assert spreads[0] < spreads[1]
+
+
+def test_what_is_generated_stays_within_the_training_latents(forked):
+    dance = forked[0].generate(forking(4, 9)[None], 3000, temperature=3)[0]
+    assert np.abs(dance).max() <= 4
+
+
+def test_the_first_of_a_batch_dances_as_alone(forked):
+    seeds = np.stack([forking(4, 9), forking(4, 8)])
+    together, alone = forked[0].generate(seeds, 5, rng=3), forked[0].generate(seeds[:1], 5, rng=3)
+    assert together[:1] == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_number_that_never_changes_does_no_harm():
+    clips = [np.column_stack([forking(60, 1), np.zeros(60, np.float32)])]
+    model = MDN(MDNOptions(**SMALL))
+    history = model.fit(clips, [], Training())
+    assert np.isfinite(history[-1]["nll"])
+    assert not model.generate(clips[0][None, :4], 50)[0, :, 2].any()
+
+
+def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
+    def stop(epoch, epochs, metrics):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    unbroken, history = trained()
+    with pytest.raises(KeyboardInterrupt):
+        trained(training=Training(folder=tmp_path, on_epoch=stop))
+    resumed, resumed_history = trained(training=Training(folder=tmp_path))
+    assert resumed_history == history
+    assert all(np.array_equal(mine, other) for mine, other in zip(resumed._weights, unbroken._weights, strict=True))
+
+
+class TestLanes:
+    CLIPS = tuple(
+        np.arange(start, stop, dtype=np.float32)[:, None] for start, stop in ((0, 23), (100, 104), (200, 209))
+    )
+    HELD_OUT = (np.arange(300, 307, dtype=np.float32)[:, None],)
+
+    def walked(self, lanes, order):
+        """By lane, the spans' steps with whether the state was cleared before each span."""
+        rows = order.reshape(-1, lanes.lanes)
+        spans = [(lanes.begins(row), *lanes.steps(row)) for row in rows]
+        return [[tuple(part[lane] for part in span) for span in spans] for lane in range(lanes.lanes)]
+
+    def test_every_step_is_taken_once_and_none_crosses_a_clip(self):
+        lanes = Lanes(self.CLIPS, self.HELD_OUT, 3, 2)
+        taken = []
+        for lane in self.walked(lanes, lanes.order(np.random.default_rng(0))):
+            for _, now, following, weights in lane:
+                assert ((following - now)[weights > 0] == 1).all()
+                taken += now[weights > 0, 0].tolist()
+        assert sorted(taken) == [*range(22), *range(100, 103), *range(200, 208)]
+        held_out = np.concatenate([s[1][s[3] > 0, 0] for lane in self.walked(lanes, lanes.order()) for s in lane])
+        assert sorted(held_out) == list(range(300, 306))
+
+    def test_the_state_runs_on_exactly_where_the_clip_does(self):
+        lanes = Lanes(self.CLIPS, [], 3, 2)
+        for lane in self.walked(lanes, lanes.order(np.random.default_rng(1))):
+            last = None
+            for begins, now, _, weights in lane:
+                if weights.any():
+                    assert begins or now[0, 0] == last + 1
+                    last = now[weights > 0][-1, 0]
+
+    def test_epochs_differ_and_empty_lanes_are_told(self):
+        lanes = Lanes(self.CLIPS, self.HELD_OUT, 3, 2)
+        first, second = (lanes.order(np.random.default_rng(seed)) for seed in (0, 5))
+        assert not np.array_equal(first, second)
+        assert sorted(first[first != NOTHING]) == sorted(second[second != NOTHING])
+        assert lanes.is_training(first) and not lanes.is_training(lanes.order())
