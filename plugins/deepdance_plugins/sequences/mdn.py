@@ -40,7 +40,7 @@ class MDNOptions(Options):
     mixtures: int = Field(5, ge=1, description="Gaussians in the mixture")
     noise: float = Field(0.5, ge=0, description="noise on the training inputs, in standard deviations of the change")
     span: int = Field(32, ge=2, description="latents that a gradient goes back through")
-    epochs: int = Field(15, ge=1, description="passes over the latents")
+    epochs: int = Field(30, ge=1, description="passes over the latents")
     batch_size: int = Field(32, ge=1, description="clips trained on side by side")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's at the start; it falls to 0 along a cosine")
 
