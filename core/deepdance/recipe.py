@@ -44,8 +44,8 @@ class Recipe(BaseModel):
 
     source: Choice = Choice(name=AUTO)
     remover: Choice = Choice(name="threshold")
-    codec: Choice = Choice(name="conv-ae")
-    sequence: Choice = Choice(name="lstm4")
+    codec: Choice = Choice(name="sdf-ae")
+    sequence: Choice = Choice(name="motion-field")
     renderer: Choice = Choice(name="mp4")
     preset: Literal["quick", "standard", "paper"] = "standard"
     fps: float = Field(

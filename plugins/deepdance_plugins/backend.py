@@ -37,6 +37,26 @@ def _silent_stderr() -> Iterator[None]:
         os.close(saved)
 
 
+def gradient(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradient of a scalar function with respect to its first argument, compiled."""
+    backend = keras().backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        def derive(values: Any, *others: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(values)
+                height = loss(values, *others)
+            return tape.gradient(height, values)
+
+        return tf.function(derive, reduce_retracing=True)  # type: ignore[no-any-return]
+    if backend == "jax":
+        import jax
+
+        return jax.jit(jax.grad(loss))  # type: ignore[no-any-return]
+    raise NotImplementedError(f"expected Keras on TensorFlow or JAX, got {backend}; set KERAS_BACKEND=tensorflow")
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` compiled as a whole, loops included: XLA on TensorFlow and JAX."""
     backend = keras().backend.backend()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import written_whole
 
-Batch = tuple[npt.NDArray[np.float32], ...]
+Batch = tuple[Any, ...]
 Indices = npt.NDArray[np.int64]
 CHECKPOINT = "checkpoint.npz"
 NAMES = {"loss": "loss", "accuracy": "acc"}

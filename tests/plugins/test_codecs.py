@@ -52,7 +52,7 @@ class TestEveryCodec:
         codec.save(tmp_path)
         loaded = cls.load(tmp_path, options)
         latents = codec.encode(silhouettes[:5])
-        assert np.array_equal(loaded.encode(silhouettes[:5]), latents)
+        assert np.abs(loaded.encode(silhouettes[:5]) - latents).max() < 1e-6
         assert np.array_equal(loaded.decode(latents), codec.decode(latents))
 
     def test_the_seed_decides(self, cls, options, silhouettes, once):

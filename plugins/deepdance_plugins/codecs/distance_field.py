@@ -18,6 +18,8 @@ PLACEMENT = 5
 """Numbers of a placement: column, row, lean, log width, log height."""
 LARGEST_ZOOM = 2.5
 LEAST_STEEPNESS = 0.5
+SMALLEST_PIECE = 0.03
+"""Of the largest piece; a smaller one is a speck, not a dancer."""
 
 
 def reduced(size: tuple[int, int]) -> tuple[int, int]:
@@ -78,10 +80,24 @@ def to_silhouettes(fields: Float32, placement: Float32, scale: Float32, size: tu
     for field, matrix, target in zip(fields, _maps(placement, scale, size), out, strict=True):
         whole = cv2.resize(field, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
         inside = cv2.warpAffine(
-            whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-8
         )
         np.rint(255 * np.clip(0.5 - inside / _steepness(inside), 0, 1), out=target, casting="unsafe")
+        _remove_specks(target)
     return out
+
+
+def _remove_specks(silhouette: UInt8) -> None:
+    """Erase pieces much smaller than the largest, and the grey around them: a hand that the field lost the arm of."""
+    import cv2
+
+    dancer = (silhouette < 128).view(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(dancer, connectivity=8)
+    if count > 2:
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        specks = np.isin(labels, np.flatnonzero(areas < SMALLEST_PIECE * areas.max()) + 1)
+        around = cv2.dilate(specks.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        silhouette[around & (specks | (dancer == 0))] = 255
 
 
 def _steepness(field: Float32) -> Float32:
@@ -89,7 +105,8 @@ def _steepness(field: Float32) -> Float32:
     import cv2
 
     along, down = (cv2.Sobel(field, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
-    return np.maximum(cv2.magnitude(along, down), np.float32(LEAST_STEEPNESS))
+    steepness: Float32 = np.maximum(cv2.magnitude(along, down), np.float32(LEAST_STEEPNESS))
+    return steepness
 
 
 def _maps(placement: Float32, scale: Float32, size: tuple[int, int]) -> npt.NDArray[np.float64]:

@@ -13,9 +13,9 @@ from pydantic import Field
 from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
-from deepdance_plugins.backend import keras
+from deepdance_plugins.backend import gradient, keras
 from deepdance_plugins.codecs.distance_field import PLACEMENT, placements, reduced, to_fields, to_silhouettes
-from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, variational
+from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, field_error, variational
 from deepdance_plugins.codecs.principal_components import principal_components
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
 
@@ -23,6 +23,9 @@ BASIS_FRAMES = 6_000
 """Frames, evenly spaced and with their mirror images, that the basis is fitted on: 300 MB of fields."""
 MEASURED_FRAMES = 1_000
 """Frames, evenly spaced, on which loss and accuracy of the pictures are measured."""
+PLACE_IMPORTANCE = np.float32(0.3)
+"""How much a deviation of the placement counts beside one of the first component of the pose."""
+REFINE_RATE, FADING, EPSILON = 0.03, 0.9, 1e-8
 ARRAYS = ("basis", "mean", "deviations", "scale", "place_mean", "place_deviation")
 
 
@@ -36,8 +39,9 @@ class SdfAEOptions(Options):
     units: int = Field(1024, ge=1, description="units of a layer")
     blocks: int = Field(2, ge=0, description="residual blocks in the encoder, and in the decoder")
     radius: float = Field(8.0, gt=0, description="distance from the outline at which fields are cut off, in pixels")
-    kl: float = Field(1e-5, ge=0, description="weight of the Kullback-Leibler term beside the field's error in px²")
-    steps: int = Field(3000, ge=1, description="steps of the optimizer, rounded to whole epochs")
+    kl: float = Field(1e-4, ge=0, description="weight of the Kullback-Leibler term beside the field's error in px²")
+    steps: int = Field(2200, ge=1, description="steps of the optimizer, rounded to whole epochs")
+    refine: int = Field(8, ge=0, description="steps down the error that an encoded pose takes after the encoder")
     batch_size: int = Field(256, ge=1, description="frames in one step of the optimizer")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's at its highest; it falls to 0 as a cosine")
 
@@ -48,8 +52,8 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     The network is a VAE (Kingma and Welling 2014) whose linear path starts at the PCA solution; its residual blocks
     learn what PCA cannot. The basis is orthonormal, so an error of components is an error of fields. Every frame is
     learned as its mirror image too. The first five latents are the placement, in deviations from its mean; the others
-    are the network's, each times the square root of how far its component moves outlines: whoever predicts latents
-    then looks at what shows.
+    are the network's, each times how far its component moves outlines: whoever predicts latents then looks at what
+    shows.
     """
 
     def __init__(self, options: SdfAEOptions) -> None:
@@ -58,6 +62,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._arrays: dict[str, Float32] = {}
         self._encoder: Any = None
         self._decoder: Any = None
+        self._slope: Any = None
 
     @property
     def latent_dim(self) -> int:
@@ -69,9 +74,16 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
     @property
     def _importance(self) -> Float32:
+        """How far a latent of the network moves outlines, beside its first."""
         deviations = self._arrays["deviations"][: self._pose]
-        importance: Float32 = np.sqrt(deviations / deviations[0])
+        importance: Float32 = deviations / deviations[0]
         return importance
+
+    @property
+    def _pixels(self) -> Float32:
+        """`(k, h·w/4)`: what a component in deviations of the first adds to a field."""
+        pixels: Float32 = self._arrays["basis"] * self._arrays["deviations"][0]
+        return pixels
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
@@ -113,10 +125,9 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         return components
 
     def _train(self, frames: Silhouettes, validation: Silhouettes, training: Training) -> History:
-        ops, options = keras().ops, self.options
+        options = self.options
         data = np.concatenate(list(self._training_rows(frames, validation)))
         count = 2 * len(frames)
-        square_pixels = float(self._arrays["deviations"][0] ** 2 / len(self._arrays["mean"]))
         epochs = max(1, round(options.steps * options.batch_size / max(count, options.batch_size)))
         schedule = keras().optimizers.schedules.CosineDecay(
             0.0,
@@ -127,7 +138,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         model = variational(self._encoder, self._decoder, options.kl, training.seed)
         model.compile(
             optimizer=keras().optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0),
-            loss=lambda truth, rebuilt: square_pixels * ops.sum((truth - rebuilt) ** 2, axis=-1),
+            loss=field_error(self._pixels, self._arrays["mean"]),
         )
 
         def batch(indices: Indices) -> Batch:
@@ -141,6 +152,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
             epochs=epochs,
             batch_size=options.batch_size,
             training=training,
+            names={"loss": "loss"},
         )
 
     def _training_rows(self, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:
@@ -165,19 +177,38 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
     def encode(self, frames: UInt8) -> Float32:
         placement, fields = self._fields(frames)
-        place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"]
-        pose = self._encoder.predict(self._components(fields), batch_size=256, verbose=0)[:, : self._pose]
+        place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"] * PLACE_IMPORTANCE
+        components = self._components(fields)
+        pose = self._refined(self._encoder.predict(components, batch_size=256, verbose=0)[:, : self._pose], components)
         return np.concatenate([place, pose * self._importance], axis=1).astype(np.float32)
 
+    def _refined(self, pose: Float32, components: Float32) -> Float32:
+        """Poses after some steps of Adam down their own error: an encoder is only a guess at the best latents.
+
+        (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders.)
+        """
+        if self._slope is None:
+            error = field_error(self._pixels, self._arrays["mean"])
+            self._slope = gradient(lambda z, truth: keras().ops.sum(error(truth, self._decoder(z))))
+        first, second = np.zeros_like(pose), np.zeros_like(pose)
+        for step in range(1, self.options.refine + 1):
+            slope = np.asarray(self._slope(keras().ops.convert_to_tensor(pose), components), np.float32)
+            first = FADING * first + (1 - FADING) * slope
+            second = FADING * second + (1 - FADING) * slope**2
+            unbiased = 1 - FADING**step
+            pose = pose - REFINE_RATE * first / unbiased / (np.sqrt(second / unbiased) + EPSILON)
+        return pose
+
     def decode(self, latents: Float32) -> UInt8:
-        placement = latents[:, :PLACEMENT] * self._arrays["place_deviation"] + self._arrays["place_mean"]
+        place = latents[:, :PLACEMENT] / PLACE_IMPORTANCE
+        placement = place * self._arrays["place_deviation"] + self._arrays["place_mean"]
         components = self._decoder.predict(latents[:, PLACEMENT:] / self._importance, batch_size=256, verbose=0)
-        fields = components * self._arrays["deviations"][0] @ self._arrays["basis"] + self._arrays["mean"]
+        fields = components @ self._pixels + self._arrays["mean"]
         height, width = reduced(self._size)
         return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size)
 
     def save(self, folder: Path) -> None:
-        np.savez(folder / "fields.npz", **self._arrays)
+        np.savez(folder / "fields.npz", **self._arrays)  # type: ignore[arg-type]
         (folder / "size.json").write_text(json.dumps(self._size))
         self._encoder.save(folder / "encoder.keras")
         self._decoder.save(folder / "decoder.keras")

@@ -1,0 +1,153 @@
+"""`motion-field`: follows real movements from where the dancer stands, and changes over to others that lie near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from deepdance.errors import InputError
+from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
+from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
+
+Indices = npt.NDArray[np.int64]
+MEASURED = 500
+"""Held-out latents, evenly spaced, on which the prediction is measured."""
+
+
+class MotionFieldOptions(Options):
+    """Lengths are in frames: the defaults are for 10 a second."""
+
+    context: int = Field(6, ge=2, description="latents whose pose and movement are compared, newest first in weight")
+    shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
+    longest: int = Field(24, ge=1, description="frames that a movement is followed at most")
+    neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
+    persistence: float = Field(
+        0.95, ge=0, lt=1, description="share of the distance to a followed movement kept a frame"
+    )
+    movement: float = Field(
+        1.0, ge=0, description="weight of the movement beside the pose when two moments are compared"
+    )
+    variety: float = Field(0.5, ge=0, description="how much farther a movement seems each time it has been followed")
+
+
+class MotionField(SequenceModel[MotionFieldOptions]):
+    """A motion field (Lee, Wampler, Bernstein, Popović and Popović 2010), sampled.
+
+    The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + p (z(t) - x(i))`.
+    It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
+    and not through them; after one to two seconds it goes on with another. What was followed often seems farther
+    away, so a dance visits all of the material instead of turning in circles. `temperature` flattens the draw among
+    the neighbours; at 0 the nearest is taken.
+    """
+
+    def __init__(self, options: MotionFieldOptions) -> None:
+        super().__init__(options)
+        self._latents: Float32 = np.empty((0, 0), np.float32)
+        self._stops: Indices = np.empty(0, np.int64)
+
+    @property
+    def context(self) -> int:
+        return self.options.context
+
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        long_enough = [clip for clip in train if len(clip) > self.context]
+        if not long_enough:
+            longest = max((len(clip) for clip in train), default=0)
+            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
+        self._latents = np.concatenate(long_enough)
+        lengths = np.array([len(clip) for clip in long_enough])
+        self._stops = np.repeat(np.cumsum(lengths), lengths)
+        metrics = self._expected(train) | {f"val_{name}": value for name, value in self._expected(validation).items()}
+        training.on_epoch(1, 1, metrics)
+        return [metrics]
+
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        moments, begins = self._moments()
+        dances = [
+            self._dance(one, steps, temperature, np.random.default_rng([rng, number]), moments, begins)
+            for number, one in enumerate(np.asarray(seed, np.float32))
+        ]
+        return np.stack(dances)
+
+    def _moments(self) -> tuple[Float32, Indices]:
+        """What a moment looks like, `(m, 3d)`, and the number of its latent `(m,)`: those with a movement to follow."""
+        count = np.arange(len(self._latents))
+        starts = np.searchsorted(self._stops, self._stops, side="left")
+        inside = count - starts >= self.context - 1
+        left = self._stops - 1 - count
+        enough = left >= min(self.options.shortest, int(left[inside].max()))
+        begins = np.flatnonzero(inside & enough)
+        return self._moment(*(self._latents[begins - back] for back in (0, 1, self.context - 1))), begins
+
+    def _moment(self, last: Float32, before: Float32, first: Float32) -> Float32:
+        weight = np.float32(self.options.movement)
+        span = np.sqrt(np.float32(self.context - 1))
+        return np.concatenate([last, weight * (last - before), weight * (last - first) / span], axis=-1)
+
+    def _dance(
+        self,
+        seed: Float32,
+        steps: int,
+        temperature: float,
+        rng: np.random.Generator,
+        moments: Float32,
+        begins: Indices,
+    ) -> Float32:
+        options, squares = self.options, np.square(moments).sum(axis=1)
+        visits = np.zeros(len(self._latents), np.float32)
+        dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
+        dance[: len(seed)] = seed
+        now = len(seed)
+        while now < len(seed) + steps:
+            moment = self._moment(dance[now - 1], dance[now - 2], dance[now - self.context])
+            distances = np.maximum(squares - 2 * moments @ moment + moment @ moment, 0) * (1 + visits[begins]) ** 2
+            chosen = begins[_drawn(distances, options.neighbours, temperature, rng)]
+            length = min(
+                int(rng.integers(options.shortest, options.longest + 1)), int(self._stops[chosen]) - 1 - chosen
+            )
+            followed = self._latents[chosen : chosen + length + 1]
+            fading = np.float32(options.persistence) ** np.arange(1, length + 1, dtype=np.float32)[:, None]
+            dance[now : now + length] = followed[1:] + fading * (dance[now - 1] - followed[0])
+            visits[max(chosen - options.longest, 0) : chosen + length] += options.variety
+            now += length
+        return dance[len(seed) : len(seed) + steps]
+
+    def _expected(self, clips: Sequence[Float32]) -> dict[str, float]:
+        """Loss and the paper's accuracy of what is nearest, on clips that were not learned."""
+        moments, begins = self._moments()
+        windows = [clip[n - self.context : n + 1] for clip in clips for n in range(self.context, len(clip))]
+        if not windows:
+            return {}
+        chosen = np.stack(windows[:: max(1, len(windows) // MEASURED)])
+        asked = self._moment(chosen[:, -2], chosen[:, -3], chosen[:, 0])
+        distances = np.square(moments).sum(axis=1) - 2 * asked @ moments.T
+        nearest = begins[distances.argmin(axis=1)]
+        kept = np.float32(self.options.persistence) * (chosen[:, -2] - self._latents[nearest])
+        guess = self._latents[nearest + 1] + kept
+        return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / "motion_field.npz", latents=self._latents, stops=self._stops)
+
+    @classmethod
+    def load(cls, folder: Path, options: MotionFieldOptions) -> Self:
+        model = cls(options)
+        with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
+            model._latents, model._stops = saved["latents"], saved["stops"]
+        return model
+
+
+def _drawn(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
+    """One of the nearest, by `exp(-distance / (temperature · the mean distance of them))`."""
+    count = min(neighbours, len(distances))
+    near = np.argpartition(distances, count - 1)[:count]
+    roots = np.sqrt(distances[near])
+    if temperature == 0:
+        return int(near[roots.argmin()])
+    odds = np.exp(-(roots - roots.min()) / max(temperature * float(roots.mean()), 1e-9))
+    return int(rng.choice(near, p=odds / odds.sum()))
