@@ -10,6 +10,8 @@ import numpy as np
 from deepdance.interfaces import Float32
 from deepdance_plugins.backend import keras
 
+LEAST_CHANGE = 0.5
+"""Pixels of a field whose deviation, in px, is smaller lie far outside the dancer."""
 FIRST_LOG_VARIANCE = -4.0
 """Latents begin almost without noise, as PCA's have none."""
 
@@ -49,17 +51,22 @@ def _network(linear: Float32, bias: Any, units: int, blocks: int, name: str) -> 
     return keras().Model(inputs, outputs, name=name)
 
 
-def field_error(basis: Float32, mean: Float32) -> Callable[[Any, Any], Any]:
+def field_error(basis: Float32, spread: Float32, mean: Float32) -> Callable[[Any, Any], Any]:
     """The error of fields, `(n,)`, given true and rebuilt components: a mean square in px², near outlines above all.
 
-    A pixel at distance f counts .1 + exp(-(f/2)²): what is deep inside or far outside does not show.
+    A pixel at distance f counts .1 + exp(-(f/2)²): what is deep inside or far outside does not show. `basis` is the
+    change of the field `(k, p)` that a component makes, `spread` the components' deviations `(k,)`; pixels that hardly
+    ever change are left out.
     """
     ops = keras().ops
+    lively = np.sqrt(np.square(basis * spread[:, None]).sum(axis=0)) > LEAST_CHANGE
+    pixels, share = basis[:, lively], float(lively.mean())
+    middle = mean[lively]
 
     def error(truth: Any, rebuilt: Any) -> Any:
-        distance = ops.matmul(truth, basis) + mean
+        distance = ops.matmul(truth, pixels) + middle
         weight = 0.1 + ops.exp(-ops.square(distance / 2))
-        return ops.mean(weight * ops.square(ops.matmul(truth - rebuilt, basis)), axis=-1)
+        return share * ops.mean(weight * ops.square(ops.matmul(truth - rebuilt, pixels)), axis=-1)
 
     return error
 

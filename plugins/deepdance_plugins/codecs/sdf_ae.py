@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -138,7 +138,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         model = variational(self._encoder, self._decoder, options.kl, training.seed)
         model.compile(
             optimizer=keras().optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0),
-            loss=field_error(self._pixels, self._arrays["mean"]),
+            loss=self._error(),
         )
 
         def batch(indices: Indices) -> Batch:
@@ -175,6 +175,10 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         grey, guess = (pictures / np.float32(255) for pictures in (truth, rebuilt))
         return {"loss": mean_squared_error(grey, guess), "acc": keras_accuracy(grey, guess)}
 
+    def _error(self) -> Callable[[Any, Any], Any]:
+        deviations = self._arrays["deviations"]
+        return field_error(self._pixels, deviations / deviations[0], self._arrays["mean"])
+
     def encode(self, frames: UInt8) -> Float32:
         placement, fields = self._fields(frames)
         place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"] * PLACE_IMPORTANCE
@@ -188,7 +192,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders.)
         """
         if self._slope is None:
-            error = field_error(self._pixels, self._arrays["mean"])
+            error = self._error()
             self._slope = gradient(lambda z, truth: keras().ops.sum(error(truth, self._decoder(z))))
         first, second = np.zeros_like(pose), np.zeros_like(pose)
         for step in range(1, self.options.refine + 1):
