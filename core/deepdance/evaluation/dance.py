@@ -20,9 +20,9 @@ from deepdance.evaluation.features import (
     evenly,
     fit_field,
     motion_windows,
-    signed_distance,
 )
-from deepdance.evaluation.silhouettes import Float64, frame_measures, motion_energy
+from deepdance.evaluation.silhouettes import Float64
+from deepdance.evaluation.streams import Seen, compared, watch
 from deepdance.evaluation.trends import Slope, blocks, longest_run, loop_strength, slope
 from deepdance.frames import Silhouettes, UInt8
 from deepdance.interfaces import Float32
@@ -92,23 +92,6 @@ class DanceReport:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One stream: measures `(n,)`, motion NaN where a clip begins; frame features `(n, 64)`, motion features."""
-
-    measures: dict[str, Float64]
-    features: Float32
-    motions: Float32
-    starts: list[int]
-    nearest: Float64
-    replay: int
-
-    @property
-    def motion(self) -> Float64:
-        motion = self.measures["motion"]
-        return motion[~np.isnan(motion)]
-
-
-@dataclass(frozen=True)
 class Reference:
     """What a real dance is like: `fit` it once, then `report` on as many generated ones as there are."""
 
@@ -116,8 +99,8 @@ class Reference:
     size: tuple[int, int]
     field: Components
     movement: Components | None
-    training: _Seen
-    held_out: _Seen
+    training: Seen
+    held_out: Seen
     memory: Memory
     threshold: float
     last: UInt8
@@ -135,16 +118,16 @@ class Reference:
             )
         field = fit_field(train)
         (measures, coordinates, starts), held = (
-            _watch(part.chunks(), field, [clip.start for clip in part.clips]) for part in (train, held_out)
+            watch(part.chunks(), field, [clip.start for clip in part.clips]) for part in (train, held_out)
         )
         windows = motion_windows(coordinates, starts)
         movement = Components.fit(windows[evenly(len(windows), SAMPLE)], FEATURES) if len(windows) else None
         memory = Memory.of(coordinates[:, :FEATURES], starts)
         motions = movement(windows) if movement else windows
-        training = _Seen(measures, memory.features, motions, starts, np.zeros(len(train)), 0)
+        training = Seen(measures, memory.features, motions, starts, np.zeros(len(train)), 0)
         nearest, _ = memory.compare(held[1][:, :FEATURES], 0.0)
         threshold = float(np.percentile(nearest, REPLAY_PERCENTILE))
-        seen = _seen(held, movement, memory, threshold)
+        seen = compared(held, movement, memory, threshold)
         return cls(fps, train.size, field, movement, training, seen, memory, threshold, train[len(train) - 1 :])
 
     def report(self, streams: Sequence[Iterable[UInt8]]) -> DanceReport:
@@ -153,9 +136,11 @@ class Reference:
         A stream is read once, chunk by chunk. Raises InputError for another size or an empty stream.
         """
         seen = [
-            _seen(_watch(self._checked(stream), self.field, [0]), self.movement, self.memory, self.threshold)
+            compared(watch(self._checked(stream), self.field, [0]), self.movement, self.memory, self.threshold)
             for stream in streams
         ]
+        if not seen:
+            raise InputError("expected a dance to measure, got none; give at least one stream")
         return _report(self, seen)
 
     def real(self) -> DanceReport:
@@ -180,40 +165,7 @@ class Reference:
             raise InputError("expected frames to measure, got none; is the video empty?")
 
 
-def _watch(
-    chunks: Iterable[UInt8], field: Components, starts: list[int]
-) -> tuple[dict[str, Float64], Float32, list[int]]:
-    """Read a stream once: its measures, its coordinates `(n, k)` and its clips' starts."""
-    parts: list[dict[str, Float64]] = []
-    coordinates: list[Float32] = []
-    before: UInt8 | None = None
-    for chunk in chunks:
-        if not len(chunk):
-            continue
-        linked = chunk if before is None else np.concatenate([before, chunk])
-        motion = motion_energy(linked)
-        parts.append(frame_measures(chunk) | {"motion": motion if before is not None else np.append(np.nan, motion)})
-        coordinates.append(field(signed_distance(chunk)))
-        before = chunk[-1:]
-    measures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    measures["motion"][starts] = np.nan
-    return measures, np.concatenate(coordinates), starts
-
-
-def _seen(
-    watched: tuple[dict[str, Float64], Float32, list[int]],
-    movement: Components | None,
-    memory: Memory,
-    threshold: float,
-) -> _Seen:
-    measures, coordinates, starts = watched
-    features = np.ascontiguousarray(coordinates[:, :FEATURES])
-    windows = motion_windows(coordinates, starts) if movement else np.empty((0, 1), np.float32)
-    motions = movement(windows) if movement else windows
-    return _Seen(measures, features, motions, starts, *memory.compare(features, threshold))
-
-
-def _report(reference: Reference, seen: Sequence[_Seen]) -> DanceReport:
+def _report(reference: Reference, seen: Sequence[Seen]) -> DanceReport:
     real, held_out, fps = reference.training, reference.held_out, reference.fps
     area, bodies = _pooled(seen, "area"), _pooled(seen, "bodies")
     low, high = np.percentile(real.measures["area"], [0.5, 99.5])
@@ -252,7 +204,7 @@ def _report(reference: Reference, seen: Sequence[_Seen]) -> DanceReport:
     )
 
 
-def _pooled(seen: Sequence[_Seen], name: str, span: slice = slice(None)) -> Float64:
+def _pooled(seen: Sequence[Seen], name: str, span: slice = slice(None)) -> Float64:
     return np.concatenate([one.measures[name][span] for one in seen])
 
 
@@ -275,15 +227,15 @@ def _motion_figures(real: Float64, made: Float64) -> dict[str, float | None]:
     return dict(zip(names, (mean, _ratio(mean, float(real.mean())), *distances), strict=True))
 
 
-def _freeze(seen: Sequence[_Seen], still: float) -> int:
+def _freeze(seen: Sequence[Seen], still: float) -> int:
     return max(longest_run(one.measures["motion"] <= still) for one in seen)
 
 
-def _grey_per_perimeter(seen: Sequence[_Seen], span: slice = slice(None)) -> float | None:
+def _grey_per_perimeter(seen: Sequence[Seen], span: slice = slice(None)) -> float | None:
     return _ratio(float(_pooled(seen, "grey", span).sum()), float(_pooled(seen, "perimeter", span).sum()))
 
 
-def _nearest_ratio(seen: Sequence[_Seen], held_out: _Seen, span: slice = slice(None)) -> float | None:
+def _nearest_ratio(seen: Sequence[Seen], held_out: Seen, span: slice = slice(None)) -> float | None:
     made = np.concatenate([one.nearest[span] for one in seen])
     return _ratio(float(np.median(made)), float(np.median(held_out.nearest)))
 
@@ -297,12 +249,12 @@ def _frechet_ratio(train: Float32, held_out: Float32, made: Float32) -> float | 
     return _ratio(distance, floor)
 
 
-def _density_coverage(real: _Seen, rows: Float32, count: int) -> tuple[float, float]:
+def _density_coverage(real: Seen, rows: Float32, count: int) -> tuple[float, float]:
     balls = real.features[evenly(len(real.features), SAMPLE)]
     return density_coverage(balls, rows[evenly(len(rows), count)])
 
 
-def _moment(seen: Sequence[_Seen], span: slice, reference: Reference) -> Moment | None:
+def _moment(seen: Sequence[Seen], span: slice, reference: Reference) -> Moment | None:
     if any(len(one.features) < span.stop for one in seen):
         return None
     grey = _grey_per_perimeter(seen, span)
@@ -313,8 +265,8 @@ def _moment(seen: Sequence[_Seen], span: slice, reference: Reference) -> Moment 
     )
 
 
-def _curve(one: _Seen, name: str, fps: float) -> Float64:
-    """One value for every 1,000 frames; `grey` is per perimeter, NaN where nobody is seen or nothing can be compared."""
+def _curve(one: Seen, name: str, fps: float) -> Float64:
+    """One value for every 1,000 frames; `grey` is per perimeter; NaN where there is nothing to measure."""
     spans = blocks(len(one.features))
     if name == "loop":
         return np.array([_block_loop(one, span, fps) for span in spans])
@@ -325,6 +277,6 @@ def _curve(one: _Seen, name: str, fps: float) -> Float64:
     return np.array([np.nan if np.isnan(x).all() else np.nanmean(x) for x in figures])
 
 
-def _block_loop(one: _Seen, span: slice, fps: float) -> float:
+def _block_loop(one: Seen, span: slice, fps: float) -> float:
     starts = [0, *(start - span.start for start in one.starts if span.start < start < span.stop)]
     return loop_strength(one.features[span], starts, fps)

@@ -39,8 +39,9 @@ def density_coverage(real: Float32, made: Float32, k: int = NEIGHBOURS) -> tuple
 
 def squared_distances(a: Float32, b: Float32) -> Float32:
     """Squared Euclidean distances of the rows of `(n, d)` and `(m, d)`, `(n, m)`."""
-    products = a @ b.T
+    products: Float32 = a @ b.T
     products *= -2
     products += np.square(a).sum(axis=1)[:, None]
     products += np.square(b).sum(axis=1)
-    return np.maximum(products, 0, out=products)
+    np.maximum(products, 0, out=products)
+    return products

@@ -43,16 +43,17 @@ class Components:
         """The `count` directions of largest variance of `(n, d)` rows, or fewer if d is smaller."""
         from scipy.linalg import eigh
 
-        mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        mean: Float32 = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = rows - mean
         d = rows.shape[1]
         count = min(count, d)
         _, basis = eigh(centred.T @ centred, subset_by_index=(d - count, d - 1))
-        return cls(mean, np.ascontiguousarray(basis[:, ::-1], np.float32))
+        return cls(mean, np.array(basis[:, ::-1], np.float32, order="C"))
 
     def __call__(self, rows: Float32) -> Float32:
         """`(n, d)` rows as `(n, k)` coordinates."""
-        return (rows - self.mean) @ self.basis
+        coordinates: Float32 = np.matmul(rows - self.mean, self.basis)
+        return coordinates
 
 
 def signed_distance(frames: UInt8) -> Float32:

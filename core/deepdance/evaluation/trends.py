@@ -68,10 +68,10 @@ def loop_strength(features: Float32, starts: Sequence[int], fps: float) -> float
     for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
         rows[start:stop] -= rows[start:stop].mean(axis=0)
     low, high = (min(round(seconds * fps), len(rows) // 2) for seconds in LOOP_SECONDS)
-    energy = np.square(rows).sum() / max(len(rows), 1)
-    if energy <= 1e-6 * np.square(features).mean(initial=0) or high <= low:
+    moved, total = np.square(rows).sum(), np.square(features, dtype=np.float64).sum()
+    if moved <= 1e-6 * total or high <= low:
         return 0.0
     spectrum = np.fft.rfft(rows, 2 * len(rows), axis=0)
     sums = np.fft.irfft(np.square(np.abs(spectrum)).sum(axis=1))[: high + 1]
-    r = sums / (len(rows) - np.arange(high + 1)) / energy
+    r = sums / moved * len(rows) / (len(rows) - np.arange(high + 1))
     return float(np.max((r - np.minimum.accumulate(r))[low:]))
