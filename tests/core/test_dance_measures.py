@@ -66,6 +66,13 @@ def test_components_are_the_directions_of_largest_variance():
     assert Components.fit(rows, 9).basis.shape == (3, 3)
 
 
+def test_components_of_few_rows_are_those_of_the_same_rows_many_times():
+    rows = (np.random.default_rng(0).normal(size=(6, 20)) * np.linspace(1, 9, 20)).astype(np.float32)
+    few, many = (Components.fit(x, 4) for x in (rows, np.tile(rows, (10, 1))))
+    assert few.basis.T @ few.basis == pytest.approx(np.eye(4), abs=1e-5)
+    assert np.abs(np.sum(few.basis * many.basis, axis=0)) == pytest.approx(np.ones(4), abs=1e-4)
+
+
 def test_a_motion_never_crosses_a_cut():
     coordinates = np.arange(60, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
     coordinates[20:] += 1000

@@ -40,15 +40,19 @@ class Components:
 
     @classmethod
     def fit(cls, rows: Float32, count: int) -> Self:
-        """The `count` directions of largest variance of `(n, d)` rows, or fewer if d is smaller."""
+        """The `count` directions of largest variance of `(n, d)` rows, or fewer if n or d is smaller."""
         from scipy.linalg import eigh
 
         mean: Float32 = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = rows - mean
-        d = rows.shape[1]
-        count = min(count, d)
-        _, basis = eigh(centred.T @ centred, subset_by_index=(d - count, d - 1))
-        return cls(mean, np.array(basis[:, ::-1], np.float32, order="C"))
+        few_rows = len(rows) < rows.shape[1]
+        products = centred @ centred.T if few_rows else centred.T @ centred
+        size = len(products)
+        _, vectors = eigh(products, subset_by_index=(max(size - count, 0), size - 1))
+        basis = vectors[:, ::-1]
+        if few_rows:
+            basis, _ = np.linalg.qr(centred.T @ basis)
+        return cls(mean, np.array(basis, np.float32, order="C"))
 
     def __call__(self, rows: Float32) -> Float32:
         """`(n, d)` rows as `(n, k)` coordinates."""
