@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.evaluation.distributions import squared_distances
-from deepdance.evaluation.silhouettes import Float64
+from deepdance.evaluation.shapes import Float64
 from deepdance.interfaces import Float32
 
 CHUNK = 256

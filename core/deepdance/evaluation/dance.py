@@ -21,7 +21,7 @@ from deepdance.evaluation.features import (
     fit_field,
     motion_windows,
 )
-from deepdance.evaluation.silhouettes import Float64
+from deepdance.evaluation.shapes import Float64
 from deepdance.evaluation.streams import Seen, compared, watch
 from deepdance.evaluation.trends import Slope, blocks, longest_run, loop_strength, slope
 from deepdance.frames import Silhouettes, UInt8

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.evaluation.silhouettes import DANCER_BELOW
+from deepdance.evaluation.shapes import dancer
 from deepdance.frames import Silhouettes, UInt8
 from deepdance.interfaces import Float32
 
@@ -71,8 +71,7 @@ def signed_distance(frames: UInt8) -> Float32:
     reach = REACH * height
     small = max(1, round(width / SHRINK)), max(1, round(height / SHRINK))
     out = np.empty((len(frames), small[0] * small[1]), np.float32)
-    for frame, row in zip(frames, out, strict=True):
-        inside = (frame < DANCER_BELOW).astype(np.uint8)
+    for inside, row in zip(dancer(frames), out, strict=True):
         field = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
         field -= cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
         row[:] = cv2.resize(np.clip(field, -reach, reach), small, interpolation=cv2.INTER_AREA).ravel()

@@ -9,7 +9,8 @@ import numpy as np
 
 from deepdance.evaluation.copying import Memory
 from deepdance.evaluation.features import FEATURES, Components, motion_windows, signed_distance
-from deepdance.evaluation.silhouettes import Float64, frame_measures, motion_energy
+from deepdance.evaluation.shapes import Float64
+from deepdance.evaluation.silhouettes import frame_measures, motion_energy
 from deepdance.frames import UInt8
 from deepdance.interfaces import Float32
 

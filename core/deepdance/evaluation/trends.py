@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.evaluation.silhouettes import Float64
+from deepdance.evaluation.shapes import Float64
 from deepdance.interfaces import Float32
 
 BLOCK = 1000
