@@ -4,7 +4,7 @@ frames are measured in the same way, as if they had been generated, and are the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from deepdance.evaluation.features import (
     motion_windows,
 )
 from deepdance.evaluation.shapes import Float64
-from deepdance.evaluation.streams import Seen, compared, watch
+from deepdance.evaluation.streams import Seen, compared, counted, watch
 from deepdance.evaluation.trends import Slope, blocks, longest_run, loop_strength, slope
 from deepdance.frames import Silhouettes, UInt8
 from deepdance.interfaces import Float32
@@ -106,9 +106,16 @@ class Reference:
     last: UInt8
 
     @classmethod
-    def fit(cls, train: Silhouettes, held_out: Silhouettes, fps: float) -> Reference:
+    def fit(
+        cls,
+        train: Silhouettes,
+        held_out: Silhouettes,
+        fps: float,
+        tell: Callable[[int], None] = lambda frames: None,
+    ) -> Reference:
         """Learn features from training frames and measure both parts. `fps`: the frames' rate, which streams share.
 
+        `tell` is called with the frames of each chunk that has been watched, of both parts in all.
         Raises InputError where a part is empty.
         """
         if len(train) <= NEIGHBOURS or not len(held_out):
@@ -118,7 +125,8 @@ class Reference:
             )
         field = fit_field(train)
         (measures, coordinates, starts), held = (
-            watch(part.chunks(), field, [clip.start for clip in part.clips]) for part in (train, held_out)
+            watch(counted(part.chunks(), tell), field, [clip.start for clip in part.clips])
+            for part in (train, held_out)
         )
         windows = motion_windows(coordinates, starts)
         movement = Components.fit(windows[evenly(len(windows), SAMPLE)], FEATURES) if len(windows) else None

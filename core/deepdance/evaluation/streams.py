@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,13 @@ class Seen:
         """Motion energy of every pair of neighbours in a clip."""
         motion = self.measures["motion"]
         return motion[~np.isnan(motion)]
+
+
+def counted(chunks: Iterable[UInt8], tell: Callable[[int], None]) -> Iterator[UInt8]:
+    """The same chunks; `tell` is called with the frames of each once it has been used."""
+    for chunk in chunks:
+        yield chunk
+        tell(len(chunk))
 
 
 def watch(chunks: Iterable[UInt8], field: Components, starts: list[int]) -> Watched:
