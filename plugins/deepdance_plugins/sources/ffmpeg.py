@@ -172,7 +172,7 @@ def _read_command(
     path: Path, stream: int, fps: float, height: int, width: int, crop: str, points: Path | None
 ) -> list[str]:
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-    scaled = f"{crop}{_sampling(fps)},scale={width}:{height}:flags=area"
+    scaled = f"{_sampling(fps)},{crop}scale={width}:{height}:flags=area"
     reading = ["-nostdin", "-filter_threads", "1", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
     frames = [*_output(stream, scaled), "-pix_fmt", "rgb24", "pipe:1"]
     return [*reading, *frames, *([*_output(stream, crop + cuts.filters()), f"file:{points}"] if points else [])]
@@ -183,9 +183,9 @@ def _output(stream: int, filters: str) -> list[str]:
 
 
 def _cropping(video: Video, part: Crop) -> str:
-    """The filter that cuts out `part`, whose pixels are those that a player shows, not always the file's."""
-    across, down = f"iw/{video.width}", f"ih/{video.height}"
-    return f"crop={part.width}*{across}:{part.height}*{down}:{part.left}*{across}:{part.top}*{down}:exact=1,"
+    """The filters that cut out `part`; `scale` first, for `crop` does not notice if the size changes midway."""
+    left, top, width, height = part
+    return f"scale={video.width}:{video.height},crop={width}:{height}:{left}:{top}:exact=1,"
 
 
 def _sampling(fps: float) -> str:
