@@ -12,7 +12,7 @@ from deepdance_cli.arguments import Debug, Json, Length, Seeds, Workspace, names
 
 
 def evaluate(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run's name, or its folder.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's name, or its folder.")] = None,
     frames: Length = 1000,
     seeds: Seeds = 5,
     video: Annotated[

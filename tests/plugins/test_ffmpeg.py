@@ -143,9 +143,10 @@ def test_a_crop_is_all_that_is_read_even_if_the_size_changes(tmp_path: Path) -> 
 
 def test_a_crop_that_does_not_fit_is_told(tmp_path: Path) -> None:
     write_numbered(tmp_path / "video.mp4", constant(30, 2))
-    with pytest.raises(InputError, match="within its 80×16 pixels.*24,8,40,9"):
-        FfmpegSource(str(tmp_path / "video.mp4"), FfmpegOptions(crop=(24, 8, 40, 9))).info()
-    for wrong in ("24,8,40", "24,8,40,0", "-1,8,40,9", "all"):
+    for wrong in ("24,8,40,9", "41,0,40,16", "0,0,40,0", "-1,0,40,9"):
+        with pytest.raises(InputError, match=f"within its 80×16 pixels.*{wrong}"):
+            FfmpegSource(str(tmp_path / "video.mp4"), FfmpegOptions(crop=wrong)).info()
+    for wrong in ("24,8,40", "all", "1.5,0,8,8"):
         with pytest.raises(ValidationError):
             FfmpegOptions(crop=wrong)
 

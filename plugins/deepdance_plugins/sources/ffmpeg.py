@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, field_validator
 
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
@@ -40,7 +40,7 @@ log = logging.getLogger("deepdance")
 class FfmpegOptions(Options):
     """What is read, and what is looked for besides the frames."""
 
-    crop: tuple[NonNegativeInt, NonNegativeInt, PositiveInt, PositiveInt] | None = Field(
+    crop: tuple[int, int, int, int] | None = Field(
         None,
         description="Read only a part of the picture: left, top, width, height in pixels, such as 54,44,335,200.",
     )
@@ -104,10 +104,11 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         """What is read of the picture, which is all of it unless `crop` says otherwise."""
         video = self._video
         part = Crop(*(self.options.crop or (0, 0, video.width, video.height)))
-        if part.left + part.width > video.width or part.top + part.height > video.height:
+        fits = part.left + part.width <= video.width and part.top + part.height <= video.height
+        if not fits or min(part.left, part.top) < 0 or min(part.width, part.height) < 1:
             raise InputError(
                 f"{self._name}: expected a crop within its {video.width}×{video.height} pixels, "
-                f"got left, top, width, height {','.join(map(str, part))}; make it smaller"
+                f"got left, top, width, height {','.join(map(str, part))}; choose a smaller part"
             )
         return part
 
