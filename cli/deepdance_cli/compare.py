@@ -1,4 +1,4 @@
-"""`dd compare`: several runs in one table."""
+"""`dd compare`: several runs beside one another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace
+from deepdance_cli.arguments import Debug, Json, Length, Seeds, Workspace
 
 
 def compare(
     run: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs' names, or their folders.")],
+    frames: Length = 1000,
+    seeds: Seeds = 5,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
     debug: Debug = False,
@@ -27,9 +29,10 @@ def compare(
     evaluations = []
     for place, name in [locate_run(text, workspace) for text in run]:
         with show.studio(place.root) as studio:
-            evaluations.append(report.evaluate(studio, name))
-    table = report.comparison(evaluations)
+            evaluations.append(report.evaluate(studio, name, frames, seeds))
+    tables = report.comparison(evaluations)
     if json:
-        show.as_json(table.as_json())
-    else:
+        show.as_json({key: table.as_json() for key, table in tables.items()})
+        return
+    for table in tables.values():
         show.table(table)

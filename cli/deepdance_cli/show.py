@@ -148,17 +148,39 @@ the last frame again. val, ceiling and copy are measured on held-out frames.
 
 def table(measured: tables.Table) -> None:
     """Measured figures with half their 95 % interval, and the legend below."""
+    out.print(_upright(measured) if measured.upright else _across(measured))
+    out.print(f"{measured.legend}\n", style="dim")
+
+
+def _across(measured: tables.Table) -> Table:
     grid = _grid(measured.title)
     grid.add_column("", no_wrap=True)
     ahead = any(row.horizon is not None for row in measured.rows)
     for title in (["ahead"] if ahead else []) + [column.title for column in measured.columns]:
         grid.add_column(title, justify="right", no_wrap=True)
     for row in measured.rows:
-        cells = [_with_interval(row.figures.get(column.key), column.decimals) for column in measured.columns]
+        cells = [_cell(row, column) for column in measured.columns]
         horizon = [str(row.horizon)] if ahead else []
         grid.add_row(row.name, *horizon, *cells, style=None if row.role == "model" else "dim")
-    out.print(grid)
-    out.print(f"{measured.legend}\n", style="dim")
+    return grid
+
+
+def _upright(measured: tables.Table) -> Table:
+    grid = _grid(measured.title)
+    grid.add_column("", no_wrap=True)
+    for row in measured.rows:
+        grid.add_column(row.name, justify="right", no_wrap=True, style=None if row.role == "model" else "dim")
+    for column in measured.columns:
+        grid.add_row(column.title, *(_cell(row, column) for row in measured.rows))
+    return grid
+
+
+def _cell(row: tables.Measured, column: tables.Column) -> str:
+    figure = row.figures.get(column.key)
+    text = _with_interval(figure, column.decimals)
+    if not column.slope or figure is None or figure.low is None or figure.high is None:
+        return text
+    return f"{text} flat" if figure.low <= 0 <= figure.high else text
 
 
 def _grid(title: str) -> Table:

@@ -19,7 +19,8 @@ from deepdance.generation import starting_latents
 from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
 from deepdance.pipeline import DEMO, Studio
 from deepdance.plugins import Registry
-from deepdance.recipe import AUTO, Recipe
+from deepdance.recipe import Recipe, apply_settings
+from deepdance.validation import validated
 from deepdance.workspace import Artifact, Run, read_json, write_json
 
 STARTS = ("last", "random", "noise")
@@ -94,11 +95,11 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
     _refuse_overwriting(location, out)
     renderer = renderer_for(studio.registry, recipe, out)
-    reading = _reading(studio, recipe, location)
-    if pipeline.open_source(studio, reading, location)[1].info().fps is None:
+    read_as = reading(studio, recipe, location)
+    if pipeline.open_source(studio, read_as, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     trained = open_trained(studio, recipe, record)
-    artifact = pipeline.prepare(studio, reading, location, fps=recipe.render_fps)
+    artifact = pipeline.prepare(studio, read_as, location, fps=recipe.render_fps)
     video = Silhouettes.load([artifact.folder])
     stride = recipe.render_fps / recipe.fps
     picks = len(video) - 1 - np.rint(np.arange(trained.model.context)[::-1] * stride).astype(int)
@@ -210,7 +211,7 @@ def _starts_inside(recipe: Recipe) -> bool:
 
 def _seed_frames(studio: Studio, recipe: Recipe, context: int) -> UInt8:
     """The last silhouettes, at most `context`, of the video that `--from` names."""
-    artifact = pipeline.prepare(studio, _reading(studio, recipe, recipe.start), recipe.start)
+    artifact = pipeline.prepare(studio, reading(studio, recipe, recipe.start), recipe.start)
     frames = Silhouettes.load([artifact.folder])
     last = frames.clips[-1]
     return frames[max(last.start, last.stop - context) : last.stop]
@@ -224,10 +225,16 @@ def _seed_clip(studio: Studio, recipe: Recipe, trained: Trained) -> Float32 | No
     return trained.codec.encode(_seed_frames(studio, recipe, trained.model.context))
 
 
-def _reading(studio: Studio, recipe: Recipe, location: str) -> Recipe:
-    """The recipe with the source that reads `location`: the recipe's own, with its options, if it can."""
-    fits = pipeline.source_for(studio.registry, location) == recipe.source.name
-    return recipe if fits else recipe.changed({"source": AUTO})
+def reading(
+    studio: Studio, recipe: Recipe, location: str, remover: str | None = None, settings: Sequence[str] = ()
+) -> Recipe:
+    """The recipe with the source that reads `location`: the recipe's own, with its options, if it can.
+
+    It may be given another `remover`, and `settings` such as `remover.level=auto`. Raises OptionError.
+    """
+    chosen = {"source": pipeline.source_for(studio.registry, location), "remover": remover or recipe.remover.name}
+    changed = recipe.changed({kind: name for kind, name in chosen.items() if name != getattr(recipe, kind).name})
+    return validated(Recipe, apply_settings(changed.table(only_set=True), settings)) if settings else changed
 
 
 def _refuse_overwriting(location: str, out: Path) -> None:

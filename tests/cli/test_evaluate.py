@@ -15,6 +15,9 @@ TINY = (
 )
 
 
+SHORT = ("--frames", "30", "--seeds", "2")
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     return tmp_path_factory.mktemp("evaluated")
@@ -35,7 +38,7 @@ def rows(table, horizon=None):
 
 
 def test_evaluate_measures_the_codec_and_the_next_frame(dd, trained):
-    result = dd("evaluate", "one", "--workspace", trained, "--json")
+    result = dd("evaluate", "one", *SHORT, "--workspace", trained, "--json")
     assert result.code == 0, result.err
     measured = json.loads(result.out)
     assert [row["stage"] for row in measured["paper_table"]] == ["codec", "sequence"]
@@ -54,17 +57,25 @@ def test_evaluate_measures_the_codec_and_the_next_frame(dd, trained):
 
 
 def test_the_tables_show_intervals_and_baselines(dd, trained):
-    result = dd("evaluate", "one", "--workspace", trained)
+    result = dd("evaluate", "one", *SHORT, "--workspace", trained)
     assert result.code == 0, result.err
-    for text in ("the paper", "real, held out", "copy the last frame", "the codec alone", "limb recall", " ±."):
+    for text in (
+        "the paper",
+        "real, held out",
+        "copy the last frame",
+        "the codec alone",
+        "limb recall",
+        " ±.",
+        "slope of area",
+    ):
         assert text in result.out
     assert max(map(len, result.out.splitlines())) < 140
 
 
 def test_a_second_evaluation_reads_what_the_first_kept(dd, trained):
-    first = dd("evaluate", "one", "--workspace", trained, "--json")
+    first = dd("evaluate", "one", *SHORT, "--workspace", trained, "--json")
     before = {path: path.stat().st_mtime_ns for path in (trained / "artifacts").glob("*/table.json")}
-    again = dd("evaluate", "one", "--workspace", trained, "--json")
+    again = dd("evaluate", "one", *SHORT, "--workspace", trained, "--json")
     assert again.out == first.out
     assert {path: path.stat().st_mtime_ns for path in before} == before
     saved = json.loads((trained / "runs/one/evaluation.json").read_text())
@@ -72,18 +83,73 @@ def test_a_second_evaluation_reads_what_the_first_kept(dd, trained):
 
 
 def test_compare_has_a_row_a_run_and_measures_a_shared_codec_once(dd, trained):
-    result = dd("compare", "one", trained / "runs" / "two", "--workspace", trained, "--json")
+    result = dd("compare", "one", trained / "runs" / "two", *SHORT, "--workspace", trained, "--json")
     assert result.code == 0, result.err
-    table = json.loads(result.out)
+    tables = json.loads(result.out)
+    table = tables["frames"]
     assert [row["name"] for row in table["rows"]] == ["one", "two", "real, held out", "copy the last frame"]
     first, second = (row["figures"] for row in table["rows"][:2])
     assert first["codec.iou"] == second["codec.iou"]
     assert first["next_frame.skill.1"] != second["next_frame.skill.1"]
     assert len(list((trained / "artifacts").glob("codec_table-*"))) == 1
     assert len(list((trained / "artifacts").glob("next_frame_table-*"))) == 2
-    shown = dd("compare", "one", "two", "--workspace", trained)
+    assert len(list((trained / "artifacts").glob("long_table-*"))) == 2
+    assert tables["long"]["rows"][2]["figures"]["long.frechet_frames"]["value"] == 1
+    shown = dd("compare", "one", "two", *SHORT, "--workspace", trained)
     assert "one: pca × gru" in shown.out
     assert not shown.err
+
+
+def test_other_long_dances_are_measured_anew(dd, trained):
+    tables = []
+    for length, seeds in (("30", "2"), ("40", "2"), ("30", "3")):
+        result = dd("evaluate", "one", "--frames", length, "--seeds", seeds, "--workspace", trained, "--json")
+        tables.append(json.loads(result.out)["tables"]["long"])
+    assert [table["legend"].partition(",")[0] for table in tables] == ["2 dances", "2 dances", "3 dances"]
+    assert [len(table["curves"]["pca × gru"]["area"]) for table in tables] == [2, 2, 3]
+    held = [rows(table)["copy"]["freeze_seconds"]["value"] for table in tables]
+    assert held == pytest.approx([2.9, 3.9, 2.9])
+
+
+def test_a_video_is_measured_against_a_run(dd, trained, video):
+    command = ("evaluate", "--video", video, "--against", "one", "--workspace", trained)
+    result = dd(*command, "--json")
+    assert result.code == 0, result.err
+    whole = rows(json.loads(result.out))
+    assert 0.3 < whole["model"]["motion_ratio"]["value"] < 3
+    assert whole["model"]["nearest_ratio"]["value"] is not None
+    cropped = dd(*command, "--set", "source.crop=50,0,100,120", "--remover", "luma")
+    assert cropped.code == 0, cropped.err
+    assert "1 dance, 80 frames in all, 10 a second" in cropped.out
+    assert video.name in cropped.out
+    wide = dd(*command, "--set", "source.crop=150,0,100,120")
+    assert wide.code == 2
+    assert "200×120" in wide.err
+
+
+def test_a_folder_of_videos_is_several_dances(dd, trained, video, tmp_path):
+    import shutil
+
+    (tmp_path / "videos").mkdir()
+    for name in "ab":
+        shutil.copy(video, tmp_path / "videos" / f"{name}.mp4")
+    result = dd("evaluate", "--video", tmp_path / "videos", "--against", "one", "--workspace", trained, "--json")
+    table = json.loads(result.out)
+    assert table["rows"][0]["name"] == "2 videos"
+    assert table["legend"].startswith("2 dances, 160 frames")
+
+
+def test_what_is_to_be_measured_must_be_clear(dd, trained, video):
+    for wrong in (
+        (),
+        ("one", "--video", video),
+        ("--video", video),
+        ("one", "--against", "two"),
+        ("one", "--set", "seed=1"),
+    ):
+        result = dd("evaluate", *wrong, "--workspace", trained)
+        assert result.code == 2
+        assert "--video VIDEO --against RUN" in result.err
 
 
 def test_a_run_that_is_not_there_is_told_in_one_line(dd, trained):
@@ -101,8 +167,8 @@ def test_progress_is_told_while_measuring(dd, trained, tmp_path):
         shutil.copytree(kept, tmp_path / kept.name)
         shutil.rmtree(kept)
     told = []
-    report.evaluate(Studio(Workspace(trained), discover(), told.append), "one")
-    for stage in ("codec_table", "next_frame_table"):
+    report.evaluate(Studio(Workspace(trained), discover(), told.append), "one", 30, 2)
+    for stage in ("codec_table", "next_frame_table", "long_table"):
         steps = [event for event in told if isinstance(event, Progress) and event.stage == stage]
         assert steps
         assert steps[-1].done == steps[-1].total

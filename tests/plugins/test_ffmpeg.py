@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from deepdance.errors import InputError
 from deepdance_plugins import ffmpeg_process
@@ -126,6 +127,28 @@ def test_frames_fit_the_box_and_are_never_enlarged(tmp_path: Path) -> None:
     write_numbered(tmp_path / "video.mp4", constant(30, 2), size=(200, 600))
     assert read(tmp_path / "video.mp4", 30).shape[1:3] == (200, 600)
     assert read(tmp_path / "video.mp4", 30, (120, 200)).shape[1:3] == (67, 200)
+
+
+def test_a_crop_is_all_that_is_read_even_if_the_size_changes(tmp_path: Path) -> None:
+    write_numbered(tmp_path / "a.ts", constant(30, 30))
+    write_numbered(tmp_path / "b.ts", constant(30, 30, 1), size=(8, 40), first=30)
+    both = tmp_path / "both.ts"
+    both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    part = FfmpegSource(str(both), FfmpegOptions(crop="24,3,40,9"))
+    assert (part.info().height, part.info().width) == (9, 40)
+    whole, cropped = read(both, 3), np.concatenate(list(part.frames(3, BOX)))
+    assert cropped.shape == (6, 9, 40, 3)
+    assert np.abs(cropped.astype(int) - whole[:, 3:12, 24:64]).max() < 12
+
+
+def test_a_crop_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    write_numbered(tmp_path / "video.mp4", constant(30, 2))
+    for wrong in ("24,8,40,9", "41,0,40,16", "0,0,40,0", "-1,0,40,9"):
+        with pytest.raises(InputError, match=f"within its 80×16 pixels.*{wrong}"):
+            FfmpegSource(str(tmp_path / "video.mp4"), FfmpegOptions(crop=wrong)).info()
+    for wrong in ("24,8,40", "all", "1.5,0,8,8"):
+        with pytest.raises(ValidationError):
+            FfmpegOptions(crop=wrong)
 
 
 def test_info_and_fingerprint(tmp_path: Path) -> None:

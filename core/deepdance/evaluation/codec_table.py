@@ -70,7 +70,7 @@ def codec_table(
         Measured(REAL, "real", _real_figures(rebuilt, blocks)),
         Measured(COPY, "copy", _figures(copied, blocks[follows]) | _strred(slow, "copied", slow_blocks)),
     ]
-    return Table("Codec", COLUMNS, rows, LEGEND)
+    return Table("Codec", COLUMNS, rows, LEGEND, upright=True)
 
 
 def _terms(truth: UInt8, rebuilt: UInt8) -> Terms:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import deepdance
 from deepdance import pipeline, runs
 from deepdance.evaluation.bootstrap import Figure
 from deepdance.evaluation.codec_table import codec_table
+from deepdance.evaluation.long_table import long_table, video_table
 from deepdance.evaluation.next_frame import next_frame_table
 from deepdance.evaluation.paper_table import Row
 from deepdance.evaluation.tables import COPY, REAL, Column, Measured, Role, Table
@@ -22,6 +25,9 @@ from deepdance.workspace import Artifact, digest, read_json, write_json
 
 Made = Mapping[str, Sequence[Artifact]]
 Watch = Callable[[int, int], None]
+Summary = tuple[tuple[str, str, int | None, str, int], ...]
+LENGTH = 1000
+SEEDS = 5
 log = logging.getLogger("deepdance")
 
 
@@ -39,21 +45,25 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Part:
-    """A table of the evaluation: made from the artifacts of the stages that it `needs`, again only if one changes."""
+    """A table of the evaluation: made from the artifacts of the stages that it `needs` and from `settings`.
+
+    It is made again only if one of those changes.
+    """
 
     name: str
     needs: tuple[str, ...]
     make: Callable[[Studio, Recipe, Made, Watch], Table]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _codec(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Table:
-    frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
+    frames = _frames(made["silhouettes"])
     held_out = frames.between(_cut(frames, recipe), len(frames))
     return codec_table(pipeline.load_codec(studio, recipe, made["codec"][0]), recipe.codec.name, held_out, watch)
 
 
 def _next_frame(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Table:
-    frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
+    frames = _frames(made["silhouettes"])
     return next_frame_table(
         pipeline.load_sequence(studio, recipe, made["sequence"][0]),
         pipeline.load_codec(studio, recipe, made["codec"][0]),
@@ -65,19 +75,46 @@ def _next_frame(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Tab
     )
 
 
+def _long(studio: Studio, recipe: Recipe, made: Made, watch: Watch, *, length: int, seeds: int) -> Table:
+    frames = _frames(made["silhouettes"])
+    return long_table(
+        pipeline.load_sequence(studio, recipe, made["sequence"][0]),
+        pipeline.load_codec(studio, recipe, made["codec"][0]),
+        f"{recipe.codec.name} × {recipe.sequence.name}",
+        frames,
+        pipeline.load_latents(made["latents"][0]),
+        _cut(frames, recipe),
+        recipe.fps,
+        length=length,
+        seeds=seeds,
+        temperature=recipe.temperature,
+        rng=recipe.seed,
+        on_progress=watch,
+    )
+
+
+def _frames(prepared: Sequence[Artifact]) -> Silhouettes:
+    return Silhouettes.load([artifact.folder for artifact in prepared])
+
+
 def _cut(frames: Silhouettes, recipe: Recipe) -> int:
     """The first held-out frame; all are measured on if the recipe holds none out."""
     cut = pipeline.split_point(len(frames), recipe.validation)
     return cut if cut < len(frames) else 0
 
 
-PARTS = (
-    Part("codec", ("silhouettes", "codec"), _codec),
-    Part("next_frame", ("silhouettes", "codec", "latents", "sequence"), _next_frame),
-)
-"""The tables of `dd evaluate`, in their order."""
+def parts(recipe: Recipe, length: int, seeds: int) -> tuple[Part, ...]:
+    """The tables of `dd evaluate`, in their order, with so many long dances of so many frames."""
+    everything = ("silhouettes", "codec", "latents", "sequence")
+    settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
+    return (
+        Part("codec", ("silhouettes", "codec"), _codec),
+        Part("next_frame", everything, _next_frame),
+        Part("long", everything, partial(_long, length=length, seeds=seeds), settings),
+    )
 
-SUMMARY: tuple[tuple[str, str, int | None, str, int], ...] = (
+
+SUMMARY: Summary = (
     ("codec", "iou", None, "IoU", 3),
     ("codec", "boundary_iou", None, "boundary IoU", 3),
     ("codec", "limb_recall", None, "limb recall", 3),
@@ -88,17 +125,34 @@ SUMMARY: tuple[tuple[str, str, int | None, str, int], ...] = (
     ("next_frame", "iou_skill", 10, "IoU skill, 10", 3),
 )
 """What `dd compare` shows of each run: table, figure, horizon, heading, decimals."""
+LONG_SUMMARY: Summary = (
+    ("long", "motion_ratio", None, "motion", 2),
+    ("long", "freeze_seconds", None, "freeze, s", 1),
+    ("long", "several_bodies", None, "several bodies", 3),
+    ("long", "grey_ratio", None, "grey", 2),
+    ("long", "frechet_frames", None, "Fréchet", 2),
+    ("long", "frechet_motion", None, "of motion", 2),
+    ("long", "coverage", None, "coverage", 2),
+    ("long", "nearest_ratio", None, "nearest", 2),
+    ("long", "replay_seconds", None, "replay, s", 1),
+)
+"""The same of its long dances, in a table of their own."""
+LONG_LEGEND = """\
+motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
+training frames themselves. replay: of training frames in their order."""
 
 
-def evaluate(studio: Studio, name: str) -> Evaluation:
+def evaluate(studio: Studio, name: str, length: int = LENGTH, seeds: int = SEEDS) -> Evaluation:
     """Every table of a run, measured on its held-out frames or read from what an earlier evaluation kept.
+
+    `seeds` dances of `length` keyframes are generated for the last one.
 
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there.
     """
     record, recipe = studio.workspace.open_run(name)
     made = runs.artifacts_of(studio, record)
     paper = runs.paper_table(studio, recipe, record)
-    tables = {part.name: _kept(studio, recipe, made, part) for part in PARTS}
+    tables = {part.name: _kept(studio, recipe, made, part) for part in parts(recipe, length, seeds)}
     write_json(
         studio.workspace.run_folder(name) / "evaluation.json",
         {key: table.as_json() for key, table in tables.items()},
@@ -109,35 +163,73 @@ def evaluate(studio: Studio, name: str) -> Evaluation:
 
 def _kept(studio: Studio, recipe: Recipe, made: Made, part: Part) -> Table:
     stage = f"{part.name}_table"
-    keys = {need: [artifact.key for artifact in made[need]] for need in part.needs}
+    keys: dict[str, Any] = {need: [artifact.key for artifact in made[need]] for need in part.needs}
 
     def work(folder: Any) -> dict[str, Any]:
         table = part.make(studio, recipe, made, lambda done, total: studio.listen(Progress(stage, done, total)))
         write_json(folder / "table.json", table.as_json())
         return {}
 
-    artifact = studio.make(stage, {"artifacts": keys, "version": deepdance.__version__}, work)
+    inputs = {"artifacts": keys, "settings": dict(part.settings), "version": deepdance.__version__}
+    artifact = studio.make(stage, inputs, work)
     return Table.from_json(read_json(artifact.folder / "table.json"))
 
 
-def comparison(evaluations: Sequence[Evaluation]) -> Table:
-    """One row a run, then what real frames and copying reach on the first run's held-out frames."""
+def evaluate_videos(
+    studio: Studio,
+    name: str,
+    locations: Sequence[str],
+    remover: str | None = None,
+    settings: Sequence[str] = (),
+) -> Table:
+    """Videos beside the frames that the run `name` learned from: what `evaluate` says of long dances.
+
+    They are read as the run's videos were, at its rate and size, but for another `remover` and for `settings` such as
+    `source.crop=54,44,335,200`. Raises InputError, OptionError, WorkspaceError.
+    """
+    record, recipe = studio.workspace.open_run(name)
+    made = {"silhouettes": runs.artifacts_of(studio, record)["silhouettes"]}
+    inputs = runs.expand(studio.registry, locations)
+    reading = [runs.reading(studio, recipe, location, remover, settings) for location in inputs]
+    videos = [pipeline.prepare(studio, one, location) for one, location in zip(reading, inputs, strict=True)]
+    shown = Path(inputs[0]).name if len(inputs) == 1 else f"{len(inputs)} videos"
+
+    def make(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Table:
+        frames = _frames(made["silhouettes"])
+        return video_table(
+            shown, [_frames([video]) for video in videos], frames, _cut(frames, recipe), recipe.fps, watch
+        )
+
+    keys = {"videos": [video.key for video in videos], "validation": recipe.validation, "name": shown}
+    return _kept(studio, recipe, made, Part("videos", ("silhouettes",), make, keys))
+
+
+def comparison(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
+    """One row a run, then what real frames and copying reach on the first run's held-out frames; so two tables."""
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")
-    rows = [Measured(evaluation.run, "model", _summary(evaluation, "model")) for evaluation in evaluations]
-    rows += [
-        Measured(REAL, "real", _summary(evaluations[0], "real")),
-        Measured(COPY, "copy", _summary(evaluations[0], "copy")),
-    ]
-    columns = [Column(_key(table, key, horizon), title, decimals) for table, key, horizon, title, decimals in SUMMARY]
     models = "\n".join(f"{e.run}: {e.codec} × {e.sequence}" for e in evaluations)
-    return Table("Comparison", columns, rows, f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect.")
+    ahead = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
+    return {
+        "frames": _compared("Comparison", SUMMARY, evaluations, ahead),
+        "long": _compared("Long dances", LONG_SUMMARY, evaluations, LONG_LEGEND),
+    }
 
 
-def _summary(evaluation: Evaluation, role: Role) -> dict[str, Figure | None]:
+def _compared(title: str, summary: Summary, evaluations: Sequence[Evaluation], legend: str) -> Table:
+    rows = [Measured(evaluation.run, "model", _summary(summary, evaluation, "model")) for evaluation in evaluations]
+    rows += [
+        Measured(REAL, "real", _summary(summary, evaluations[0], "real")),
+        Measured(COPY, "copy", _summary(summary, evaluations[0], "copy")),
+    ]
+    columns = [Column(_key(table, key, horizon), title, decimals) for table, key, horizon, title, decimals in summary]
+    return Table(title, columns, rows, legend)
+
+
+def _summary(summary: Summary, evaluation: Evaluation, role: Role) -> dict[str, Figure | None]:
     return {
         _key(table, key, horizon): evaluation.tables[table].figure(role, key, horizon)
-        for table, key, horizon, _, _ in SUMMARY
+        for table, key, horizon, _, _ in summary
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from deepdance.evaluation.bootstrap import Figure
 
 Role = Literal["model", "real", "copy", "ceiling"]
+Curves = Mapping[str, Sequence[Sequence[float | None]]]
+"""Per figure and stream, one mean per 1,000 frames."""
 REAL = "real, held out"
 COPY = "copy the last frame"
 
@@ -20,6 +22,8 @@ class Column:
     key: str
     title: str
     decimals: int = 3
+    slope: bool = False
+    """A change, which is flat if its interval holds 0."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Table:
-    """What was measured, with a legend that says how."""
+    """What was measured, with a legend that says how. `upright`: shown with one line a figure, for there are many."""
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Measured]
     legend: str = ""
+    upright: bool = False
+    curves: Mapping[str, Curves] = field(default_factory=dict)
+    """By row: figures that develop over time."""
 
     def figure(self, role: Role, key: str, horizon: int | None = None) -> Figure | None:
         """The figure in the first row of this role and horizon, if there is one."""
@@ -57,4 +64,4 @@ class Table:
         for row in value["rows"]:
             figures = {key: None if cell is None else Figure(**cell) for key, cell in row["figures"].items()}
             rows.append(Measured(row["name"], row["role"], figures, row["horizon"]))
-        return cls(value["title"], [Column(**column) for column in value["columns"]], rows, value["legend"])
+        return cls(**{**value, "columns": [Column(**column) for column in value["columns"]], "rows": rows})

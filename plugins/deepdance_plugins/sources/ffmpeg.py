@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
@@ -38,11 +38,21 @@ log = logging.getLogger("deepdance")
 
 
 class FfmpegOptions(Options):
-    """What is looked for besides the frames."""
+    """What is read, and what is looked for besides the frames."""
+
+    crop: tuple[int, int, int, int] | None = Field(
+        None,
+        description="Read only a part of the picture: left, top, width, height in pixels, such as 54,44,335,200.",
+    )
 
     cuts: bool = Field(
         True, description="Find the camera cuts of a nearly black dancer, so that no move is learnt across one."
     )
+
+    @field_validator("crop", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,15 @@ class Video:
         return max(1, math.floor(last_frame * fps) + 1)
 
 
+class Crop(NamedTuple):
+    """A part of the picture, in pixels as a player shows them."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 class FfmpegSource(FrameSource[FfmpegOptions]):
     """Reads the first video stream of a file; pictures attached to music do not count as video."""
 
@@ -80,10 +99,23 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _video(self) -> Video:
         return _probe(self._path, self._name)
 
+    @cached_property
+    def _part(self) -> Crop:
+        """What is read of the picture, which is all of it unless `crop` says otherwise."""
+        video = self._video
+        part = Crop(*(self.options.crop or (0, 0, video.width, video.height)))
+        fits = part.left + part.width <= video.width and part.top + part.height <= video.height
+        if not fits or min(part.left, part.top) < 0 or min(part.width, part.height) < 1:
+            raise InputError(
+                f"{self._name}: expected a crop within its {video.width}×{video.height} pixels, "
+                f"got left, top, width, height {','.join(map(str, part))}; choose a smaller part"
+            )
+        return part
+
     def info(self) -> SourceInfo:
         """What the headers and the first frame say."""
         video = self._video
-        return SourceInfo(video.height, video.width, video.fps, video.seconds)
+        return SourceInfo(self._part.height, self._part.width, video.fps, video.seconds)
 
     def fingerprint(self) -> str:
         """Size and hash of the whole file."""
@@ -92,11 +124,14 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
         video = self._video
-        height, width = fit_inside((video.height, video.width), size)
+        part = self._part
+        height, width = fit_inside((part.height, part.width), size)
+        crop = _cropping(video, part) if self.options.crop else ""
         self._shot_starts = ()
         with tempfile.TemporaryDirectory(prefix="deepdance-") as folder:
             points = Path(folder) / "points" if self.options.cuts else None
-            with FfmpegProcess(_read_command(self._path, video.stream, fps, height, width, points)) as process:
+            command = _read_command(self._path, video.stream, fps, height, width, crop, points)
+            with FfmpegProcess(command) as process:
                 yield from self._chunks(process, (height, width, 3), video.samples(fps))
             if points:
                 self._shot_starts = cuts.find_cuts(points, fps)
@@ -134,16 +169,24 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
             )  # fmt: skip
 
 
-def _read_command(path: Path, stream: int, fps: float, height: int, width: int, points: Path | None) -> list[str]:
+def _read_command(
+    path: Path, stream: int, fps: float, height: int, width: int, crop: str, points: Path | None
+) -> list[str]:
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-    scaled = f"{_sampling(fps)},scale={width}:{height}:flags=area"
+    scaled = f"{_sampling(fps)},{crop}scale={width}:{height}:flags=area"
     reading = ["-nostdin", "-filter_threads", "1", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
     frames = [*_output(stream, scaled), "-pix_fmt", "rgb24", "pipe:1"]
-    return [*reading, *frames, *([*_output(stream, cuts.filters()), f"file:{points}"] if points else [])]
+    return [*reading, *frames, *([*_output(stream, crop + cuts.filters()), f"file:{points}"] if points else [])]
 
 
 def _output(stream: int, filters: str) -> list[str]:
     return ["-map", f"0:{stream}", "-an", "-sn", "-dn", "-vf", filters, "-fps_mode", "passthrough", "-f", "rawvideo"]
+
+
+def _cropping(video: Video, part: Crop) -> str:
+    """The filters that cut out `part`; `scale` first, for `crop` does not notice if the size changes midway."""
+    left, top, width, height = part
+    return f"scale={video.width}:{video.height},crop={width}:{height}:{left}:{top}:exact=1,"
 
 
 def _sampling(fps: float) -> str:
