@@ -18,8 +18,8 @@ PLACEMENT = 5
 """Numbers of a placement: column, row, lean, log width, log height."""
 LARGEST_ZOOM = 2.5
 LEAST_STEEPNESS = 0.5
-SMALLEST_PIECE = 0.03
-"""Of the largest piece; a smaller one is a speck, not a dancer."""
+SPECK = 0.005
+"""Of the largest piece; a smaller one says nothing."""
 
 
 def reduced(size: tuple[int, int]) -> tuple[int, int]:
@@ -72,8 +72,13 @@ def to_fields(frames: UInt8, placement: Float32, scale: Float32, radius: float) 
     return out
 
 
-def to_silhouettes(fields: Float32, placement: Float32, scale: Float32, size: tuple[int, int]) -> UInt8:
-    """Fields → `(n, h, w)` silhouettes with the dancer placed; an outline is one pixel of grey wide."""
+def to_silhouettes(
+    fields: Float32, placement: Float32, scale: Float32, size: tuple[int, int], smallest: float = 0.0
+) -> UInt8:
+    """Fields → `(n, h, w)` silhouettes with the dancer placed; an outline is one pixel of grey wide.
+
+    Pieces whose area is below the share `smallest` of the largest one's are left out.
+    """
     import cv2
 
     out = np.empty((len(fields), *size), np.uint8)
@@ -83,21 +88,41 @@ def to_silhouettes(fields: Float32, placement: Float32, scale: Float32, size: tu
             whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-8
         )
         np.rint(255 * np.clip(0.5 - inside / _steepness(inside), 0, 1), out=target, casting="unsafe")
-        _remove_specks(target)
+        _remove_specks(target, smallest)
     return out
 
 
-def _remove_specks(silhouette: UInt8) -> None:
-    """Erase pieces much smaller than the largest, and the grey around them: a hand that the field lost the arm of."""
+def smallest_piece(frames: UInt8) -> float:
+    """The smallest piece of a dancer that silhouettes show, as a share of the frame's largest piece.
+
+    1 where fewer than a hundredth of the frames have a second piece: a single dancer is always whole.
+    """
+    shares = []
+    for frame in frames:
+        areas = np.sort(_pieces(frame)[1])[::-1]
+        if len(areas) > 1 and areas[1] >= SPECK * areas[0]:
+            shares.append(float(areas[1] / areas[0]))
+    return float(np.percentile(shares, 5)) if len(shares) > 0.01 * len(frames) else 1.0
+
+
+def _pieces(silhouette: UInt8) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The number of the piece that each pixel belongs to, 0 for none, and the pieces' areas from number 1."""
     import cv2
 
     dancer = (silhouette < 128).view(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(dancer, connectivity=8)
-    if count > 2:
-        areas = stats[1:, cv2.CC_STAT_AREA]
-        specks = np.isin(labels, np.flatnonzero(areas < SMALLEST_PIECE * areas.max()) + 1)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(dancer, connectivity=8)
+    return labels, stats[1:, cv2.CC_STAT_AREA]
+
+
+def _remove_specks(silhouette: UInt8, smallest: float) -> None:
+    """Erase pieces smaller than a share of the largest, and the grey around them: a hand whose arm was lost."""
+    import cv2
+
+    labels, areas = _pieces(silhouette)
+    if len(areas) > 1:
+        specks = np.isin(labels, np.flatnonzero(areas < smallest * areas.max()) + 1)
         around = cv2.dilate(specks.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        silhouette[around & (specks | (dancer == 0))] = 255
+        silhouette[around & (specks | (labels == 0))] = 255
 
 
 def _steepness(field: Float32) -> Float32:

@@ -14,7 +14,14 @@ from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
 from deepdance_plugins.backend import gradient, keras
-from deepdance_plugins.codecs.distance_field import PLACEMENT, placements, reduced, to_fields, to_silhouettes
+from deepdance_plugins.codecs.distance_field import (
+    PLACEMENT,
+    placements,
+    reduced,
+    smallest_piece,
+    to_fields,
+    to_silhouettes,
+)
 from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, field_error, variational
 from deepdance_plugins.codecs.principal_components import principal_components
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
@@ -26,7 +33,7 @@ MEASURED_FRAMES = 1_000
 PLACE_IMPORTANCE = np.float32(0.3)
 """How much a deviation of the placement counts beside one of the first component of the pose."""
 REFINE_RATE, FADING, EPSILON = 0.03, 0.9, 1e-8
-ARRAYS = ("basis", "mean", "deviations", "scale", "place_mean", "place_deviation")
+ARRAYS = ("basis", "mean", "deviations", "scale", "place_mean", "place_deviation", "piece")
 
 
 class SdfAEOptions(Options):
@@ -102,6 +109,8 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._arrays["place_mean"] = found.mean(axis=0)
         self._arrays["place_deviation"] = np.maximum(deviation, [1, 1, 0.05, 0.05, 0.05]).astype(np.float32)
         self._arrays["scale"] = np.median(found[:, 3:], axis=0)
+        shown = frames[_evenly(len(frames), MEASURED_FRAMES)]
+        self._arrays["piece"] = np.asarray(smallest_piece(shown), np.float32)
 
     def _fit_basis(self, frames: Silhouettes, seed: int) -> None:
         chosen = _evenly(len(frames), BASIS_FRAMES)
@@ -209,7 +218,8 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         components = self._decoder.predict(latents[:, PLACEMENT:] / self._importance, batch_size=256, verbose=0)
         fields = components @ self._pixels + self._arrays["mean"]
         height, width = reduced(self._size)
-        return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size)
+        piece = float(self._arrays["piece"])
+        return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size, piece)
 
     def save(self, folder: Path) -> None:
         np.savez(folder / "fields.npz", **self._arrays)  # type: ignore[arg-type]

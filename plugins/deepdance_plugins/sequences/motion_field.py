@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,11 @@ from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
 
 Indices = npt.NDArray[np.int64]
+MOST_MOMENTS = 25_000
+"""Of more, evenly spaced ones are compared, so that a search stays quick."""
+REGIONS = 100
+FAR = np.float32(1e6)
+"""How much farther the movement that was just followed seems, so that it is not taken up again at once."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
 
@@ -24,7 +30,7 @@ class MotionFieldOptions(Options):
 
     context: int = Field(6, ge=2, description="latents whose pose and movement are compared, newest first in weight")
     shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
-    longest: int = Field(24, ge=1, description="frames that a movement is followed at most")
+    longest: int = Field(18, ge=1, description="frames that a movement is followed at most")
     neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
     persistence: float = Field(
         0.95, ge=0, lt=1, description="share of the distance to a followed movement kept a frame"
@@ -32,7 +38,7 @@ class MotionFieldOptions(Options):
     movement: float = Field(
         1.0, ge=0, description="weight of the movement beside the pose when two moments are compared"
     )
-    variety: float = Field(0.5, ge=0, description="how much farther a movement seems each time it has been followed")
+    variety: float = Field(0.5, ge=0, description="how much what was shown more than in the video seems farther away")
 
 
 class MotionField(SequenceModel[MotionFieldOptions]):
@@ -40,15 +46,16 @@ class MotionField(SequenceModel[MotionFieldOptions]):
 
     The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + p (z(t) - x(i))`.
     It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
-    and not through them; after one to two seconds it goes on with another. What was followed often seems farther
-    away, so a dance visits all of the material instead of turning in circles. `temperature` flattens the draw among
-    the neighbours; at 0 the nearest is taken.
+    and not through them; after one to two seconds it goes on with another. Poses that were shown more than in the
+    video seem farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
+    `temperature` flattens the draw among the neighbours; at 0 the nearest is taken.
     """
 
     def __init__(self, options: MotionFieldOptions) -> None:
         super().__init__(options)
         self._latents: Float32 = np.empty((0, 0), np.float32)
         self._stops: Indices = np.empty(0, np.int64)
+        self._regions: Indices = np.empty(0, np.int64)
 
     @property
     def context(self) -> int:
@@ -62,6 +69,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
+        self._regions = _regions(self._latents, training.seed)
         metrics = self._expected(train) | {f"val_{name}": value for name, value in self._expected(validation).items()}
         training.on_epoch(1, 1, metrics)
         return [metrics]
@@ -82,6 +90,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         left = self._stops - 1 - count
         enough = left >= min(self.options.shortest, int(left[inside].max()))
         begins = np.flatnonzero(inside & enough)
+        begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
         return self._moment(*(self._latents[begins - back] for back in (0, 1, self.context - 1))), begins
 
     def _moment(self, last: Float32, before: Float32, first: Float32) -> Float32:
@@ -99,21 +108,27 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         begins: Indices,
     ) -> Float32:
         options, squares = self.options, np.square(moments).sum(axis=1)
-        visits = np.zeros(len(self._latents), np.float32)
+        regions = self._regions[begins]
+        real = np.bincount(self._regions, minlength=REGIONS) / len(self._regions)
+        shown = np.zeros(REGIONS)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
-        now = len(seed)
+        now, followed = len(seed), -2 * options.longest
         while now < len(seed) + steps:
             moment = self._moment(dance[now - 1], dance[now - 2], dance[now - self.context])
-            distances = np.maximum(squares - 2 * moments @ moment + moment @ moment, 0) * (1 + visits[begins]) ** 2
+            excess = ((shown + 1) / (shown.sum() * real + 1)) ** (2 * options.variety)
+            distances = np.maximum(squares - 2 * moments @ moment + moment @ moment, 0)
+            distances *= excess[regions].astype(np.float32)
+            distances[np.abs(begins - followed) <= options.longest] *= FAR
             chosen = begins[_drawn(distances, options.neighbours, temperature, rng)]
             length = min(
                 int(rng.integers(options.shortest, options.longest + 1)), int(self._stops[chosen]) - 1 - chosen
             )
-            followed = self._latents[chosen : chosen + length + 1]
+            movement = self._latents[chosen : chosen + length + 1]
             fading = np.float32(options.persistence) ** np.arange(1, length + 1, dtype=np.float32)[:, None]
-            dance[now : now + length] = followed[1:] + fading * (dance[now - 1] - followed[0])
-            visits[max(chosen - options.longest, 0) : chosen + length] += options.variety
+            dance[now : now + length] = movement[1:] + fading * (dance[now - 1] - movement[0])
+            followed = chosen + length
+            shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=REGIONS)
             now += length
         return dance[len(seed) : len(seed) + steps]
 
@@ -132,14 +147,23 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
 
     def save(self, folder: Path) -> None:
-        np.savez(folder / "motion_field.npz", latents=self._latents, stops=self._stops)
+        np.savez(folder / "motion_field.npz", latents=self._latents, stops=self._stops, regions=self._regions)
 
     @classmethod
     def load(cls, folder: Path, options: MotionFieldOptions) -> Self:
         model = cls(options)
         with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
-            model._latents, model._stops = saved["latents"], saved["stops"]
+            model._latents, model._stops, model._regions = (saved[name] for name in ("latents", "stops", "regions"))
         return model
+
+
+def _regions(latents: Float32, seed: int) -> Indices:
+    """The region that each latent lies in: of `REGIONS` by k-means."""
+    from scipy.cluster.vq import kmeans2, vq
+
+    some = latents[:: ceil(len(latents) / 10_000)]
+    centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
+    return np.asarray(vq(latents, centres)[0], np.int64)
 
 
 def _drawn(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
