@@ -13,7 +13,6 @@ import pytest
 
 SMALL = (24, 40)
 FAST = (
-    *("--seq", "lstm4"),
     *("--size", "24x40", "--fps", "10", "--frames", "40"),
     *("--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2"),
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
+import numpy.typing as npt
 
 from deepdance.errors import InputError, OptionError
 from deepdance.frames import Clip
@@ -54,14 +55,29 @@ def keyframes_needed(frames: int, key_fps: float, fps: float) -> int:
     return ceil((frames - 1) * key_fps / fps) + 1
 
 
-def in_between(keys: Float32, key_fps: float, fps: float, frames: int) -> Float32:
-    """Mix successive keys linearly: `(k, d)` at `key_fps` → `(frames, d)` at `fps` (the paper's ×10 is 3 → 30).
+def in_between(keys: Float32, key_fps: float, fps: float, frames: int, *, curve: str = "smooth") -> Float32:
+    """What lies between successive keys: `(k, d)` at `key_fps` → `(frames, d)` at `fps` (the paper's ×10 is 3 → 30).
 
-    Frame 0 is the first key itself. The published code mixed from a zero vector there, which decodes to noise.
+    `smooth` is a Catmull-Rom spline (Catmull and Rom 1974), `linear` the paper's mixing. Frame 0 is the first key
+    itself: the published code mixed from a zero vector there, which decodes to noise.
     """
     position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
     left = np.minimum(position.astype(int), max(len(keys) - 2, 0))
-    right = np.minimum(left + 1, len(keys) - 1)
-    weight = (position - left)[:, None].astype(np.float32)
-    mixed: Float32 = (1 - weight) * keys[left] + weight * keys[right]
-    return mixed
+    at = (position - left)[:, None].astype(np.float32)
+    before, here, there, after = (_key(keys, left + step) for step in (-1, 0, 1, 2))
+    if curve == "linear":
+        return np.asarray((1 - at) * here + at * there, np.float32)
+    slope_here, slope_there = (there - before) / 2, (after - here) / 2
+    bend = 3 * (there - here) - 2 * slope_here - slope_there
+    twist = 2 * (here - there) + slope_here + slope_there
+    return np.asarray(here + at * (slope_here + at * (bend + at * twist)), np.float32)
+
+
+def _key(keys: Float32, number: npt.NDArray[np.int64]) -> Float32:
+    """Keys by number; past an end they go on as they were going there."""
+    inside = np.clip(number, 0, len(keys) - 1)
+    beyond = (number - inside)[:, None].astype(np.float32)
+    ends = np.where(number < 0, min(1, len(keys) - 1), max(len(keys) - 2, 0))
+    outward = np.where(beyond != 0, np.abs(beyond) * (keys[inside] - keys[ends]), 0)
+    going: Float32 = keys[inside] + outward
+    return going

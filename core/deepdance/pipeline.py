@@ -295,7 +295,7 @@ def dance(
     steps = keyframes_needed(recipe.frames, recipe.fps, recipe.render_fps)
     new = model.generate(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)[0]
     keys = new if recipe.start == "noise" else np.concatenate([opening[-1:], new])
-    return in_between(keys, recipe.fps, recipe.render_fps, recipe.frames)
+    return in_between(keys, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve)
 
 
 def decoded(studio: Studio, codec: FrameCodec[Any], latents: Float32) -> Iterator[UInt8]:

@@ -57,6 +57,7 @@ class Recipe(BaseModel):
     start: str = Field(default="last", description="last, random, noise, a frame number, or a video")
     temperature: float = Field(default=1.0, ge=0, le=10, description="0 is calm, 1 as learned, more is wilder")
     frames: int = Field(default=300, ge=1, description="frames of the finished dance")
+    curve: Literal["smooth", "linear"] = Field(default="smooth", description="how frames lie between keyframes")
     render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
 
     @model_validator(mode="after")

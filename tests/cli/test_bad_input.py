@@ -19,8 +19,11 @@ FILES = {
 WITH_VIDEO = [
     (["--codec", "conv_ae"], "no codec is called 'conv_ae'; did you mean 'conv-ae'?"),
     (["--seq", "lstm"], "no sequence is called 'lstm'; did you mean 'lstm4'?"),
-    (["--set", "codec.epoch=3"], "codec.epoch: conv-ae has no such option; did you mean 'epochs'?"),
-    (["--set", "codec.epochs=0"], "codec.epochs: expected greater than or equal to 1, got 0"),
+    (
+        ["--codec", "conv-ae", "--set", "codec.epoch=3"],
+        "codec.epoch: conv-ae has no such option; did you mean 'epochs'?",
+    ),
+    (["--codec", "conv-ae", "--set", "codec.epochs=0"], "codec.epochs: expected greater than or equal to 1, got 0"),
     (["--set", "epochs"], "--set: expected NAME=VALUE"),
     (["--preset", "fast"], "preset: expected 'quick', 'standard' or 'paper', got 'fast'"),
     (["--fps", "0"], "fps: expected greater than 0, got 0"),
@@ -28,7 +31,7 @@ WITH_VIDEO = [
     (["--recipe", "none.toml"], "expected a recipe file, got none.toml, which does not exist"),
     (["--from", "tomorrow"], "--from: expected last, random, noise, a frame number or a video, got 'tomorrow'"),
     (["--temperature", "-1"], "temperature: expected greater than or equal to 0, got -1"),
-    (["--fps", "1"], "expected a clip of more than 10 frames to learn from"),
+    (["--seq", "lstm4", "--fps", "1"], "expected a clip of more than 10 frames to learn from"),
     (["--codec", "conv-ae", "--size", "20x40"], "expected a height and width divisible by 8, got 20x40"),
     (["--nonsense"], "No such option: --nonsense"),
 ]
@@ -82,7 +85,7 @@ def test_a_workspace_that_is_a_file(dd, video, tmp_path):
 
 def test_an_array_without_enough_frames(dd, tmp_path):
     np.save(tmp_path / "few.npy", np.zeros((5, 24, 40), np.uint8) + np.uint8([0] * 10 + [255] * 30))
-    assert_one_line(dd("run", "few.npy", "--codec", "pca", "--size", "24x40"), "got 5 at 3 frames a second")
+    assert_one_line(dd("run", "few.npy", "--codec", "pca", "--seq", "lstm4", "--size", "24x40"), "got 5 at 3")
 
 
 def test_a_full_disk_keeps_finished_stages(dd, video, tmp_path):
@@ -149,7 +152,7 @@ def test_the_demo_source_takes_no_video(dd, video):
 @pytest.mark.parametrize("start", ["400", "VIDEO"])
 def test_a_start_out_of_reach_is_told_before_training(dd, video, tmp_path, start):
     short = write_video(tmp_path / "short.mp4", demo_frames(0.5, 10, (48, 80)), 10)
-    result = dd("run", video, *FAST, "--from", short if start == "VIDEO" else start)
+    result = dd("run", video, "--seq", "lstm4", *FAST, "--from", short if start == "VIDEO" else start)
     assert_one_line(result, "expected")
     assert [p.name.split("-")[0] for p in (tmp_path / "workspace/artifacts").iterdir() if p.name[0] != "."] == [
         "silhouettes"

@@ -52,7 +52,19 @@ def test_the_papers_command_from_a_video_to_a_dance(dd, finished):
 
 def test_another_sequence_model_reuses_the_rest(dd, finished):
     workspace, video = finished
-    arguments = ("run", video, "--seq", "gru", "--workspace", workspace, *FAST, "--set", "codec.epochs=2")
+    arguments = (
+        "run",
+        video,
+        "--codec",
+        "conv-ae",
+        "--seq",
+        "gru",
+        "--workspace",
+        workspace,
+        *FAST,
+        "--set",
+        "codec.epochs=2",
+    )
     result = dd(*arguments)
     assert result.code == 0, result.err
     assert stages(workspace) == ["codec", "evaluation", "evaluation", "latents", "sequence", "sequence", "silhouettes"]

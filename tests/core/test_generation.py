@@ -13,10 +13,22 @@ CLIPS = [Clip(0, 18, "a", 3), Clip(18, 26, "a", 3), Clip(26, 30, "a", 3)]
 
 def test_ten_steps_lie_between_two_keys_and_the_first_frame_is_the_first_key():
     keys = np.array([[1.0], [2.0], [0.0]], np.float32)
-    frames = in_between(keys, 3, 30, 21)[:, 0]
+    frames = in_between(keys, 3, 30, 21, curve="linear")[:, 0]
     assert frames[0] == 1
     assert frames[[10, 20]] == pytest.approx([2, 0], abs=1e-6)
     assert frames[:11] == pytest.approx(np.linspace(1, 2, 11), abs=1e-6)
+
+
+def test_a_smooth_curve_goes_through_the_keys_and_follows_a_turn_where_lines_cut_the_corner():
+    keys = np.stack([np.sin(np.arange(12) * 0.8), np.cos(np.arange(12) * 0.8)], axis=1).astype(np.float32)
+    truth = np.stack([np.sin(np.arange(111) * 0.08), np.cos(np.arange(111) * 0.08)], axis=1)
+    smooth, linear = (in_between(keys, 1, 10, 111, curve=curve) for curve in ("smooth", "linear"))
+    assert smooth[::10] == pytest.approx(keys, abs=1e-6)
+    assert np.abs(smooth - truth)[10:-10].max() < 0.2 * np.abs(linear - truth)[10:-10].max()
+
+
+def test_a_single_key_stands_still():
+    assert (in_between(np.ones((1, 3), np.float32), 3, 30, 5) == 1).all()
 
 
 @pytest.mark.parametrize(("frames", "key_fps", "fps"), [(300, 3, 30), (1, 3, 30), (11, 3, 30), (12, 3, 30), (7, 10, 4)])
