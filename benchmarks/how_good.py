@@ -1,0 +1,133 @@
+"""Writes `docs/how-good.md`: tables, curves and GIFs of runs that `dd evaluate` has measured.
+
+    python benchmarks/how_good.py WORKSPACE RUN [RUN…] [--videos FILE.json]
+
+The first run is shown in pictures. `--videos` is what `dd evaluate --video … --against RUN --json` printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from deepdance import runs
+from deepdance.pipeline import Studio
+from deepdance.plugins import discover
+from deepdance.workspace import Workspace
+
+DOCS = Path(__file__).parents[1] / "docs"
+PICTURES = DOCS / "pictures"
+CURVES = {"motion": "motion", "area": "area", "bodies": "bodies", "grey": "grey per outline"}
+GIF_FRAMES = 200
+INTRODUCTION = """\
+# How good is it?
+
+Written by `benchmarks/how_good.py` from runs that anybody can repeat: `dd run VIDEO --codec … --seq …`, then
+`dd evaluate RUN --frames N`. [What is measured](measures.md) has the formulas. Everything is measured on the last
+tenth of the frames, which nothing was trained on; *real* is those frames in place of a dance, the floor; *copy* is the
+last frame held.
+
+![The dance of the first run below](pictures/dance.gif)
+
+"""
+
+
+def main() -> None:
+    """Read the evaluations, write the page and its pictures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("runs", nargs="+")
+    parser.add_argument("--videos", type=Path)
+    given = parser.parse_args()
+    studio = Studio(Workspace(given.workspace), discover())
+    PICTURES.mkdir(exist_ok=True)
+    kept = {name: _kept(given.workspace, name) for name in given.runs}
+    first = given.runs[0]
+    runs.generate(
+        studio, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
+    )
+    _plot(kept[first]["long"], PICTURES / "curves.svg")
+    page = [INTRODUCTION, *_codecs(kept), *_dances(kept, given.videos), _curve_text(kept[first]["long"])]
+    (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
+
+
+def _kept(workspace: Path, name: str) -> dict[str, Any]:
+    tables: dict[str, Any] = json.loads((workspace / "runs" / name / "evaluation.json").read_text())
+    return tables
+
+
+def _codecs(kept: dict[str, Any]) -> list[str]:
+    rows: dict[str, Any] = {}
+    for tables in kept.values():
+        rows |= {row["name"]: row for row in tables["codec"]["rows"]}
+    return ["## Codecs\n", _markdown(next(iter(kept.values()))["codec"]["columns"], list(rows.values()), "codec"), ""]
+
+
+def _dances(kept: dict[str, Any], videos: Path | None) -> list[str]:
+    tables = [tables["long"] for tables in kept.values()]
+    rows = [{**table["rows"][0], "name": name} for name, table in zip(kept, tables, strict=True)]
+    if videos:
+        table = json.loads(videos.read_text())["long"]
+        rows.append({**table["rows"][0], "name": "the paper's videos"})
+    rows += tables[0]["rows"][1:]
+    legend = tables[0]["legend"].replace("\n", " ")
+    return ["## Long dances\n", _upright(tables[0]["columns"], rows), "", legend, ""]
+
+
+def _markdown(columns: list[Any], rows: list[Any], corner: str) -> str:
+    head = [corner, *(column["title"] for column in columns)]
+    body = [[row["name"], *(_cell(row, column) for column in columns)] for row in rows]
+    return _lines([head, ["---"] * len(head), *body])
+
+
+def _upright(columns: list[Any], rows: list[Any]) -> str:
+    head = ["", *(row["name"] for row in rows)]
+    body = [[column["title"], *(_cell(row, column) for row in rows)] for column in columns]
+    return _lines([head, ["---"] * len(head), *body])
+
+
+def _lines(cells: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _cell(row: Any, column: Any) -> str:
+    figure = row["figures"].get(column["key"])
+    if figure is None:
+        return "–"
+    text = f"{figure['value']:.{column['decimals']}f}"
+    if figure["low"] is None:
+        return text
+    half = f"{(figure['high'] - figure['low']) / 2:.{column['decimals']}f}"
+    flat = column["slope"] and figure["low"] <= 0 <= figure["high"]
+    return f"{text} ±{half}{' flat' if flat else ''}"
+
+
+def _plot(table: Any, path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(CURVES), figsize=(12, 2.6), layout="constrained")
+    for axis, (key, title) in zip(axes, CURVES.items(), strict=True):
+        for row, curves in table["curves"].items():
+            for curve in curves[key]:
+                axis.plot(curve, color="0.6" if row.startswith("real") else "C0", linewidth=1)
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("thousand frames", fontsize=8)
+        axis.set_ylim(bottom=0)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _curve_text(table: Any) -> str:
+    name = table["rows"][0]["name"]
+    return (
+        f"## Over time\n\nMeans of every 1,000 frames of `{name}` (blue, a line a dance) and of real ones (grey).\n\n"
+        "![Curves](pictures/curves.svg)\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
