@@ -10,16 +10,16 @@ import numpy as np
 from deepdance.interfaces import Float32
 from deepdance_plugins.backend import keras
 
-LANDMARKS = 4096
-NEIGHBOURS = 8
-REACH_PERCENTILE = 80
+LANDMARKS = 16_000
+NEIGHBOURS = 3
+REACH_PERCENTILE = 20
 """A latent is off the manifold if it is farther from its neighbours than this percentile of real ones from theirs."""
 
 
 def landmarks(clips: Sequence[Float32]) -> tuple[Float32, Float32]:
-    """At most 4,096 latents `(m, d)`, evenly spaced, and how far real latents are from them, `()`.
+    """At most 16,000 latents `(m, d)`, evenly spaced, and how far real latents are from them, `()`.
 
-    The distance is the root mean square to the nearest eight of other clips: those of a latent's own are too near.
+    The distance is the root mean square to the nearest three of other clips: those of a latent's own are too near.
     """
     latents = np.concatenate(clips)
     owners = np.repeat(np.arange(len(clips)), [len(clip) for clip in clips])

@@ -1,0 +1,84 @@
+import numpy as np
+
+from deepdance.interfaces import Training
+from deepdance_plugins.sequences.motion_field import MotionField, MotionFieldOptions
+
+
+def walks(count: int = 6, length: int = 120, seed: int = 0) -> list[np.ndarray]:
+    """Clips that circle at their own speeds and radii, with a third number that says which clip it is."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(length)
+    clips = []
+    for number in range(count):
+        angle = (0.15 + 0.02 * number) * time + rng.uniform(0, 6)
+        radius = 1 + 0.05 * number
+        clips.append(np.stack([radius * np.cos(angle), radius * np.sin(angle), 0 * time + 0.02 * number], axis=1))
+    return [clip.astype(np.float32) for clip in clips]
+
+
+def danced(steps: int = 600, temperature: float = 1.0, **options) -> tuple[np.ndarray, np.ndarray]:
+    model = MotionField(MotionFieldOptions(**options))
+    clips = walks()
+    model.fit(clips, [], Training())
+    seed = clips[0][None, 10 : 10 + model.context]
+    return model.generate(seed, steps, temperature=temperature)[0], np.concatenate(clips)
+
+
+def longest_replay(dance: np.ndarray, material: np.ndarray) -> int:
+    """The longest run of frames that are real frames, one after the other."""
+    distances = np.linalg.norm(dance[:, None] - material[None], axis=-1)
+    nearest, exact = distances.argmin(axis=1), distances.min(axis=1) < 1e-6
+    longest = run = 0
+    for number in range(1, len(dance)):
+        run = run + 1 if exact[number] and nearest[number] == nearest[number - 1] + 1 else 0
+        longest = max(longest, run)
+    return longest
+
+
+def test_the_dance_moves_as_much_as_the_real_one_for_ever():
+    dance, _ = danced(3000)
+    speed = np.linalg.norm(np.diff(dance, axis=0), axis=1)
+    real = np.concatenate([np.linalg.norm(np.diff(clip, axis=0), axis=1) for clip in walks()])
+    for part in np.array_split(speed, 3):
+        assert 0.8 < part.mean() / real.mean() < 1.25
+    assert speed.min() > 0.3 * real.min()
+
+
+def test_it_stays_where_real_latents_are():
+    dance, material = danced(3000)
+    radius = np.linalg.norm(dance[:, :2], axis=1)
+    assert 0.7 < radius.min()
+    assert radius.max() < 1.6
+
+
+def test_it_joins_its_seed_without_a_jump():
+    dance, _ = danced(20)
+    last = walks()[0][10 + MotionFieldOptions().context - 1]
+    assert np.linalg.norm(dance[0] - last) < 0.5
+
+
+def test_it_passes_beside_the_real_frames_unless_told_to_copy():
+    beside, material = danced(400, persistence=0.9)
+    copied, _ = danced(400, persistence=0.0)
+    assert longest_replay(beside, material) <= 2
+    assert longest_replay(copied, material) >= 5
+
+
+def test_variety_visits_what_would_be_left_out():
+    def shares(variety: float) -> np.ndarray:
+        dance, _ = danced(3000, variety=variety, neighbours=2)
+        counts = np.bincount(np.clip(np.rint(dance[:, 2] / 0.02), 0, 5).astype(int), minlength=6)
+        return counts / counts.sum()
+
+    assert shares(1.0).min() > shares(0.0).min()
+
+
+def test_at_temperature_0_every_rng_dances_alike_but_for_the_lengths():
+    model = MotionField(MotionFieldOptions(shortest=8, longest=8))
+    clips = walks()
+    model.fit(clips, [], Training())
+    seed = clips[0][None, : model.context]
+    first, second = (model.generate(seed, 100, temperature=0, rng=rng) for rng in (0, 1))
+    wild = model.generate(seed, 100, temperature=1, rng=1)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, wild)
