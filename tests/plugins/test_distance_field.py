@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance_plugins.codecs.distance_field import placements, to_fields, to_silhouettes
+from deepdance_plugins.codecs.distance_field import placements, smallest_piece, to_fields, to_silhouettes
 
 SCALE = np.log([6, 12]).astype(np.float32)
 
@@ -73,3 +73,26 @@ def test_a_blurred_field_still_has_a_sharp_outline():
     blurred = to_silhouettes(0.5 * fields, placement, SCALE, (60, 100))
     grey = ((blurred > 25) & (blurred < 230)).sum()
     assert grey < 1.4 * ((frames > 25) & (frames < 230)).sum()
+
+
+def with_a_hand(radius: int) -> np.ndarray:
+    """An ellipse with a disc beside it that belongs to nothing."""
+    return np.minimum(ellipse(), ellipse(centre=(30, 80), radii=(radius, radius)))
+
+
+def test_the_smallest_piece_is_what_the_silhouettes_show():
+    whole = np.concatenate([ellipse()] * 20)
+    assert smallest_piece(whole) == 1.0
+    assert smallest_piece(np.concatenate([with_a_hand(6)] * 20)) == pytest.approx(36 / (24 * 12), rel=0.1)
+
+
+@pytest.mark.parametrize(("smallest", "pieces"), [(0.0, 2), (0.05, 2), (0.5, 1)])
+def test_pieces_below_the_smallest_are_left_out(smallest, pieces):
+    frames = with_a_hand(6)
+    placement = placements(frames)
+    back = to_silhouettes(
+        to_fields(frames, placement, placement[0, 3:], 8.0), placement, placement[0, 3:], (60, 100), smallest
+    )
+    right = (back[:, :, 72:] < 255).any()
+    assert right == (pieces == 2)
+    assert (back[:, :, :65] < 128).sum() > 700

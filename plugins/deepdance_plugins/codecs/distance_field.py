@@ -115,14 +115,13 @@ def _pieces(silhouette: UInt8) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.in
 
 
 def _remove_specks(silhouette: UInt8, smallest: float) -> None:
-    """Erase pieces smaller than a share of the largest, and the grey around them: a hand whose arm was lost."""
+    """Erase pieces smaller than a share of the largest, such as a hand that lost its arm, and grey far from a piece."""
     import cv2
 
     labels, areas = _pieces(silhouette)
-    if len(areas) > 1:
-        specks = np.isin(labels, np.flatnonzero(areas < smallest * areas.max()) + 1)
-        around = cv2.dilate(specks.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        silhouette[around & (specks | (labels == 0))] = 255
+    if len(areas):
+        kept = np.isin(labels, np.flatnonzero(areas >= smallest * areas.max()) + 1)
+        silhouette[cv2.dilate(kept.view(np.uint8), np.ones((5, 5), np.uint8)) == 0] = 255
 
 
 def _steepness(field: Float32) -> Float32:
