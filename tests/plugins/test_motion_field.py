@@ -45,7 +45,7 @@ def test_the_dance_moves_as_much_as_the_real_one_for_ever():
 
 
 def test_it_stays_where_real_latents_are():
-    dance, material = danced(3000)
+    dance, _ = danced(3000)
     radius = np.linalg.norm(dance[:, :2], axis=1)
     assert radius.min() > 0.7
     assert radius.max() < 1.6
