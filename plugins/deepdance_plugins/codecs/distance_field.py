@@ -18,6 +18,8 @@ PLACEMENT = 5
 """Numbers of a placement: column, row, lean, log width, log height."""
 LARGEST_ZOOM = 2.5
 LEAST_STEEPNESS = 0.5
+OUTWARD = 0.04
+"""Outlines are drawn this many pixels farther out: a field that is guessed is too low where a limb is thin."""
 SPECK = 0.005
 """Of the largest piece; a smaller one says nothing."""
 
@@ -87,7 +89,7 @@ def to_silhouettes(
         inside = cv2.warpAffine(
             whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-8
         )
-        np.rint(255 * np.clip(0.5 - inside / _steepness(inside), 0, 1), out=target, casting="unsafe")
+        np.rint(255 * np.clip(0.5 - (inside + OUTWARD) / _steepness(inside), 0, 1), out=target, casting="unsafe")
         _remove_specks(target, smallest)
     return out
 

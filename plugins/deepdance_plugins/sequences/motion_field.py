@@ -30,7 +30,7 @@ class MotionFieldOptions(Options):
 
     context: int = Field(6, ge=2, description="latents whose pose and movement are compared, newest first in weight")
     shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
-    longest: int = Field(18, ge=1, description="frames that a movement is followed at most")
+    longest: int = Field(15, ge=1, description="frames that a movement is followed at most")
     neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
     persistence: float = Field(
         0.95, ge=0, lt=1, description="share of the distance to a followed movement kept a frame"
@@ -46,7 +46,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
 
     The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + p (z(t) - x(i))`.
     It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
-    and not through them; after one to two seconds it goes on with another. Poses that were shown more than in the
+    and not through them; after one to two seconds it goes on with another. Poses and movements shown more than in the
     video seem farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
     `temperature` flattens the draw among the neighbours; at 0 the nearest is taken.
     """
@@ -69,7 +69,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
-        self._regions = _regions(self._latents, training.seed)
+        numbers, starts = np.arange(len(self._latents)), np.repeat(np.cumsum(lengths) - lengths, lengths)
+        backwards = (np.maximum(numbers - back, starts) for back in (0, 1, self.context - 1))
+        self._regions = _regions(self._moment(*(self._latents[places] for places in backwards)), training.seed)
         metrics = self._expected(train) | {f"val_{name}": value for name, value in self._expected(validation).items()}
         training.on_epoch(1, 1, metrics)
         return [metrics]
@@ -157,13 +159,13 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return model
 
 
-def _regions(latents: Float32, seed: int) -> Indices:
-    """The region that each latent lies in: of `REGIONS` by k-means."""
+def _regions(moments: Float32, seed: int) -> Indices:
+    """The region of poses and movements that each moment lies in: of `REGIONS` by k-means."""
     from scipy.cluster.vq import kmeans2, vq
 
-    some = latents[:: ceil(len(latents) / 10_000)]
+    some = moments[:: ceil(len(moments) / 10_000)]
     centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
-    return np.asarray(vq(latents, centres)[0], np.int64)
+    return np.asarray(vq(moments, centres)[0], np.int64)
 
 
 def _drawn(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:

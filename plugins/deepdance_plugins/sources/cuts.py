@@ -8,7 +8,6 @@ leave those alone.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ RATE = 30
 """Frames a second that are looked at."""
 GRID = (64, 96)
 """Points of a frame that are looked at: rows, columns."""
+BYTES = GRID[0] * GRID[1] // 8
 NEARLY_BLACK = 35
 """The brightest channel of a point of the dancer is at most this."""
 SMALLEST = 0.01
@@ -47,11 +47,9 @@ def filters() -> str:
     )
 
 
-def find_cuts(path: Path, fps: float) -> list[int]:
-    """The first sample, at `fps` a second, of each shot after the first, from the file that ffmpeg wrote."""
-    if not path.is_file() or not (frames := path.stat().st_size * 8 // math.prod(GRID)):
-        return []
-    packed: Words = np.memmap(path, np.uint64, mode="r", shape=(frames, math.prod(GRID) // 64))
+def find_cuts(points: npt.NDArray[np.uint8], fps: float) -> list[int]:
+    """The first sample, at `fps` a second, of each shot after the first, from what ffmpeg wrote: `(n, BYTES)`."""
+    packed: Words = np.ascontiguousarray(points).view(np.uint64)
     return sorted({math.ceil(frame * fps / RATE - 1e-8) for frame in cut_frames(packed)})
 
 

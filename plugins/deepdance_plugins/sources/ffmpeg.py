@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from pydantic import Field, field_validator
 
 from deepdance.errors import InputError
@@ -128,13 +128,21 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         height, width = fit_inside((part.height, part.width), size)
         crop = _cropping(video, part) if self.options.crop else ""
         self._shot_starts = ()
-        with tempfile.TemporaryDirectory(prefix="deepdance-") as folder:
-            points = Path(folder) / "points" if self.options.cuts else None
-            command = _read_command(self._path, video.stream, fps, height, width, crop, points)
-            with FfmpegProcess(command) as process:
-                yield from self._chunks(process, (height, width, 3), video.samples(fps))
-            if points:
-                self._shot_starts = cuts.find_cuts(points, fps)
+        scaled = f"{_sampling(fps)},{crop}scale={width}:{height}:flags=area"
+        with FfmpegProcess(_read_command(self._path, video.stream, scaled, "rgb24")) as process:
+            yield from self._chunks(process, (height, width, 3), video.samples(fps))
+        if self.options.cuts:
+            with FfmpegProcess(_read_command(self._path, video.stream, crop + cuts.filters(), "monob")) as process:
+                self._shot_starts = self._cuts(process, fps)
+
+    def _cuts(self, process: FfmpegProcess, fps: float) -> list[int]:
+        """The video is decoded once more: one ffmpeg with both outputs stands still on some files."""
+        try:
+            points = list(process.chunks((cuts.BYTES,)))
+        except StalledError:
+            log.warning("%s: the camera cuts could not be found; ffmpeg stood still", self._name)
+            return []
+        return cuts.find_cuts(np.concatenate(points), fps) if points else []
 
     def shot_starts(self) -> Sequence[int]:
         """The camera cuts found by the last `frames`; none with `cuts` off, or if the dancer is not nearly black."""
@@ -169,14 +177,10 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
             )  # fmt: skip
 
 
-def _read_command(
-    path: Path, stream: int, fps: float, height: int, width: int, crop: str, points: Path | None
-) -> list[str]:
+def _read_command(path: Path, stream: int, filters: str, pixels: str) -> list[str]:
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-    scaled = f"{_sampling(fps)},{crop}scale={width}:{height}:flags=area"
-    reading = ["-nostdin", "-filter_threads", "1", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
-    frames = [*_output(stream, scaled), "-pix_fmt", "rgb24", "pipe:1"]
-    return [*reading, *frames, *([*_output(stream, crop + cuts.filters()), f"file:{points}"] if points else [])]
+    reading = ["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
+    return [*reading, *_output(stream, filters), "-pix_fmt", pixels, "pipe:1"]
 
 
 def _output(stream: int, filters: str) -> list[str]:
