@@ -49,8 +49,15 @@ def main() -> None:
         studio, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
     )
     _plot(kept[first]["long"], PICTURES / "curves.svg")
-    page = [INTRODUCTION, *_codecs(kept), *_dances(kept, given.videos), _curve_text(kept[first]["long"])]
+    recipes = [f"- `{name}`: {_recipe(studio, name)}" for name in given.runs]
+    page = [INTRODUCTION, *recipes, "", *_codecs(kept), *_dances(kept, given.videos), _curve_text(kept[first]["long"])]
     (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
+
+
+def _recipe(studio: Studio, name: str) -> str:
+    _, recipe = studio.workspace.open_run(name)
+    tables = recipe.codec.table(), recipe.sequence.table()
+    return "; ".join(", ".join(f"{key} {value}" for key, value in table.items()) for table in tables)
 
 
 def _kept(workspace: Path, name: str) -> dict[str, Any]:
@@ -69,7 +76,7 @@ def _dances(kept: dict[str, Any], videos: Path | None) -> list[str]:
     tables = [tables["long"] for tables in kept.values()]
     rows = [{**table["rows"][0], "name": name} for name, table in zip(kept, tables, strict=True)]
     if videos:
-        table = json.loads(videos.read_text())["long"]
+        table = json.loads(videos.read_text())
         rows.append({**table["rows"][0], "name": "the paper's videos"})
     rows += tables[0]["rows"][1:]
     legend = tables[0]["legend"].replace("\n", " ")
