@@ -32,11 +32,9 @@ class MotionFieldOptions(Options):
     shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
     longest: int = Field(15, ge=1, description="frames that a movement is followed at most")
     neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
-    persistence: float = Field(
-        0.95, ge=0, lt=1, description="share of the distance to a followed movement kept a frame"
-    )
+    persistence: float = Field(0.9, ge=0, lt=1, description="share of the distance to a followed movement kept a frame")
     movement: float = Field(
-        1.0, ge=0, description="weight of the movement beside the pose when two moments are compared"
+        0.7, ge=0, description="weight of the movement beside the pose when two moments are compared"
     )
     variety: float = Field(0.5, ge=0, description="how much what was shown more than in the video seems farther away")
 
