@@ -18,8 +18,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from deepdance.frames import Silhouettes
+from deepdance.frames import UInt8 as UInt8  # noqa: PLC0414  (offered from here too)
 
-UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Metrics = dict[str, float]
 

@@ -25,6 +25,8 @@ from deepdance.workspace import Artifact, Workspace, written_whole
 REMOVAL_SCALE = 4
 """Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 DECODE_BATCH = 64
+GAP_SECONDS = 2.0
+"""So much before the held-out frames is not trained on: frames that near in time look nearly the same."""
 DEMO = "demo"
 """The location of the demo dancer. Paths are absolute, so a file of that name is another thing."""
 
@@ -175,7 +177,7 @@ def _title(location: str) -> str:
 
 
 def fit_codec(studio: Studio, recipe: Recipe, prepared: Sequence[Artifact]) -> Artifact:
-    """Silhouettes → a trained codec. The last `validation` share of the frames is held out."""
+    """Silhouettes → a trained codec. The last `validation` share of the frames is held out, with a gap before it."""
     inputs = {**_training_key(studio, recipe, "codec"), "silhouettes": [a.key for a in prepared]}
     frames = Silhouettes.load([a.folder for a in prepared])
     cut = split_point(len(frames), recipe.validation)
@@ -183,7 +185,8 @@ def fit_codec(studio: Studio, recipe: Recipe, prepared: Sequence[Artifact]) -> A
     def work(folder: Path) -> dict[str, Any]:
         codec: FrameCodec[Any] = _component(studio, recipe, "codec")
         training = studio.training("codec", recipe.seed, folder)
-        history = codec.fit(frames.between(0, cut), frames.between(cut, len(frames)), training)
+        learned = frames.between(0, training_stop(frames.clips, recipe.validation))
+        history = codec.fit(learned, frames.between(cut, len(frames)), training)
         codec.save(folder)
         return {"history": history, "latent_dim": codec.latent_dim}
 
@@ -250,12 +253,19 @@ def split_point(frames: int, validation: float) -> int:
     return frames - int(frames * validation)
 
 
+def training_stop(clips: Sequence[Clip], validation: float) -> int:
+    """The first frame that is not trained on: `GAP_SECONDS` before the held-out ones, but never a tenth of the rest."""
+    cut = split_point(clips[-1].stop, validation)
+    gap = min(round(GAP_SECONDS * clips[-1].fps), cut // 10)
+    return cut - gap if cut < clips[-1].stop else cut
+
+
 def split_clips(
     latents: Float32, clips: Sequence[Clip], validation: float, context: int
 ) -> tuple[list[Float32], list[Float32]]:
     """Clips before and after the split; a clip cut in two lends its held-out half `context` latents as lead-in."""
-    cut = split_point(len(latents), validation)
-    train = [latents[c.start : min(c.stop, cut)] for c in clips if c.start < cut]
+    cut, stop = split_point(len(latents), validation), training_stop(clips, validation)
+    train = [latents[c.start : min(c.stop, stop)] for c in clips if c.start < stop]
     held_out = [
         latents[max(c.start, cut - context) if c.start < cut else c.start : c.stop] for c in clips if c.stop > cut
     ]
@@ -271,8 +281,8 @@ def context_of(studio: Studio, recipe: Recipe) -> int:
 def check_length(studio: Studio, recipe: Recipe, clips: Sequence[Clip]) -> int:
     """The sequence model's context. Raise InputError, before anything is trained, if no clip is longer than it."""
     context = context_of(studio, recipe)
-    cut = split_point(clips[-1].stop, recipe.validation)
-    longest = max(min(clip.stop, cut) - clip.start for clip in clips)
+    stop = training_stop(clips, recipe.validation)
+    longest = max(min(clip.stop, stop) - clip.start for clip in clips)
     if longest <= context:
         raise InputError(
             f"expected a clip of more than {context} frames to learn from (the context of {recipe.sequence.name}), "

@@ -12,7 +12,7 @@ from pydantic import Field
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
-from deepdance_plugins.backend import keras
+from deepdance_plugins.backend import keras, load_network
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
 
 POOLINGS = 3
@@ -100,8 +100,8 @@ class ConvAE(FrameCodec[ConvAEOptions]):
     @classmethod
     def load(cls, folder: Path, options: ConvAEOptions) -> Self:
         codec = cls(options)
-        codec._encoder = keras().saving.load_model(folder / "encoder.keras", compile=False, safe_mode=True)
-        codec._decoder = keras().saving.load_model(folder / "decoder.keras", compile=False, safe_mode=True)
+        codec._encoder = load_network(folder / "encoder.keras")
+        codec._decoder = load_network(folder / "decoder.keras")
         return codec
 
 

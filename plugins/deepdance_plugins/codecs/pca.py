@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
+from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error, with_held_out
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
 from deepdance_plugins.codecs.principal_components import principal_components
@@ -49,7 +49,7 @@ class PCA(FrameCodec[PCAOptions]):
             seed=training.seed,
         )
         self._scale = np.float32(max(deviations[0], 1e-6))
-        metrics = self._measure(train) | {f"val_{name}": value for name, value in self._measure(validation).items()}
+        metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from deepdance.errors import InputError
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
-from deepdance_plugins.backend import compiled, keras
+from deepdance_plugins.backend import compiled, keras, load_network
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins.sequences.clips import check_longer
 from deepdance_plugins.sequences.in_flight import arrivals, empty_windows, windows_in_flight
 
 
@@ -53,10 +53,8 @@ class Recurrent(SequenceModel[RecurrentOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        check_longer(train, self.context)
         inputs, targets, train_count = _windows(train, validation, self.context)
-        if not train_count:
-            longest = max((len(clip) for clip in train), default=0)
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
         keras().utils.set_random_seed(training.seed)
         self._model = self._build(inputs.shape[-1], "relu" if targets.min() >= 0 else "linear")
         optimizer = keras().optimizers.Adam(self.options.learning_rate)
@@ -97,7 +95,7 @@ class Recurrent(SequenceModel[RecurrentOptions]):
     @classmethod
     def load(cls, folder: Path, options: RecurrentOptions) -> Self:
         model = cls(options)
-        model._model = keras().saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        model._model = load_network(folder / "model.keras")
         return model
 
 
