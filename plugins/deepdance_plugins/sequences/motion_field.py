@@ -23,6 +23,8 @@ FAR = np.float32(1e6)
 """How much farther a movement seems that was shown a moment ago, so that the dance does not go back to it at once."""
 REST = 4
 """For so many movements, of the longest, what was followed is not taken up again, nor what lies around it."""
+LEANING, LEANS, LEAST_LIVELINESS = 0.2, (0.25, 4.0), 0.1
+"""How strongly temperature leans to calm or lively movements, between which temperatures, and the calmest there is."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
 
@@ -48,7 +50,8 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
     and not through them; after one to two seconds it goes on with another. Poses and movements shown more than in the
     video seem farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
-    `temperature` flattens the draw among the neighbours; at 0 the nearest is taken.
+    Below a `temperature` of 1 calm movements are wanted more often than the dancer showed them, above it lively ones.
+    It flattens the draw among the neighbours too; at 0 the nearest is taken.
     """
 
     def __init__(self, options: MotionFieldOptions) -> None:
@@ -58,6 +61,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._regions: Indices = np.empty(0, np.int64)
         self._begins: Indices = np.empty(0, np.int64)
         self._moments: Float32 = np.empty((0, 0), np.float32)
+        self._liveliness: Float32 = np.empty(0, np.float32)
 
     @property
     def context(self) -> int:
@@ -70,7 +74,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
         self._regions = _regions(self._moments_at(np.arange(len(self._latents))), training.seed)
-        self._find_begins()
+        self._prepare()
         metrics = with_held_out(self._expected, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
@@ -82,8 +86,10 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         ]
         return np.stack(dances)
 
-    def _find_begins(self) -> None:
-        """The latents `(m,)` from which a movement can be followed, and what each of these moments looks like."""
+    def _prepare(self) -> None:
+        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, and how lively
+        each latent's following is, 1 on average.
+        """
         numbers = np.arange(len(self._latents))
         inside = numbers - self._clip_starts() >= self.context - 1
         left = self._stops - 1 - numbers
@@ -91,6 +97,18 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         begins = np.flatnonzero(inside & enough)
         self._begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
         self._moments = self._moments_at(self._begins)
+        self._liveliness = self._followed_speed()
+
+    def _followed_speed(self) -> Float32:
+        """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
+        numbers = np.arange(len(self._latents))
+        inside = numbers[1:] < self._stops[:-1]
+        steps = np.where(inside, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
+        way = np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64)])
+        ends = np.minimum(numbers + self.options.shortest, self._stops - 1)
+        speed = (way[ends] - way[numbers]) / np.maximum(ends - numbers, 1)
+        mean = max(float(speed.mean()), 1e-9)
+        return np.maximum(speed / mean, LEAST_LIVELINESS).astype(np.float32)
 
     def _clip_starts(self) -> Indices:
         """The first latent of each latent's clip, `(n,)`."""
@@ -110,7 +128,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         options, begins, moments = self.options, self._begins, self._moments
         squares = np.square(moments).sum(axis=1)
         regions = self._regions[begins]
-        real = np.bincount(self._regions, minlength=REGIONS) / len(self._regions)
+        wanted = self._liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
+        real = np.bincount(self._regions, wanted, minlength=REGIONS) / wanted.sum()
+        nearness = 1 / wanted[begins] ** 2
         shown = np.zeros(REGIONS)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
@@ -120,7 +140,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
             moment = self._moment(dance[now - 1], dance[now - 2], dance[now - self.context])
             excess = ((shown + 1) / (shown.sum() * real + 1)) ** (2 * options.variety)
             distances = np.maximum(squares - 2 * moments @ moment + moment @ moment, 0)
-            distances *= excess[regions].astype(np.float32)
+            distances *= excess[regions].astype(np.float32) * nearness
             distances[free_from[begins] > now] *= FAR
             chosen = begins[_drawn(distances, options.neighbours, temperature, rng)]
             length = min(
@@ -155,7 +175,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         model = cls(options)
         with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
             model._latents, model._stops, model._regions = (saved[name] for name in ("latents", "stops", "regions"))
-        model._find_begins()
+        model._prepare()
         return model
 
 
