@@ -59,9 +59,7 @@ def test_motion_field(check):
     check()
 
 
-@parametrize_with_checks(
-    SPECS["flow"], options={"context": 5, "units": 16, "width": 16, "steps": 12, "batch_size": 32}
-)
+@parametrize_with_checks(SPECS["flow"], options={"context": 5, "units": 16, "width": 16, "steps": 12, "batch_size": 32})
 def test_flow(check):
     check()
 

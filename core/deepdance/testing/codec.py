@@ -84,7 +84,9 @@ def shows_background_for_what_is_not_finite(subject: CodecSubject) -> None:
     shown = codec.decode(broken)
     expect_array(shown, (5, *SIZE), np.uint8, "frames of latents with NaN among them")
     expect_same({"frames": codec.decode(latents)[::2]}, {"frames": shown[::2]}, "for latents beside one with NaN")
-    expect((shown[1::2] == BACKGROUND).all(), "background (255) where a latent is not finite", _grey_levels(shown[1::2]))
+    expect(
+        (shown[1::2] == BACKGROUND).all(), "background (255) where a latent is not finite", _grey_levels(shown[1::2])
+    )
 
 
 def _grey_levels(frames: UInt8) -> str:

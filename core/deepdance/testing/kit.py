@@ -123,9 +123,7 @@ def parametrize_with_checks(
     )
 
 
-def check_source(
-    spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None
-) -> None:
+def check_source(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None) -> None:
     """Raise CheckFailed, with a line for each check that failed, if a source does not hold its contract."""
     _check("source", spec, options, location)
 
@@ -150,9 +148,7 @@ def check_renderer(spec: ComponentSpec, *, options: Mapping[str, Any] | None = N
     _check("renderer", spec, options)
 
 
-def _check(
-    kind: str, spec: ComponentSpec, options: Mapping[str, Any] | None, location: str | None = None
-) -> None:
+def _check(kind: str, spec: ComponentSpec, options: Mapping[str, Any] | None, location: str | None = None) -> None:
     if spec.kind != kind:
         raise PluginError(f"{spec.name!r}: expected a {kind}, got a {spec.kind}; use the check of that kind")
     ended = results(spec, options=options, location=location)

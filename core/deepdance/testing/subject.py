@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 """Of the largest number: what two computations of the same may differ by."""
 
 
-class CheckFailed(AssertionError):
+class CheckFailed(AssertionError):  # noqa: N818
     """A component does not hold its contract: `expected …, got …`."""
 
 

@@ -117,7 +117,7 @@ def learns(subject: Trained) -> None:
 
 def the_seed_decides(subject: Trained) -> None:
     """Fitted again with the same seed, it gives the same numbers."""
-    np.random.seed(1)  # noqa: NPY002
+    np.random.seed(1)
     random.seed(1)
     _, answers = subject.fitted_again(Training())
     expect_same(subject.fitted.answers, answers, "from the same seed")
