@@ -7,7 +7,7 @@ SPECS = {spec.name: spec for spec in COMPONENTS}
 RECURRENT = {"layers": 2, "units": 16, "epochs": 3, "batch_size": 16, "context": 5, "learning_rate": 0.01}
 
 
-@parametrize_with_checks(SPECS["demo"])
+@parametrize_with_checks(SPECS["demo"], options={"seconds": 13})
 def test_demo(check):
     check()
 
@@ -91,12 +91,12 @@ def test_ridge(check):
     check()
 
 
-@parametrize_with_checks(SPECS["mp4"])
+@parametrize_with_checks(SPECS["mp4"], options={"scale": 1})
 def test_mp4(check):
     check()
 
 
-@parametrize_with_checks(SPECS["gif"])
+@parametrize_with_checks(SPECS["gif"], options={"scale": 1})
 def test_gif(check):
     check()
 
