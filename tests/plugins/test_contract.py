@@ -4,7 +4,7 @@ from deepdance.testing import parametrize_with_checks
 from deepdance_plugins.catalog import COMPONENTS
 
 SPECS = {spec.name: spec for spec in COMPONENTS}
-RECURRENT = {"layers": 2, "units": 16, "epochs": 3, "batch_size": 16, "context": 5, "learning_rate": 0.01}
+RECURRENT = {"layers": 1, "units": 16, "epochs": 3, "batch_size": 128, "context": 5, "learning_rate": 0.01}
 
 
 @parametrize_with_checks(SPECS["demo"], options={"seconds": 13})
@@ -59,7 +59,9 @@ def test_motion_field(check):
     check()
 
 
-@parametrize_with_checks(SPECS["flow"], options={"context": 5, "units": 16, "width": 16, "steps": 12, "batch_size": 32})
+@parametrize_with_checks(
+    SPECS["flow"], options={"context": 5, "units": 16, "width": 16, "blocks": 1, "steps": 12, "batch_size": 128}
+)
 def test_flow(check):
     check()
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from deepdance.errors import OptionError
 from deepdance.interfaces import Options
 from deepdance.testing.subject import Subject, expect, expect_error
+from deepdance.validation import validated
 
 PRESETS = ("quick", "standard", "paper")
 FAR = 10**9
@@ -68,7 +69,10 @@ def options_survive_a_recipe(subject: Subject) -> None:
     """Options written to a recipe, as JSON or TOML has them, are the same when read again."""
     for options in (subject.options_model(), subject.options):
         written = options.model_dump(mode="json", exclude_none=True)
-        again = subject.options_model(**written)
+        try:
+            again = validated(subject.options_model, written)
+        except OptionError as error:
+            expect(False, f"{written} to be read again", error)
         expect(again == options, f"{options!r} when read again", repr(again))
 
 

@@ -55,8 +55,9 @@ class SequenceSubject(Trained):
 
 def has_a_context(subject: SequenceSubject) -> None:
     """`context` is a whole number of latents, at least one, known before the fit and the same after it."""
-    before, after = subject.cls(subject.options).context, subject.component.context
+    before = subject.cls(subject.options).context
     expect(isinstance(before, int) and before >= 1, "a context of at least one latent", repr(before))
+    after = subject.component.context
     expect(after == before, f"the context of {before} to stay after the fit", after)
 
 
