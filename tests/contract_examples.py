@@ -1,3 +1,4 @@
+# ruff: noqa: N801 (the broken classes are known by what they break, not by a name)
 """A component of each kind that holds its contract, in plain NumPy, and what breaks each check of it.
 
 The tests of the kit import this module by name, also in a fresh process.
@@ -6,6 +7,7 @@ The tests of the kit import this module by name, also in a fresh process.
 import json
 import pickle
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from pydantic import ConfigDict, Field
@@ -256,13 +258,13 @@ class NotDescribed(Options):
 
 @breaks_options("presets_are_valid")
 class WrongPreset(Options):
-    presets = {"standard": {"level": -1}}
+    presets: ClassVar = {"standard": {"level": -1}}
     level: int = Field(3, ge=0, description="a level")
 
 
 @breaks_options("presets_are_valid")
 class UnknownPreset(Options):
-    presets = {"best": {}}
+    presets: ClassVar = {"best": {}}
 
 
 @breaks_options("unknown_options_are_refused")

@@ -32,7 +32,7 @@ def test_what_holds_its_contract_passes(dd):
 
 def test_what_does_not_is_told_with_the_reason(dd, broken):
     result = dd("plugins", "check", "example")
-    (line,) = [line for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
+    (line,) = [line.strip() for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
     assert line.split(maxsplit=2)[1:] == [
         "failed",
         "expected the given frames to stay as they were, got other numbers in them",

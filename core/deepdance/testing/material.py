@@ -12,6 +12,8 @@ DIM = 8
 """Numbers of a latent vector."""
 PERIOD = 16.0
 """Frames of a swing."""
+GROUND, FIGURE = (250, 245, 235), (10, 5, 12)
+"""Their colours, RGB."""
 
 
 def silhouettes(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> UInt8:
@@ -34,7 +36,8 @@ def silhouettes(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> 
 def pictures(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> UInt8:
     """The figure as `(count, height, width, 3)` RGB frames, nearly black before a light ground."""
     light = silhouettes(count, size, first=first)[..., None].astype(np.float32) / 255
-    return np.rint(light * np.array([250, 245, 235]) + (1 - light) * np.array([10, 5, 12])).astype(np.uint8)
+    frames: UInt8 = np.rint(light * np.array(GROUND) + (1 - light) * np.array(FIGURE)).astype(np.uint8)
+    return frames
 
 
 def latents(count: int, *, first: int = 0, dim: int = DIM) -> Float32:
