@@ -8,8 +8,10 @@ from typing import Annotated, Any, get_args
 import typer
 
 from deepdance_cli.arguments import Debug, Json
+from deepdance_cli.check import check_plugin
 
 app = typer.Typer(help="See the components that a pipeline can be made of.", no_args_is_help=True)
+app.command("check")(check_plugin)
 
 
 @app.command("list")

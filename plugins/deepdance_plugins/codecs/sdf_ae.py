@@ -24,6 +24,7 @@ from deepdance_plugins.codecs.distance_field import (
     to_silhouettes,
 )
 from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, field_error, variational
+from deepdance_plugins.codecs.given import check_frames, finite_decoded
 from deepdance_plugins.codecs.principal_components import principal_components
 from deepdance_plugins.keras_training import (
     LOSS_ONLY,
@@ -96,6 +97,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         return importance
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        check_frames(train)
         self._size = train.size
         self._fit_placement(train)
         self._fit_basis(train, training.seed)
@@ -185,6 +187,8 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         return field_error(self._arrays["basis"] * deviations[0], deviations / deviations[0], self._arrays["mean"])
 
     def encode(self, frames: UInt8) -> Float32:
+        if not len(frames):
+            return np.empty((0, self.latent_dim), np.float32)
         placement, fields = self._fields(frames)
         place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"] * PLACE_IMPORTANCE
         components = self._components(fields)
@@ -209,6 +213,9 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         return pose
 
     def decode(self, latents: Float32) -> UInt8:
+        return finite_decoded(self._decoded, latents, self._size)
+
+    def _decoded(self, latents: Float32) -> UInt8:
         place = latents[:, :PLACEMENT] / PLACE_IMPORTANCE
         placement = place * self._arrays["place_deviation"] + self._arrays["place_mean"]
         components = self._decoder.predict(latents[:, PLACEMENT:] / self._importance, batch_size=256, verbose=0)

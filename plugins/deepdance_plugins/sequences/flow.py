@@ -23,7 +23,7 @@ from deepdance_plugins.keras_training import (
     forget_checkpoint,
     train,
 )
-from deepdance_plugins.sequences.clips import check_longer, latent_scales
+from deepdance_plugins.sequences.clips import check_clips, check_seed, latent_scales
 from deepdance_plugins.sequences.flow_network import build_velocity, build_watcher, embedded, trainable
 from deepdance_plugins.sequences.manifold import drawn_back, landmarks
 
@@ -77,7 +77,7 @@ class Flow(SequenceModel[FlowOptions]):
         return np.array([back for back in LOOKS_BACK if back < self.context])
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        check_longer(train, self.context)
+        check_clips(train, self.context)
         self._measure(train)
         train, validation = ([self._scaled(c) for c in clips] for clips in (train, validation))
         self._arrays["landmarks"], self._arrays["reach"] = landmarks(train)
@@ -167,13 +167,14 @@ class Flow(SequenceModel[FlowOptions]):
         return {"loss": loss, "acc": argmax_agreement(following * spread + mean, guess * spread + mean)}
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         if self._loop is None:
             self._loop = compiled(_dancing(self._watcher, self._velocity, self._looks, self.options))
         weights = [[np.asarray(v) for v in model.variables] for model in (self._watcher, self._velocity)]
         draws = [np.random.default_rng([rng, number]) for number in range(len(seed))]
         last = self._scaled(np.asarray(seed, np.float32))[:, ::-1]
         generated: list[Float32] = []
-        for _ in range(ceil(steps / STEPS_PER_CALL)):
+        for _ in range(max(1, ceil(steps / STEPS_PER_CALL))):
             noise = np.stack([d.standard_normal((STEPS_PER_CALL, seed.shape[-1]), np.float32) for d in draws], axis=1)
             latents, last = self._loop(weights, self._arrays, last, np.float32(temperature) * noise)
             generated.append(np.asarray(latents))

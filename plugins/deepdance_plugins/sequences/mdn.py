@@ -15,7 +15,7 @@ from deepdance.interfaces import Float32, History, Options, SequenceModel, Train
 from deepdance_plugins.backend import compiled, keras
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint
 from deepdance_plugins.keras_training import train as train_epochs
-from deepdance_plugins.sequences.clips import check_longer, latent_scales
+from deepdance_plugins.sequences.clips import check_clips, check_seed, latent_scales
 from deepdance_plugins.sequences.in_flight import arrivals, lstm_step
 from deepdance_plugins.sequences.lanes import Lanes
 
@@ -66,7 +66,7 @@ class MDN(SequenceModel[MDNOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        check_longer(train, self.context)
+        check_clips(train, self.context)
         train, validation = ([clip for clip in clips if len(clip) > 1] for clips in (train, validation))
         self._scales = latent_scales(train)
         keras().utils.set_random_seed(training.seed)
@@ -119,6 +119,7 @@ class MDN(SequenceModel[MDNOptions]):
         )
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         if self._loop is None:
             self._loop = compiled(_sampling(self.options.mixtures))
         batch, _, dim = seed.shape

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
-from deepdance_plugins.sequences.clips import check_longer
+from deepdance_plugins.sequences.clips import check_clips, check_seed
 
 Indices = npt.NDArray[np.int64]
 MOST_MOMENTS = 25_000
@@ -68,7 +68,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        check_longer(train, self.context)
+        check_clips(train, self.context)
         long_enough = [clip for clip in train if len(clip) > self.context]
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
@@ -80,6 +80,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return [metrics]
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         dances = [
             self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
             for number, one in enumerate(np.asarray(seed, np.float32))
