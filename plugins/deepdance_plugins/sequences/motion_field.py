@@ -109,7 +109,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         ends = np.minimum(numbers + self.options.shortest, self._stops - 1)
         speed = (way[ends] - way[numbers]) / np.maximum(ends - numbers, 1)
         mean = max(float(speed.mean()), 1e-9)
-        return np.maximum(speed / mean, LEAST_LIVELINESS).astype(np.float32)
+        return np.asarray(np.maximum(speed / mean, LEAST_LIVELINESS), np.float32)
 
     def _clip_starts(self) -> Indices:
         """The first latent of each latent's clip, `(n,)`."""
