@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,3 +28,8 @@ def names_of(kind: str) -> Callable[[str], list[str]]:
         return sorted(name for name in names if name.startswith(incomplete))
 
     return complete
+
+
+def component(kind: str, flag: str) -> Any:
+    """The option by which a component of `kind` is chosen."""
+    return typer.Option(flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=names_of(kind))

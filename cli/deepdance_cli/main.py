@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from deepdance_cli import compare, doctor, evaluate, extend, generate, plugins, prepare, run, runs
+from deepdance_cli import compare, doctor, evaluate, extend, generate, plugins, prepare, recipe, run, runs
 
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
 
@@ -29,6 +29,7 @@ app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(recipe.app, name="recipe")
 app.command("doctor")(doctor.doctor)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace, names_of
+from deepdance_cli.arguments import Debug, Json, Workspace, component
 
 if TYPE_CHECKING:
     from deepdance.recipe import Recipe
@@ -18,20 +18,16 @@ DEMO_START = "0"
 """There is no video of the user's to go on from, so the demo dances from its first frames, which it has learned."""
 
 
-def _component(kind: str, flag: str) -> Any:
-    return typer.Option(flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=names_of(kind))
-
-
 def run(
     videos: Annotated[
         list[str] | None,
         typer.Argument(metavar="[VIDEO]...", help="Videos, a folder of videos or images, or arrays (.npy, .npz)."),
     ] = None,
-    codec: Annotated[str | None, _component("codec", "--codec")] = None,
-    seq: Annotated[str | None, _component("sequence", "--seq")] = None,
-    source: Annotated[str | None, _component("source", "--source")] = None,
-    remover: Annotated[str | None, _component("remover", "--remover")] = None,
-    renderer: Annotated[str | None, _component("renderer", "--renderer")] = None,
+    codec: Annotated[str | None, component("codec", "--codec")] = None,
+    seq: Annotated[str | None, component("sequence", "--seq")] = None,
+    source: Annotated[str | None, component("source", "--source")] = None,
+    remover: Annotated[str | None, component("remover", "--remover")] = None,
+    renderer: Annotated[str | None, component("renderer", "--renderer")] = None,
     preset: Annotated[
         str | None, typer.Option(help="quick, standard or paper. Default: standard, and quick for the demo.")
     ] = None,

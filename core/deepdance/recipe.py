@@ -47,7 +47,9 @@ class Recipe(BaseModel):
     codec: Choice = Choice(name="sdf-ae")
     sequence: Choice = Choice(name="motion-field")
     renderer: Choice = Choice(name="mp4")
-    preset: Literal["quick", "standard", "paper"] = "standard"
+    preset: Literal["quick", "standard", "paper"] = Field(
+        default="standard", description="values for the options that are not given: how long models learn, above all"
+    )
     fps: float = Field(
         default=10.0, gt=0, le=240, description="samples a second that are learned from; unset: the sequence model's"
     )
