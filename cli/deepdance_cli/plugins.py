@@ -9,9 +9,11 @@ import typer
 
 from deepdance_cli.arguments import Debug, Json
 from deepdance_cli.check import check_plugin
+from deepdance_cli.new import new_plugin
 
 app = typer.Typer(help="See the components that a pipeline can be made of.", no_args_is_help=True)
 app.command("check")(check_plugin)
+app.command("new")(new_plugin)
 
 
 @app.command("list")

@@ -51,7 +51,11 @@ def test_no_framework_is_imported_to_complete_a_name():
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "prepare", "generate", "extend", "runs", "evaluate", "plugins list", "plugins show", "doctor"]
+    "command",
+    [
+        *("run", "prepare", "generate", "extend", "runs", "evaluate", "doctor"),
+        *("plugins list", "plugins show", "plugins new", "recipe new"),
+    ],
 )
 def test_every_command_has_help_with_an_example(dd, command):
     result = dd(*command.split(), "--help")
