@@ -45,8 +45,8 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        if getattr(error, "message", None) == "":  # the help was asked for by giving no arguments, and is shown
-            sys.exit(2)
+        if getattr(error, "message", None) == "" and not hasattr(error, "param"):
+            sys.exit(2)  # the help was asked for by giving no arguments, and is shown
         _fail(_one_line(error), 2)
     if code == 130:
         _fail("stopped; finished stages are kept, the same command goes on from there", 130)

@@ -48,6 +48,13 @@ def test_a_long_book_comes_in_chunks(tmp_path):
     assert [len(chunk) for chunk in source.frames(10, (8, 8))] == [CHUNK, CHUNK, 1]
 
 
+def test_frames_come_before_the_rest_is_read(tmp_path):
+    chunks = flip_book(tmp_path / "a.flip", "#.\n\n" * 2 * CHUNK + "broken").frames(10, (8, 8))
+    assert len(next(chunks)) == CHUNK
+    with pytest.raises(InputError, match="others before line"):
+        list(chunks)
+
+
 def test_the_fingerprint_is_of_the_content(tmp_path):
     one, same, other = (
         flip_book(tmp_path / name, text).fingerprint() for name, text in (("1", "#."), ("2", "#."), ("3", ".#"))

@@ -8,7 +8,7 @@ COMPONENTS = (
         name="my-remover",
         target="my_remover.remover:MyRemover",
         options="my_remover.remover:MyRemoverOptions",
-        summary="what differs from the colour at the border is the dancer",
+        summary="what is much darker than the border is the dancer",
     ),
 )
 

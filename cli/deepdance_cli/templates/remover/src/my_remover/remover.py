@@ -1,4 +1,4 @@
-"""`my-remover`: the border of a picture shows the background, and what has another colour is the dancer."""
+"""`my-remover`: the border of a picture shows how bright the background is, and what is much darker is the dancer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import Field
 
 
 class MyRemoverOptions(Options):
-    """Where the background is looked for, and how much it may vary."""
+    """Where the background is looked for, and how much darker the dancer is."""
 
     border: float = Field(0.05, gt=0, le=0.5, description="width of the border, as a share of the smaller side")
-    tolerance: int = Field(40, ge=0, le=254, description="grey levels by which the background may differ in a channel")
+    darker: float = Field(0.3, gt=0, lt=1, description="share of the border's brightness below which is the dancer")
 
 
 class MyRemover(BackgroundRemover[MyRemoverOptions]):
-    """For a plain ground of any colour. The border's colour is a median, so the dancer may hide nearly half of it.
+    """For a dark dancer in light of any strength, also one that changes: every frame is judged by its own border.
 
-    Every frame is judged alone, so light that changes does no harm. A remover that keeps state from frame to frame
-    keeps it in `self`: a new instance is made for every clip.
+    Brightness is that of the brightest channel, and the border's is a median, so the dancer may hide nearly half of it.
+    A remover that keeps state from frame to frame keeps it in `self`: a new instance is made for every clip.
     """
 
     def remove(self, frames: UInt8) -> UInt8:
@@ -28,9 +28,9 @@ class MyRemover(BackgroundRemover[MyRemoverOptions]):
         silhouettes = np.empty(frames.shape[:3], np.uint8)
         border = _border(frames.shape[1:3], self.options.border)
         for frame, silhouette in zip(frames, silhouettes, strict=True):
-            ground = np.rint(np.median(frame[border], axis=0)).astype(np.uint8)
-            apart = (np.maximum(frame, ground) - np.minimum(frame, ground)).max(axis=2)
-            silhouette[:] = np.where(apart > self.options.tolerance, 0, BACKGROUND)
+            brightness = frame.max(axis=2)
+            level = self.options.darker * np.median(brightness[border])
+            silhouette[:] = np.where(brightness < level, 0, BACKGROUND)
         return silhouettes
 
 

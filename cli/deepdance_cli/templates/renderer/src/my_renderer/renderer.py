@@ -18,7 +18,7 @@ class MyRendererOptions(Options):
     """How many figures, and how they look."""
 
     every: float = Field(0.5, gt=0, description="seconds from one figure to the next")
-    opacity: float = Field(0.15, ge=0, le=1, description="of a figure's inside: 0 leaves its outline alone")
+    opacity: float = Field(0.1, ge=0, le=1, description="of a figure's inside: 0 leaves its outline alone")
 
 
 class MyRenderer(Renderer[MyRendererOptions]):
