@@ -190,3 +190,13 @@ class Renderer(ABC, Generic[OptionsT]):
         `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
         Raises RenderError.
         """
+
+
+INTERFACES: dict[str, type] = {
+    "source": FrameSource,
+    "remover": BackgroundRemover,
+    "codec": FrameCodec,
+    "sequence": SequenceModel,
+    "renderer": Renderer,
+}
+"""The interface of each kind of component."""

@@ -5,6 +5,7 @@ import pytest
 
 from deepdance import plugins
 from deepdance.errors import OptionError, PluginError
+from deepdance.installed import Installed
 from deepdance.plugins import ComponentSpec, Entry, Problem, Registry, discover, hookimpl
 from deepdance_plugins.catalog import COMPONENTS
 from deepdance_plugins.sources.demo import DemoOptions
@@ -20,8 +21,14 @@ def registry_of(monkeypatch, **modules):
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, f"plugin_{name}", module)
         points.append(EntryPoint(name, f"plugin_{name}", "deepdance"))
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-    return discover.__wrapped__()
+    return registry_from(monkeypatch, points)
+
+
+def registry_from(monkeypatch, points):
+    """Discovery with these entry points as the only ones."""
+    found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
+    monkeypatch.setattr(plugins, "find_installed", lambda: (found, []))
+    return plugins._discover.__wrapped__(None, None)
 
 
 class Module:
@@ -67,9 +74,7 @@ def test_a_broken_plugin_is_named_and_harms_no_other(monkeypatch, broken, reason
 
 
 def test_a_plugin_that_fails_to_import_is_named(monkeypatch):
-    points = [EntryPoint("bad", "no_such_module_at_all", "deepdance")]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-    registry = discover.__wrapped__()
+    registry = registry_from(monkeypatch, [EntryPoint("bad", "no_such_module_at_all", "deepdance")])
     assert "no_such_module_at_all" in registry.problems[0].reason
 
 
