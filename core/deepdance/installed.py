@@ -56,24 +56,16 @@ class Need:
     met: bool
 
 
-def find_installed() -> tuple[list[Installed], list[Problem]]:
-    """All entry points of the group, the built-ins first, then by name; and the distributions that cannot be read."""
+def find_installed() -> list[Installed]:
+    """All entry points of the group, each once: the built-ins first, then by name."""
     found: dict[tuple[str, str], Installed] = {}
-    problems = []
     for distribution in distributions():
-        if f"[{ENTRY_POINT_GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
-            continue
-        name, number = _identity(distribution)
-        try:
-            points = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
-        except Exception as error:
-            reason = f"its entry_points.txt cannot be read: {one_line(error)}"
-            problems.append(Problem(name, name, number, reason, error=error))
-            continue
-        for point in points:
-            found.setdefault((canonical(name), point.name), Installed(point, name, number))
+        if f"[{ENTRY_POINT_GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
+            name, number = _identity(distribution)
+            for point in distribution.entry_points.select(group=ENTRY_POINT_GROUP):
+                found.setdefault((canonical(name), point.name), Installed(point, name, number))
     order = sorted(found.items(), key=lambda item: (item[0][0] != BUILT_IN, item[0]))
-    return [installed for _, installed in order], problems
+    return [installed for _, installed in order]
 
 
 def wanted(plugins: Iterable[Installed], only: str | None, without: str | None) -> list[Installed]:

@@ -205,9 +205,8 @@ def discover() -> Registry:
 
 @cache
 def _discover(only: str | None, without: str | None) -> Registry:
-    installed, problems = find_installed()
-    registry = Registry(problems=problems)
-    for plugin in wanted(installed, only, without):
+    registry = Registry()
+    for plugin in wanted(find_installed(), only, without):
         start = perf_counter()
         with captured() as said:
             _load(registry, plugin)
@@ -256,7 +255,8 @@ def _offered(manager: pluggy.PluginManager, plugin: Installed) -> list[object]:
         groups = list(manager.subset_hook_caller("deepdance_components", _others(manager, loaded))())
         return [spec for group in groups for spec in group]
     except BaseException:
-        manager.unregister(loaded)
+        if manager.is_registered(loaded):
+            manager.unregister(loaded)
         raise
 
 

@@ -27,7 +27,7 @@ def registry_of(monkeypatch, **modules):
 def registry_from(monkeypatch, points):
     """Discovery with these entry points as the only ones."""
     found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
-    monkeypatch.setattr(plugins, "find_installed", lambda: (found, []))
+    monkeypatch.setattr(plugins, "find_installed", lambda: found)
     return plugins._discover.__wrapped__(None, None)
 
 
