@@ -48,6 +48,16 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A plugin that works, and what its users and its author should know of it."""
+
+    plugin: str
+    distribution: str
+    version: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Need:
     """A requirement of a component, the version of it that is installed, and whether that will do."""
 

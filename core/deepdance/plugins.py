@@ -20,6 +20,7 @@ from deepdance.installed import (
     ONLY,
     WITHOUT,
     Installed,
+    Note,
     Problem,
     canonical,
     find_installed,
@@ -80,16 +81,6 @@ class Entry:
     def title(self) -> str:
         """The component as messages name it."""
         return f"the {self.spec.kind} {self.spec.name!r} of {self.distribution} {self.version}"
-
-
-@dataclass(frozen=True)
-class Note:
-    """A plugin that works, and what its users and its author should know of it."""
-
-    plugin: str
-    distribution: str
-    version: str
-    text: str
 
 
 def _plugin_manager() -> pluggy.PluginManager:
