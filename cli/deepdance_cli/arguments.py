@@ -22,9 +22,14 @@ def names_of(kind: str) -> Callable[[str], list[str]]:
     """Shell completion with the names of a kind's components."""
 
     def complete(incomplete: str) -> list[str]:
+        from deepdance.errors import PluginError
         from deepdance.plugins import discover
 
-        names = [entry.spec.name for entry in discover().entries if entry.spec.kind == kind]
+        try:
+            registry = discover()
+        except PluginError:
+            return []
+        names = [registry.reference(entry) for entry in registry.entries if entry.spec.kind == kind]
         return sorted(name for name in names if name.startswith(incomplete))
 
     return complete

@@ -207,3 +207,13 @@ class Renderer(ABC, Generic[OptionsT]):
         `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
         Raises RenderError where it cannot be written, or there are no frames; an error of the chunks passes.
         """
+
+
+INTERFACES: dict[str, type] = {
+    "source": FrameSource,
+    "remover": BackgroundRemover,
+    "codec": FrameCodec,
+    "sequence": SequenceModel,
+    "renderer": Renderer,
+}
+"""The interface of each kind of component."""

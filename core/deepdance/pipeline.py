@@ -111,7 +111,7 @@ def source_for(registry: Registry, location: str) -> str:
         return DEMO
     suffix = "/" if Path(location).is_dir() else Path(location).suffix
     entry = registry.for_suffix("source", suffix)
-    return entry.spec.name if entry else "ffmpeg"
+    return registry.reference(entry) if entry else "ffmpeg"
 
 
 def open_source(studio: Studio, recipe: Recipe, location: str) -> tuple[str, FrameSource[Any]]:

@@ -251,7 +251,7 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
     if entry is None:
         known = sorted(s for e in registry.entries if e.spec.kind == "renderer" for s in e.spec.suffixes)
         raise OptionError(f"--out: expected a name ending in {', '.join(known)}, got {out.name!r}")
-    return entry.spec.name
+    return registry.reference(entry)
 
 
 def _suffix(registry: Registry, renderer: str) -> str:
