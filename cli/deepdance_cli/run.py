@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace, names_of
+from deepdance_cli.arguments import Debug, Json, Log, Workspace, names_of
 
 if TYPE_CHECKING:
     from deepdance.recipe import Recipe
@@ -57,6 +57,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
+    log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
     debug: Debug = False,
@@ -74,7 +75,7 @@ def run(
     made = make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
         (show.err if json else show.out).print(DEMO_LINE)
-    with show.studio(workspace) as studio:
+    with show.studio(workspace, log or ()) as studio:
         finished = runs.run(studio, made, videos or [], name)
     if json:
         table = [asdict(row) for row in finished.table]

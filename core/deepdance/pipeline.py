@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from deepdance.errors import InputError, OptionError
-from deepdance.events import EpochFinished, Listener, Progress, StageFinished, StageStarted, ignore
+from deepdance.events import ArtifactReady, EpochFinished, Listener, Progress, StageFinished, StageStarted, ignore
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import in_between, keyframes_needed, starting_latents
 from deepdance.interfaces import Float32, FrameCodec, FrameSource, History, SequenceModel, Training, UInt8
@@ -60,6 +60,7 @@ class Studio:
             self.listen(StageStarted(stage, "another process is making this; waiting for it"))
 
         artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
+        self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact
 

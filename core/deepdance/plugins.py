@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pluggy
 
 from deepdance.errors import PluginError
+from deepdance.events import Event, Listener
 from deepdance.validation import nearest, validated
 
 ENTRY_POINT_GROUP = "deepdance"
@@ -48,6 +49,14 @@ class Hooks:
         """The components that the plugin adds. Called once; must import nothing heavy."""
         raise NotImplementedError  # pluggy reads a hookspec's signature and never calls it
 
+    @hookspec
+    def deepdance_event(self, event: Event) -> None:
+        """Follow a run: called with every event of `deepdance.events`, in their order, while the run waits.
+
+        A plugin that raises is named in a warning and called no more; the run goes on.
+        """
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -74,6 +83,8 @@ class Registry:
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    listeners: list[tuple[str, Listener]] = field(default_factory=list)
+    """Each plugin's `deepdance_event`, by the plugin and its distribution."""
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called `name`, or `distribution:name` where two distributions share it."""
@@ -140,7 +151,20 @@ def discover() -> Registry:
             registry.problems.append(Problem(point.name, distribution, version, reason))
         else:
             registry.entries += [Entry(spec, distribution, version) for spec in specs]
+            name = f"the plugin {point.name} of {distribution} {version}"
+            registry.listeners += [(name, listener) for listener in _listeners_of(manager, point)]
     return registry
+
+
+def _listeners_of(manager: pluggy.PluginManager, point: EntryPoint) -> list[Listener]:
+    """The plugin's `deepdance_event`, if it has one, to be called apart from the other plugins'."""
+    plugin = manager.get_plugin(point.value)
+    follows = any(hook.plugin is plugin for hook in manager.hook.deepdance_event.get_hookimpls())
+    return [partial(_tell, manager, plugin)] if follows else []
+
+
+def _tell(manager: pluggy.PluginManager, plugin: object, event: Event) -> None:
+    manager.subset_hook_caller("deepdance_event", _others(manager, plugin))(event=event)
 
 
 def _components_of(manager: pluggy.PluginManager, point: EntryPoint) -> list[ComponentSpec]:
