@@ -128,15 +128,16 @@ class Listeners:
         self._named = list(named)
 
     def __call__(self, event: Event) -> None:
+        failed = []
         for pair in list(self._named):
-            name, listener = pair
             try:
-                listener(event)
+                pair[1](event)
             except (Exception, SystemExit) as error:
-                if pair in self._named:
-                    self._named.remove(pair)
-                    reason = f"{type(error).__name__}: {error}"
-                    log.warning("%s failed at %s and is switched off: %s", name, type(event).__name__, reason)
+                failed.append((pair, error))
+        self._named = [pair for pair in self._named if all(pair is not bad for bad, _ in failed)]
+        for (name, _), error in failed:
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("%s failed at %s and is switched off: %s", name, type(event).__name__, reason)
 
 
 @contextmanager
