@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from deepdance.recipe import Recipe
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
-DEMO_START = "0"
-"""There is no video of the user's to go on from, so the demo dances from its first frames, which it has learned."""
 
 
 def _component(kind: str, flag: str) -> Any:
@@ -89,10 +87,10 @@ def run(
 def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *, demo: bool = False) -> Recipe:
     """The recipe of a file or the default one, changed by the flags that were given, then by `--set`."""
     from deepdance.plugins import KINDS
-    from deepdance.recipe import Recipe, apply_settings
+    from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings
     from deepdance.validation import validated
 
-    default = Recipe(preset="quick", start=DEMO_START) if demo else Recipe()
+    default = DEMO_RECIPE if demo else Recipe()
     base = Recipe.read(file) if file else default
     given = {name: value for name, value in flags.items() if value is not None}
     if "start" in given and Path(given["start"]).exists():

@@ -16,7 +16,7 @@ from rich.table import Table
 from deepdance.evaluation import tables
 from deepdance.evaluation.bootstrap import Figure
 from deepdance.evaluation.paper_table import PAPER, Row
-from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, following
+from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, following
 from deepdance.events import Progress as ProgressEvent
 from deepdance.pipeline import Studio
 from deepdance.plugins import discover
@@ -94,7 +94,7 @@ def studio(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Studio]:
     """A studio whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
     _show_warnings()
     registry = discover()
-    listeners = [*loggers(logs), *registry.listeners]
+    logging_too = [*loggers(logs), *registry.listeners]
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<12}"),
@@ -104,11 +104,10 @@ def studio(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Studio]:
         TextColumn("{task.fields[speed]:>7}"),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with (
-        Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars,
-        following([("the progress display", StageBars(bars)), *listeners]) as listen,
-    ):
-        yield Studio(Workspace(workspace), registry, listen)
+    with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars:
+        listen = Listeners([("the progress display", StageBars(bars)), *logging_too])
+        with following(listen):
+            yield Studio(Workspace(workspace), registry, listen)
 
 
 class _WarningLines(logging.Handler):

@@ -135,24 +135,20 @@ class Listeners:
             except (Exception, SystemExit) as error:
                 failed.append((pair, error))
         self._named = [pair for pair in self._named if all(pair is not bad for bad, _ in failed)]
-        for (name, _), error in failed:
-            reason = f"{type(error).__name__}: {error}"
+        for (name, _), why in failed:
+            reason = f"{type(why).__name__}: {why}"
             log.warning("%s failed at %s and is switched off: %s", name, type(event).__name__, reason)
 
 
 @contextmanager
-def following(named: Iterable[tuple[str, Listener]]) -> Iterator[Listener]:
-    """One listener for all of these while the block runs.
-
-    Warnings of the logger `deepdance` become events, and so does the error, if any, that ends the block.
-    """
-    listen = Listeners(named)
+def following(listen: Listener) -> Iterator[None]:
+    """While the block runs, `listen` is told the warnings of the logger `deepdance`, and the error that ends it."""
     shown = logging.lastResort
     handlers = [_WarningEvents(listen), *([shown] if shown and not log.hasHandlers() else [])]
     for handler in handlers:
         log.addHandler(handler)
     try:
-        yield listen
+        yield
     except BaseException as error:
         listen(Failed(type(error).__name__, str(error)))
         raise

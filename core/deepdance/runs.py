@@ -200,9 +200,14 @@ def open_trained(studio: Studio, recipe: Recipe, record: Run) -> Trained:
 def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> None:
     renderer = renderer_for(studio.registry, recipe, out)
     trained = open_trained(studio, recipe, record)
+    pipeline.render(studio, recipe, danced(studio, recipe, trained), out, renderer)
+
+
+def danced(studio: Studio, recipe: Recipe, trained: Trained) -> Iterator[UInt8]:
+    """A new dance from trained models, as chunks of silhouettes. Raises OptionError, InputError."""
     seed_clip = _seed_clip(studio, recipe, trained)
     new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=seed_clip)
-    pipeline.render(studio, recipe, pipeline.decoded(studio, trained.codec, new), out, renderer)
+    return pipeline.decoded(studio, trained.codec, new)
 
 
 def _check_start_exists(recipe: Recipe) -> None:

@@ -84,7 +84,8 @@ def test_a_listener_cannot_hold_back_ctrl_c():
 def test_two_listeners_that_raise_are_both_told_of_to_the_one_that_stays():
     heard = []
     bad = [(name, Raiser(ValueError("no")).deepdance_event) for name in ("one", "two")]
-    with following([*bad, ("good", heard.append)]) as listen:
+    listen = Listeners([*bad, ("good", heard.append)])
+    with following(listen):
         listen(STARTED)
         listen(STARTED)
     messages = [event.message for event in heard if isinstance(event, Warned)]
@@ -95,8 +96,8 @@ def test_two_listeners_that_raise_are_both_told_of_to_the_one_that_stays():
 @pytest.mark.parametrize("error", [ValueError("expected a dancer"), KeyboardInterrupt()], ids=["error", "ctrl-c"])
 def test_the_last_event_is_the_error_and_it_is_raised_on(error):
     heard = []
-    with pytest.raises(type(error)), following([("ear", heard.append)]) as listen:
-        listen(STARTED)
+    with pytest.raises(type(error)), following(heard.append):
+        heard.append(STARTED)
         raise error
     assert heard == [STARTED, Failed(type(error).__name__, str(error))]
 
@@ -104,7 +105,7 @@ def test_the_last_event_is_the_error_and_it_is_raised_on(error):
 def test_warnings_become_events_and_are_shown_as_before(capsys):
     log = logging.getLogger("deepdance")
     heard = []
-    with following([("ear", heard.append)]):
+    with following(heard.append):
         logging.getLogger("deepdance.more").warning("%d%% is dancer", 3)
         log.info("nothing")
     log.warning("after")
