@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class TensorBoard:
         self._writer.flush()
 
 
+@cache
 def _tensorflow() -> Any:
     with silent_stderr():
         import tensorflow
