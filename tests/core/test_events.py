@@ -1,4 +1,5 @@
 import logging
+import subprocess
 import sys
 from dataclasses import FrozenInstanceError, is_dataclass
 from importlib.metadata import EntryPoint
@@ -59,7 +60,7 @@ def test_a_plugin_may_follow_and_offer_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("error", [ValueError("no disk"), SystemExit(3)], ids=lambda error: type(error).__name__)
-def test_a_listener_that_raises_is_told_of_once_and_the_others_go_on(monkeypatch, caplog, error):
+def test_a_listener_that_raises_is_told_of_once_and_the_others_go_on(monkeypatch, caplog, log, error):
     before, bad, after = Follower(), Raiser(error), Follower()
     registry = registry_of(monkeypatch, before=before, bad=bad, after=after)
     listen = Listeners(registry.listeners)
@@ -102,12 +103,22 @@ def test_the_last_event_is_the_error_and_it_is_raised_on(error):
     assert heard == [STARTED, Failed(type(error).__name__, str(error))]
 
 
-def test_warnings_become_events_and_are_shown_as_before(capsys):
-    log = logging.getLogger("deepdance")
+def test_warnings_become_events_and_are_kept_from_nobody_else(caplog, log):
     heard = []
     with following(heard.append):
         logging.getLogger("deepdance.more").warning("%d%% is dancer", 3)
         log.info("nothing")
     log.warning("after")
+    assert [record.getMessage() for record in caplog.records] == ["3% is dancer", "after"]
     assert heard == [Warned("3% is dancer")]
     assert log.handlers == []
+
+
+def test_warnings_reach_standard_error_where_nobody_has_set_up_logging():
+    code = (
+        "import logging; from deepdance.events import following, ignore\n"
+        "with following(ignore): logging.getLogger('deepdance').warning('one')\n"
+        "logging.getLogger('deepdance').warning('two')"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert said.stderr == "one\ntwo\n"

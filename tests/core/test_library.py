@@ -186,7 +186,7 @@ def test_each_stage_alone(silhouettes, tmp_path):
     assert (tmp_path / "dance.gif").read_bytes()[:3] == b"GIF"
 
 
-def test_a_listener_that_raises_does_not_stop_a_run(run, silhouettes, caplog):
+def test_a_listener_that_raises_does_not_stop_a_run(run, silhouettes, caplog, log):
     run, _ = run
 
     def bad(event):
