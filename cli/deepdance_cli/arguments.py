@@ -13,6 +13,10 @@ Workspace = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+Log = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="LOGGER", help="Log into the run's folder too: jsonl, tensorboard, or both."),
+]
 Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]

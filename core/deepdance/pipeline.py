@@ -9,16 +9,25 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from deepdance.errors import InputError, OptionError
-from deepdance.events import EpochFinished, Listener, Progress, StageFinished, StageStarted, ignore
+from deepdance.events import (
+    ArtifactReady,
+    EpochFinished,
+    Listener,
+    Listeners,
+    Progress,
+    StageFinished,
+    StageStarted,
+    ignore,
+)
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import in_between, keyframes_needed, starting_latents
 from deepdance.interfaces import Float32, FrameCodec, FrameSource, History, SequenceModel, Training, UInt8
-from deepdance.plugins import KINDS, Registry
+from deepdance.plugins import KINDS, Registry, discover
 from deepdance.recipe import AUTO, Recipe
 from deepdance.workspace import Artifact, Workspace, written_whole
 
@@ -41,6 +50,13 @@ class Studio:
     registry: Registry
     listen: Listener = ignore
 
+    @classmethod
+    def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
+        """A studio with all installed components. It is `listen` and the installed plugins that are told."""
+        registry = discover()
+        named = [(f"the listener {getattr(each, '__name__', type(each).__name__)}", each) for each in listen]
+        return cls(Workspace(Path(workspace)), registry, Listeners([*named, *registry.listeners]))
+
     def make(
         self,
         stage: str,
@@ -60,10 +76,11 @@ class Studio:
             self.listen(StageStarted(stage, "another process is making this; waiting for it"))
 
         artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
+        self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact
 
-    def training(self, stage: str, seed: int, folder: Path) -> Training:
+    def training(self, stage: str, seed: int, folder: Path | None = None) -> Training:
         """What a component's `fit` is given, its progress told to the listener."""
         return Training(
             seed=seed,

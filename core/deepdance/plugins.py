@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from textwrap import shorten
 from time import perf_counter
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pluggy
 
 from deepdance.errors import PluginError
+from deepdance.events import Event, Listener
 from deepdance.installed import (
     BUILT_IN,
     ENTRY_POINT_GROUP,
@@ -68,6 +69,14 @@ class Hooks:
         """The components that the plugin adds. Called once; must import nothing heavy."""
         raise NotImplementedError  # pluggy reads a hookspec's signature and never calls it
 
+    @hookspec
+    def deepdance_event(self, event: Event) -> None:
+        """Follow a run: called with every event of `deepdance.events`, in their order, while the run waits.
+
+        A plugin that raises is named in a warning and called no more; the run goes on.
+        """
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -97,6 +106,14 @@ class Registry:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     hooks: pluggy.PluginManager = field(default_factory=_plugin_manager)
+
+    @property
+    def listeners(self) -> list[tuple[str, Listener]]:
+        """Each plugin's `deepdance_event`, by the plugin and its distribution."""
+        following = [hook.plugin for hook in self.hooks.hook.deepdance_event.get_hookimpls()]
+        return [
+            (f"the plugin {self.hooks.get_name(plugin)}", partial(_tell, self.hooks, plugin)) for plugin in following
+        ]
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called `name`, or `distribution:name` where two distributions share it.
@@ -263,6 +280,11 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
         raise PluginError(
             f"there is no hook {wrong!r}{nearest(wrong, names)} (there are: {', '.join(names)})"
         ) from None
+
+
+def _tell(manager: pluggy.PluginManager, plugin: object, event: Event) -> None:
+    """Call the `deepdance_event` of one plugin, apart from the others'."""
+    manager.subset_hook_caller("deepdance_event", _others(manager, plugin))(event=event)
 
 
 def _others(manager: pluggy.PluginManager, plugin: object) -> list[object]:

@@ -96,6 +96,10 @@ class Recipe(BaseModel):
         return validated(Recipe, table, owner=f"the recipe {path.name}")
 
 
+DEMO_RECIPE = Recipe(preset="quick", start="0")
+"""Without a video of the user's there is none to go on from: the demo dances from the first frames that it learned."""
+
+
 def apply_settings(table: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """Apply `codec.epochs=27`-like settings to a recipe's table. Values are read as TOML, else as text."""
     result = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}

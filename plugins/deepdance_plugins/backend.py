@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 @cache
 def keras() -> Any:
     """Keras, imported with its backend's start-up chatter silenced."""
-    with _silent_stderr():
+    with silent_stderr():
         import keras as module
 
         if module.backend.backend() == "tensorflow":
@@ -38,7 +38,7 @@ def load_network(path: Path) -> Any:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """The frameworks' C++ code writes to the file descriptor, so that is what is turned away."""
     saved = os.dup(2)
     try:
