@@ -110,7 +110,7 @@ def _show(entry: Entry, results: list[Result]) -> None:
 
     from deepdance_cli.show import out
 
-    table = Table("check", "result", "why", box=None, pad_edge=False, header_style="bold")
+    table = Table("check", "result", "what, or why not", box=None, pad_edge=False, header_style="bold")
     for result in results:
         table.add_row(result.name, Text(result.outcome, STYLES[result.outcome]), result.reason or result.meaning)
     out.print(table)
