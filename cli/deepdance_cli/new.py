@@ -102,7 +102,7 @@ def _check_name(name: str, module: str, cls: str, texts: Sequence[str]) -> None:
         taken = ["an installed package"]
     if not taken and (iskeyword(module) or find_spec(module)):
         taken = ["a keyword of Python" if iskeyword(module) else f"the Python module {module}"]
-    if not taken and (iskeyword(cls) or any(re.search(rf"\b{cls}\b", text) for text in texts.values())):
+    if not taken and (iskeyword(cls) or any(re.search(rf"\b{cls}\b", text) for text in texts)):
         taken = [f"the class {cls}, which the plugin uses"]
     if taken:
         raise OptionError(f"expected a name of its own, got {name!r}, the name of {taken[0]}; choose another")
