@@ -1,0 +1,57 @@
+"""The commands as Typer knows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from deepdance_cli.main import app
+from pieces import code, table
+
+
+def commands() -> str:
+    """A section for every command."""
+    return "\n".join(_section(path, command) for path, command in walk(typer.main.get_command(app), "dd"))
+
+
+def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command below `command` with its full name, those of groups among them."""
+    for name, child in command.commands.items():
+        if hasattr(child, "commands"):
+            yield from walk(child, f"{path} {name}")
+        elif not child.hidden:
+            yield f"{path} {name}", child
+
+
+def _section(path: str, command: Any) -> str:
+    about, *examples = [part.strip() for part in re.split(r"^\s*Example:", command.help or "", flags=re.MULTILINE)]
+    shown = "\n".join(f"$ {example}" for example in examples)
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    usage = [path, "[OPTIONS]", *(argument.metavar or argument.name.upper() for argument in arguments)]
+    context = command.make_context(path, [], resilient_parsing=True)
+    rows = [_row(parameter, context) for parameter in command.params if not parameter.hidden]
+    return f"""\
+## {path}
+
+{about}
+
+```console
+{shown}
+```
+
+```text
+{" ".join(usage)}
+```
+
+{table(("argument or option", "meaning"), rows)}
+"""
+
+
+def _row(parameter: Any, context: Any) -> tuple[str, str]:
+    flags, meaning = parameter.get_help_record(context)
+    if parameter.param_type_name == "argument":
+        flags = parameter.metavar or parameter.name.upper()
+    again = " May be given several times." if parameter.multiple else ""
+    return ", ".join(map(code, flags.split(", "))), meaning.replace("<", "&lt;").replace("  [", " [") + again
