@@ -95,9 +95,7 @@ def _auto(kind: str) -> str:
     default = Recipe.model_fields[kind].default.name
     if default == "auto":
         return "Without it, the ending of the file decides, and what no other source reads is given to `ffmpeg`."
-    return f"The default is `{default}`" + (
-        "; the ending of `--out` decides too." if kind == "renderer" else "."
-    )
+    return f"The default is `{default}`" + ("; the ending of `--out` decides too." if kind == "renderer" else ".")
 
 
 def _suffixes(spec: ComponentSpec) -> str:

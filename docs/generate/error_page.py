@@ -7,6 +7,7 @@ import inspect
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from deepdance import errors as error_module
@@ -40,7 +41,9 @@ def errors() -> str:
     """A table for every class of error."""
     found = [message for message in messages() if message.kind != "warning"]
     kinds = sorted({message.kind for message in found}, key=list(vars(error_module)).index)
-    return "\n".join(f"### {kind}\n\n{inspect.getdoc(getattr(error_module, kind))}\n\n{_rows(found, kind)}" for kind in kinds)
+    return "\n".join(
+        f"### {kind}\n\n{inspect.getdoc(getattr(error_module, kind))}\n\n{_rows(found, kind)}" for kind in kinds
+    )
 
 
 def warnings() -> str:
@@ -48,6 +51,7 @@ def warnings() -> str:
     return _rows(messages(), "warning")
 
 
+@cache
 def explanations() -> list[Explanation]:
     """What `messages.toml` says."""
     return [Explanation(**entry) for entry in tomllib.loads(MESSAGES.read_text(encoding="utf-8"))["message"]]
@@ -59,6 +63,7 @@ def explaining(message: Message) -> Explanation | None:
     return max(fitting, key=lambda one: len(one.has), default=None)
 
 
+@cache
 def messages() -> list[Message]:
     """All messages of the code, each once."""
     found: dict[tuple[str, str], Message] = {}

@@ -50,6 +50,4 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
 
 def _formula(source: str, *args: Any, **kwargs: Any) -> str:
     """TeX → MathML, which browsers show without a script."""
-    return "".join(
-        latex2mathml.converter.convert(line, display="block") for line in source.strip().split("\n\n")
-    )
+    return "".join(latex2mathml.converter.convert(line, display="block") for line in source.strip().split("\n\n"))

@@ -19,7 +19,7 @@ from deepdance_plugins.renderers.sheet import tile
 from deepdance_plugins.sources.demo import DemoOptions, DemoSource
 
 PICTURES = Path(__file__).parents[1] / "pictures"
-SECONDS, FPS = 8, 10
+SECONDS, FPS = 4, 10
 COLUMNS = 6
 CODECS = {"demo": "sdf-ae", "demo-conv-ae": "conv-ae", "demo-pca": "pca"}
 
@@ -43,7 +43,7 @@ def dd(workspace: Path, *arguments: object) -> None:
 def start(workspace: Path) -> None:
     """`start.gif`: the video, its silhouettes, and a dance that goes on from another moment."""
     dance = workspace / "start.mp4"
-    chosen = ["--from", "random", "--seed", "2", "--fps", FPS, "--frames", SECONDS * FPS]
+    chosen = ["--from", "random", "--seed", "7", "--temperature", "0.7", "--fps", FPS, "--frames", SECONDS * FPS]
     dd(workspace, "generate", "demo", *chosen, "--out", dance)
     video = np.concatenate(list(DemoSource("demo", DemoOptions(seconds=SECONDS)).frames(FPS, (120, 200))))
     learned = kept(workspace, "demo")[: SECONDS * FPS]
@@ -113,7 +113,7 @@ def write_gif(frames: UInt8, path: Path) -> None:
     """RGB frames as an endless GIF of few colours."""
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     reading = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(FPS), "-i", "pipe:0"]
-    few = "split[a][b];[a]palettegen=max_colors=32[p];[b][p]paletteuse=dither=none:diff_mode=rectangle"
+    few = "split[a][b];[a]palettegen=max_colors=24[p];[b][p]paletteuse=dither=none:diff_mode=rectangle"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *reading, "-vf", few, "-loop", "0", str(path)]
     subprocess.run(command, input=frames.tobytes(), check=True)
 
