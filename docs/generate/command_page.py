@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from deepdance_cli.main import app
 from pieces import code, table
+
+from deepdance_cli.main import app
 
 
 def commands() -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from pieces import code, docstring, options_table, table, value_text
+
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, Renderer, SequenceModel
 from deepdance.plugins import KINDS, ComponentSpec
 from deepdance.recipe import Recipe
 from deepdance_plugins.catalog import COMPONENTS
-from pieces import code, docstring, options_table, table, value_text
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deepdance import errors as error_module
 from pieces import table
+
+from deepdance import errors as error_module
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = Path(__file__).with_name("messages.toml")

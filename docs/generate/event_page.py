@@ -6,9 +6,10 @@ import inspect
 from dataclasses import MISSING, fields
 from typing import Any, get_args
 
+from pieces import code, docstring, table
+
 from deepdance import events as event_module
 from deepdance.plugins import Hooks
-from pieces import code, docstring, table
 
 
 def hook(name: str) -> str:

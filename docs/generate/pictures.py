@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import imageio_ffmpeg
 import numpy as np
+
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import UInt8
 from deepdance_plugins.renderers.sheet import tile
