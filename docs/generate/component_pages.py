@@ -54,12 +54,7 @@ def pages() -> dict[str, str]:
 
 def recipe() -> str:
     """The recipe's own entries; those of components stand on their pages."""
-    fields = {name: field for name, field in Recipe.model_fields.items() if name not in KINDS}
-
-    class Own:
-        model_fields = fields
-
-    return options_table(Own, "")
+    return options_table(Recipe, leave_out=KINDS)
 
 
 def _of(kind: str) -> list[ComponentSpec]:
