@@ -13,8 +13,12 @@ from deepdance_cli.main import app
 
 
 def commands() -> str:
-    """A section for every command."""
-    return "\n".join(_section(path, command) for path, command in walk(typer.main.get_command(app), "dd"))
+    """What stands before every command, then a section for each."""
+    root = typer.main.get_command(app)
+    context = root.make_context("dd", [], resilient_parsing=True)
+    rows = [_row(parameter, context) for parameter in root.params if not parameter.hidden]
+    sections = [_section(path, command) for path, command in walk(root, "dd")]
+    return "\n".join([table(("option of all commands", "meaning"), rows), *sections])
 
 
 def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -66,46 +67,52 @@ def explaining(message: Message) -> Explanation | None:
 
 @cache
 def messages() -> list[Message]:
-    """All messages of the code, each once."""
+    """All messages of the code, each once. Templates of plugins have their own."""
+    files = sorted(path for root in ("core", "plugins", "cli") for path in (ROOT / root).rglob("*.py"))
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files if "templates" not in path.parts}
+    returned = {name: text for tree in trees.values() for name, text in _returned(tree)}
     found: dict[tuple[str, str], Message] = {}
-    for file in sorted(path for root in ("core", "plugins", "cli") for path in (ROOT / root).rglob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for message in _messages_in(tree, str(file.relative_to(ROOT))):
-            found.setdefault((message.kind, message.text), message)
+    for path, tree in trees.items():
+        for kind, text in _messages_in(tree, returned):
+            if re.search(r"[a-z]", text):
+                found.setdefault((kind, text), Message(text, kind, str(path.relative_to(ROOT))))
     return list(found.values())
 
 
-def _messages_in(tree: ast.AST, place: str) -> Iterator[Message]:
-    returned = {
-        node.name: [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return) and inner.value]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-    }
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.args:
+def _returned(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What functions return, where it is a text with something to fill in."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+            yield from ((function.name, _text(value, {})) for value in values if isinstance(value, ast.JoinedStr))
+
+
+def _messages_in(tree: ast.AST, returned: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
             continue
-        if isinstance(node.func, ast.Name) and node.func.id in ERRORS:
-            for text in _texts(node.args[0], returned):
-                yield Message(text, node.func.id, place)
-        elif ast.unparse(node.func) == "log.warning":
-            for text in _texts(node.args[0], returned):
-                yield Message(text.replace("%s", SLOT).replace("%d", SLOT).replace("%.1f%%", SLOT), "warning", place)
+        known = dict(returned)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                known[node.targets[0].id] = _text(node.value, known)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and node.args:
+                if isinstance(node.func, ast.Name) and node.func.id in ERRORS:
+                    yield node.func.id, _text(node.args[0], known)
+                elif ast.unparse(node.func) == "log.warning":
+                    yield "warning", re.sub(r"%s|%d|%\.1f%%", SLOT, _text(node.args[0], known))
 
 
-def _texts(node: ast.expr, returned: dict[str, list[ast.expr]]) -> list[str]:
-    """The texts an expression stands for: itself, or what a function of the same file returns."""
-    if isinstance(node, ast.Call):
-        name = ast.unparse(node.func).removeprefix("self.")
-        return [text for value in returned.get(name, []) for text in _texts(value, {})] or [SLOT]
-    return [_text(node)]
-
-
-def _text(node: ast.expr) -> str:
+def _text(node: ast.expr, known: Mapping[str, str]) -> str:
+    """The text of an expression; a name, or a call of a function, stands for what is known of it."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
-        return "".join(map(_text, node.values)).replace(SLOT * 2, SLOT)
-    return SLOT
+        return "".join(_text(value, known) for value in node.values).replace(SLOT * 2, SLOT)
+    if isinstance(node, ast.FormattedValue):
+        return _text(node.value, known) if isinstance(node.value, ast.Name) else SLOT
+    name = ast.unparse(node.func if isinstance(node, ast.Call) else node).removeprefix("self.")
+    return known.get(name, SLOT)
 
 
 def _rows(found: list[Message], kind: str) -> str:
