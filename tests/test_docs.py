@@ -34,6 +34,16 @@ QUICK = {"codec": "pca", "sequence": "ridge", "size": (24, 40), "frames": 30}
 CHEAP = re.compile(r"dd (plugins list|plugins show|runs)\b")
 
 
+@cache
+def generator(name):
+    """A module of `docs/generate`."""
+    sys.path.insert(0, str(ROOT / "docs/generate"))
+    try:
+        return import_module(name)
+    finally:
+        sys.path.remove(str(ROOT / "docs/generate"))
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The text of every page, by its path without `index.html`."""
@@ -86,11 +96,7 @@ def test_every_command_and_flag_is_explained(site):
 
 
 def test_every_message_is_explained():
-    sys.path.insert(0, str(ROOT / "docs/generate"))
-    try:
-        page = import_module("error_page")
-    finally:
-        sys.path.remove(str(ROOT / "docs/generate"))
+    page = generator("error_page")
     found = page.messages()
     assert len(found) > 60
     unexplained = [f"{message.place}: {message.text}" for message in found if not page.explaining(message)]
@@ -109,11 +115,13 @@ def commands(group=None, path=""):
 
 
 def documented_commands():
-    """`(page, command)` of every `$ dd …` line of the documentation."""
-    for page in PAGES:
-        for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+    """`(page, command)` of every `$ dd …` line of the documentation, what is made from the code included."""
+    texts = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
+    texts |= {**generator("component_pages").pages(), "commands": generator("command_page").commands()}
+    for page, text in texts.items():
+        for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             for line in re.findall(r"^\$ (?:\w+=\S+ )?((?:dd|deepdance) .+)$", block, re.MULTILINE):
-                yield page.relative_to(ROOT).as_posix(), line
+                yield page, line
 
 
 def parsed(line):
@@ -141,7 +149,11 @@ def test_a_documented_command_is_understood(page, line, monkeypatch):
     flags["size"] = parse_size(values["size"])
     inputs = values["videos"] or []
     recipe = make_recipe(None, flags, values["settings"] or [], demo=not inputs)
-    assert resolve(recipe, discover(), ["frames.npz" if video.endswith("/") else video for video in inputs])
+    assert resolve(
+        recipe,
+        discover(),
+        ["my-video.mp4" if video.endswith("/") and values["source"] != "images" else video for video in inputs],
+    )
 
 
 @pytest.mark.parametrize("line", sorted({line for _, line in LINES if CHEAP.match(line)}))
