@@ -46,15 +46,15 @@ def generator(name):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The text of every page, by its path without `index.html`."""
+    """The text of every page, by its path without `.html`."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
     texts = {}
-    for page in folder.rglob("index.html"):
+    for page in folder.rglob("*.html"):
         body = page.read_text(encoding="utf-8").partition("<article")[2].partition("</article>")[0]
-        texts[page.parent.relative_to(folder).as_posix()] = html.unescape(re.sub(r"<[^>]+>", "", body))
+        texts[page.relative_to(folder).with_suffix("").as_posix()] = html.unescape(re.sub(r"<[^>]+>", "", body))
     return texts
 
 

@@ -72,13 +72,16 @@ def _overview_row(kind: str) -> tuple[str, str, str]:
 
 def _kind_page(kind: str) -> str:
     about = ABOUT[kind]
-    rows = [(f"[`{spec.name}`]({spec.name}.md)", spec.summary, _suffixes(spec)) for spec in _of(kind)]
+    titles, rows = (kind, "what it is"), [(f"[`{spec.name}`]({spec.name}.md)", spec.summary) for spec in _of(kind)]
+    if any(spec.suffixes for spec in _of(kind)):
+        titles = (*titles, "files")
+        rows = [(*row, _suffixes(spec)) for row, spec in zip(rows, _of(kind), strict=True)]
     return f"""\
 # {about.title}
 
 Chosen with `{about.flag} NAME`. {_auto(kind)}
 
-{table((kind, "what it is", "files"), rows)}
+{table(titles, rows)}
 [Write your own](../../how-to/{about.how_to}.md) by implementing this interface:
 
 ::: {about.interface.__module__}.{about.interface.__name__}
