@@ -1,6 +1,6 @@
 """Makes the pictures of the site with `dd` and the demo dancer: `python docs/generate/pictures.py [WORKSPACE]`.
 
-It trains three codecs, which takes half an hour on two cores, and seconds when the workspace has them already.
+It trains two small runs, which takes minutes on two cores, and seconds when the workspace has them already.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from deepdance_plugins.sources.demo import DemoOptions, DemoSource
 PICTURES = Path(__file__).parents[1] / "pictures"
 SECONDS, FPS = 4, 10
 COLUMNS = 6
-CODECS = {"demo": "sdf-ae", "demo-conv-ae": "conv-ae", "demo-pca": "pca"}
+CODECS = {"demo": "sdf-ae", "demo-pca": "pca"}
 
 
 def main(workspace: Path) -> None:
