@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -63,6 +64,15 @@ def write_video(path: Path, frames: np.ndarray, fps: float, extra: Sequence[str]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *reading, *writing]
     subprocess.run(command, input=frames.tobytes(), check=True)
     return path
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """The logger `deepdance` as a program that never called the command line has it."""
+    logger = logging.getLogger("deepdance")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", True)
+    return logger
 
 
 @pytest.fixture(scope="session")

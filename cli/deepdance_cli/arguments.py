@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,10 @@ Workspace = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+Log = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="LOGGER", help="Log into the run's folder too: jsonl, tensorboard, or both."),
+]
 Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
@@ -22,9 +26,19 @@ def names_of(kind: str) -> Callable[[str], list[str]]:
     """Shell completion with the names of a kind's components."""
 
     def complete(incomplete: str) -> list[str]:
+        from deepdance.errors import PluginError
         from deepdance.plugins import discover
 
-        names = [entry.spec.name for entry in discover().entries if entry.spec.kind == kind]
+        try:
+            registry = discover()
+        except PluginError:
+            return []
+        names = [registry.reference(entry) for entry in registry.entries if entry.spec.kind == kind]
         return sorted(name for name in names if name.startswith(incomplete))
 
     return complete
+
+
+def component(kind: str, flag: str) -> Any:
+    """The option by which a component of `kind` is chosen."""
+    return typer.Option(flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=names_of(kind))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace
+from deepdance_cli.arguments import Debug, Json, Log, Workspace
 
 
 def extend(
@@ -17,6 +17,7 @@ def extend(
     out: Annotated[Path, typer.Option(help="The file to write: .mp4, .gif, or .png for a contact sheet.")] = Path(
         "extended.mp4"
     ),
+    log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
     debug: Debug = False,
@@ -31,7 +32,7 @@ def extend(
     from deepdance_cli import show
 
     place, name = locate_run(run, workspace)
-    with show.studio(place.root) as studio:
+    with show.studio(place.root, log or ()) as studio:
         location, *more = runs.expand(studio.registry, [video])
         if more:
             raise InputError(f"expected one video, got the {1 + len(more)} in {video}; name one of them")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, RunName, Workspace
+from deepdance_cli.arguments import Debug, Json, Log, RunName, Workspace
 
 
 def generate(
@@ -24,6 +24,7 @@ def generate(
         float | None, typer.Option(help="How wild: 0 is calm, 1 as learned. Default: the run's.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Where the randomness comes from. Default: the run's.")] = None,
+    log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
     debug: Debug = False,
@@ -38,7 +39,7 @@ def generate(
 
     changes = {"frames": frames, "render_fps": fps, "start": start, "temperature": temperature, "seed": seed}
     place, name = locate_run(run, workspace)
-    with show.studio(place.root) as studio:
+    with show.studio(place.root, log or ()) as studio:
         video = runs.generate(studio, name, out, {key: value for key, value in changes.items() if value is not None})
     if json:
         show.as_json({"run": name, "video": str(video)})

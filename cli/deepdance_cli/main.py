@@ -7,11 +7,13 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from deepdance_cli import compare, doctor, evaluate, extend, generate, plugins, prepare, run, runs
+from deepdance_cli import compare, doctor, evaluate, extend, generate, plugins, prepare, recipe, run, runs
 
+ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
 
 app = typer.Typer(
@@ -21,6 +23,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def choose_plugins(
+    no_plugins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--no-plugins",
+            metavar="[=NAME,…]",
+            show_default=False,
+            help="Leave out every plugin, or those named by distribution or entry point; the built-ins stay. "
+            "It may stand anywhere. DEEPDANCE_PLUGINS=NAME,… names the only ones to load.",
+        ),
+    ] = None,
+) -> None:
+    """What holds for every command."""
+    if no_plugins:
+        from deepdance.installed import leave_out
+
+        for names in no_plugins:
+            leave_out(None if names == ALL else names)
+
+
 app.command("run")(run.run)
 app.command("prepare")(prepare.prepare)
 app.command("generate")(generate.generate)
@@ -29,13 +54,14 @@ app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(recipe.app, name="recipe")
 app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
     """`deepdance`: run the app and end with 0, 2 after a mistake, or 130 after Ctrl-C."""
     try:
-        code = app(standalone_mode=False)
+        code = app(args=_no_plugins_first(sys.argv[1:]), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
@@ -44,8 +70,8 @@ def main() -> None:
     except Exception as error:
         if "--debug" in sys.argv:
             raise
-        if getattr(error, "message", None) == "":  # the help was asked for by giving no arguments, and is shown
-            sys.exit(2)
+        if getattr(error, "message", None) == "" and not hasattr(error, "param"):
+            sys.exit(2)  # the help was asked for by giving no arguments, and is shown
         _fail(_one_line(error), 2)
     if code == 130:
         _fail("stopped; finished stages are kept, the same command goes on from there", 130)
@@ -59,6 +85,14 @@ def dd() -> None:
         if other:
             os.execv(other, ["dd", *sys.argv[1:]])  # noqa: S606
     main()
+
+
+def _no_plugins_first(arguments: list[str]) -> list[str]:
+    """`--no-plugins` and `--no-plugins=NAME` from wherever they stand, as the app takes them, before all others."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    ours = [text for text in arguments[:end] if text.partition("=")[0] == "--no-plugins"]
+    others = [text for text in arguments[:end] if text not in ours]
+    return [text if "=" in text else f"{text}={ALL}" for text in ours] + others + arguments[end:]
 
 
 def _meant_for_coreutils(arguments: list[str]) -> bool:

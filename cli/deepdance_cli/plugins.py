@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any, get_args
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
 from deepdance_cli.arguments import Debug, Json
+from deepdance_cli.check import check_plugin
+from deepdance_cli.new import new_plugin
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deepdance.plugins import Entry, Registry
 
 app = typer.Typer(help="See the components that a pipeline can be made of.", no_args_is_help=True)
+FLAGS = {
+    "source": "--source",
+    "remover": "--remover",
+    "codec": "--codec",
+    "sequence": "--seq",
+    "renderer": "--renderer",
+}
+SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
+SIGNS |= {"min_length": "length ≥ {}", "max_length": "length ≤ {}"}
+WIDE = 200
+"""Columns of a table that goes to a file or another program, where nothing need be wrapped."""
+
+app.command("check")(check_plugin)
+app.command("new")(new_plugin)
 
 
 @app.command("list")
 def list_plugins(json: Json = False, debug: Debug = False) -> None:
-    """List every component and where it comes from.
+    """List every component, where it comes from, and whether it can be used.
 
     Example: dd plugins list
     """
@@ -22,89 +47,178 @@ def list_plugins(json: Json = False, debug: Debug = False) -> None:
 
     registry = discover()
     if json:
-        print_json(
-            {
-                "components": [
-                    {**asdict(e.spec), "distribution": e.distribution, "version": e.version} for e in registry.entries
-                ],
-                "problems": [asdict(problem) for problem in registry.problems],
-            }
-        )
-        return
-    from rich.console import Console
+        print_json(_listed(registry))
+    else:
+        _print_list(_listed(registry))
+
+
+def _listed(registry: Registry) -> dict[str, Any]:
+    components = []
+    for entry in registry.entries:
+        state, reason = registry.state(entry)
+        origin = {"distribution": entry.distribution, "version": entry.version}
+        components.append({**asdict(entry.spec), **origin, "state": state, "reason": reason})
+    problems = [
+        {name: getattr(problem, name) for name in ("plugin", "component", "distribution", "version", "reason")}
+        for problem in registry.problems
+    ]
+    return {"components": components, "problems": problems, "notes": [asdict(note) for note in registry.notes]}
+
+
+def _print_list(listed: dict[str, Any]) -> None:
     from rich.table import Table
 
-    console = Console(markup=False, emoji=False, highlight=False)
-    table = Table("kind", "name", "summary", "from")
-    for entry in registry.entries:
-        spec = entry.spec
-        table.add_row(spec.kind, spec.name, spec.summary, f"{entry.distribution} {entry.version}")
+    console = _console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("kind", "name", "summary", "distribution", "version", "state"):
+        table.add_column(title, no_wrap=title != "summary", overflow="fold")
+    columns = ("kind", "name", "summary", "distribution", "version", "state")
+    for row in listed["components"]:
+        table.add_row(*(row[name] for name in columns), style=None if row["state"] == "ready" else "yellow")
+    for row in listed["problems"]:
+        name = row["component"] or row["plugin"]
+        table.add_row("–", name, "–", row["distribution"], row["version"], "broken", style="yellow")
     console.print(table)
-    for problem in registry.problems:
-        console.print(
-            f"warning: {problem.distribution} {problem.version} could not be used: {problem.reason}", style="yellow"
-        )
+    for row in listed["problems"]:
+        origin = f"{row['distribution']} {row['version']}"
+        console.print(f"warning: {origin} could not be used: {row['reason']}", style="yellow")
+    for row in listed["components"]:
+        if row["state"] != "ready":
+            origin = f"{row['distribution']} {row['version']}"
+            console.print(f"{row['state']}: {row['kind']} {row['name']} of {origin}: {row['reason']}", style="yellow")
+    for row in listed["notes"]:
+        console.print(f"note: {row['distribution']} {row['version']} {row['text']}", style="yellow")
 
 
 @app.command("show")
 def show_plugin(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A component's name.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
+    ],
+    kind: Annotated[str | None, typer.Option(help="Its kind, where two kinds have a component of this name.")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show a component's options with their types and defaults.
+    """Show a component's options with types, defaults and meaning, what it needs, its file, and how to use it.
 
     Example: dd plugins show conv-ae
     """
-    from deepdance.errors import PluginError
+    from deepdance.errors import OptionError
     from deepdance.plugins import KINDS, discover
-    from deepdance.validation import nearest
 
+    if kind not in (None, *KINDS):
+        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}")
     registry = discover()
-    names = [entry.spec.name for entry in registry.entries]
-    kinds = [
-        kind for kind in KINDS for e in registry.entries if (e.spec.kind, e.spec.name) == (kind, name.split(":")[-1])
-    ]
-    if not kinds:
-        raise PluginError(f"expected a component's name, got {name!r}{nearest(name, names)}; see dd plugins list")
-    for kind in dict.fromkeys(kinds):
-        entry = registry.find(kind, name)
-        options = options_of(registry.options_model(kind, name))
-        if json:
-            print_json({**asdict(entry.spec), "distribution": entry.distribution, "options_table": options})
-        else:
-            _print_component(entry, options)
+    entry = registry.find(kind or registry.kind_of(name), name)
+    shown = _shown(registry, entry)
+    if json:
+        print_json(shown)
+    else:
+        _print_component(shown)
+
+
+def _shown(registry: Registry, entry: Entry) -> dict[str, Any]:
+    from importlib.util import find_spec
+
+    from deepdance.installed import needs
+
+    kind, reference = entry.spec.kind, registry.reference(entry)
+    required = needs(entry.spec.requires)
+    full = f"{entry.distribution}:{entry.spec.name}"
+    options = options_of(registry.options_model(kind, full))
+    if all(need.met for need in required):
+        registry.component(kind, full)
+    module = find_spec(entry.spec.target.partition(":")[0])
+    return {
+        **asdict(entry.spec),
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "file": module.origin if module else None,
+        "needs": [asdict(need) for need in required],
+        "options_table": options,
+        "example": _example(entry, reference, options),
+    }
+
+
+def _example(entry: Entry, reference: str, options: list[dict[str, str]]) -> str:
+    kind = entry.spec.kind
+    given = "my-video.mp4"
+    if kind == "source":
+        suffix = next(iter(entry.spec.suffixes), None)
+        given = "" if suffix is None else f"my-video{suffix}"
+    plain = [option for option in options if option["default"] not in ("None", "required")]
+    setting = f"--set {kind}.{plain[0]['name']}={_typed(plain[0]['default'])}" if plain else ""
+    return " ".join(filter(None, ["dd run", given, FLAGS[kind], reference, setting]))
+
+
+def _typed(default: str) -> str:
+    """A Python value as it is typed after `--set`."""
+    return {"True": "true", "False": "false"}.get(default, default.strip("'"))
 
 
 def options_of(model: Any) -> list[dict[str, str]]:
-    """One row an option: its name, type, default and meaning."""
-    rows = []
-    for name, field in model.model_fields.items():
-        bounds = ", ".join(str(bound) for bound in field.metadata)
-        plain = isinstance(field.annotation, type) and not get_args(field.annotation)
-        kind = field.annotation.__name__ if plain else str(field.annotation).replace("typing.", "")
-        rows.append({"name": name, "type": kind, "default": repr(field.default), "bounds": bounds,
-                     "meaning": field.description or ""})  # fmt: skip
-    return rows
+    """One row an option: its name, type, default, range and meaning."""
+    return [
+        {
+            "name": name,
+            "type": _type(field.annotation),
+            "default": "required" if field.is_required() else repr(field.get_default(call_default_factory=True)),
+            "bounds": _bounds(field.metadata),
+            "meaning": field.description or "",
+        }
+        for name, field in model.model_fields.items()
+    ]
 
 
-def _print_component(entry: Any, options: list[dict[str, str]]) -> None:
-    from rich.console import Console
+def _type(annotation: Any) -> str:
+    """An annotation as its author would say it: `int | 'auto'`, the range of one member in brackets."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        bounds = _bounds(bound for field in inner[1:] for bound in getattr(field, "metadata", [field]))
+        return f"{_type(inner[0])} ({bounds})" if bounds else _type(inner[0])
+    if origin in (Union, UnionType):
+        return " | ".join(map(_type, inner))
+    if origin is Literal:
+        return " | ".join(map(repr, inner))
+    if annotation is NoneType:
+        return "None"
+    return annotation.__name__ if isinstance(annotation, type) and not inner else str(annotation).replace("typing.", "")
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    """What pydantic keeps of `Field(ge=1, lt=9)`, as `≥ 1, < 9`."""
+    known = [(sign, getattr(bound, name)) for bound in metadata for name, sign in SIGNS.items() if hasattr(bound, name)]
+    return ", ".join(sign.format(f"{value:g}") for sign, value in known)
+
+
+def _print_component(shown: dict[str, Any]) -> None:
     from rich.table import Table
 
-    spec = entry.spec
-    console = Console(markup=False, emoji=False, highlight=False)
-    console.print(f"{spec.kind} {spec.name}: {spec.summary}", style="bold")
-    console.print(f"from {entry.distribution} {entry.version}, {spec.target}\n")
-    if not options:
+    console = _console()
+    kind = shown["kind"]
+    console.print(f"{kind} {shown['name']}: {shown['summary']}", style="bold")
+    console.print(f"from   {shown['distribution']} {shown['version']}, {shown['target']}")
+    console.print(f"file   {shown['file'] or 'none'}")
+    for need in shown["needs"]:
+        there = f"{need['installed']} is installed" if need["installed"] else "not installed"
+        console.print(f"needs  {need['requirement']} ({there})", style=None if need["met"] else "yellow")
+    if shown["suffixes"]:
+        console.print(f"files  {' '.join(shown['suffixes'])}")
+    if shown["options_table"]:
+        table = Table("option", "type", "default", "range", "meaning")
+        for row in shown["options_table"]:
+            table.add_row(f"{kind}.{row['name']}", row["type"], row["default"], row["bounds"], row["meaning"])
+        console.print(table)
+    else:
         console.print("no options")
-        return
-    table = Table("option", "type", "default", "bounds", "meaning")
-    for row in options:
-        table.add_row(f"{spec.kind}.{row['name']}", row["type"], row["default"], row["bounds"], row["meaning"])
-    console.print(table)
-    example = f"--set {spec.kind}.{options[0]['name']}={options[0]['default']}"
-    console.print(f"example: dd run my-video.mp4 {example}")
+    console.print(f"example: {shown['example']}")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
+    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
 def print_json(value: Any) -> None:

@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace, names_of
+from deepdance_cli.arguments import Debug, Json, Log, Workspace, component
 
 if TYPE_CHECKING:
     from deepdance.recipe import Recipe
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
-DEMO_START = "0"
-"""There is no video of the user's to go on from, so the demo dances from its first frames, which it has learned."""
-
-
-def _component(kind: str, flag: str) -> Any:
-    return typer.Option(flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=names_of(kind))
 
 
 def run(
@@ -27,11 +21,11 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[VIDEO]...", help="Videos, a folder of videos or images, or arrays (.npy, .npz)."),
     ] = None,
-    codec: Annotated[str | None, _component("codec", "--codec")] = None,
-    seq: Annotated[str | None, _component("sequence", "--seq")] = None,
-    source: Annotated[str | None, _component("source", "--source")] = None,
-    remover: Annotated[str | None, _component("remover", "--remover")] = None,
-    renderer: Annotated[str | None, _component("renderer", "--renderer")] = None,
+    codec: Annotated[str | None, component("codec", "--codec")] = None,
+    seq: Annotated[str | None, component("sequence", "--seq")] = None,
+    source: Annotated[str | None, component("source", "--source")] = None,
+    remover: Annotated[str | None, component("remover", "--remover")] = None,
+    renderer: Annotated[str | None, component("renderer", "--renderer")] = None,
     preset: Annotated[
         str | None, typer.Option(help="quick, standard or paper. Default: standard, and quick for the demo.")
     ] = None,
@@ -57,6 +51,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
+    log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
     debug: Debug = False,
@@ -74,7 +69,7 @@ def run(
     made = make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
         (show.err if json else show.out).print(DEMO_LINE)
-    with show.studio(workspace) as studio:
+    with show.studio(workspace, log or ()) as studio:
         finished = runs.run(studio, made, videos or [], name)
     if json:
         table = [asdict(row) for row in finished.table]
@@ -88,10 +83,10 @@ def run(
 def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *, demo: bool = False) -> Recipe:
     """The recipe of a file or the default one, changed by the flags that were given, then by `--set`."""
     from deepdance.plugins import KINDS
-    from deepdance.recipe import Recipe, apply_settings
+    from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings
     from deepdance.validation import validated
 
-    default = Recipe(preset="quick", start=DEMO_START) if demo else Recipe()
+    default = DEMO_RECIPE if demo else Recipe()
     base = Recipe.read(file) if file else default
     given = {name: value for name, value in flags.items() if value is not None}
     if "start" in given and Path(given["start"]).exists():

@@ -16,11 +16,12 @@ from rich.table import Table
 from deepdance.evaluation import tables
 from deepdance.evaluation.bootstrap import Figure
 from deepdance.evaluation.paper_table import PAPER, Row
-from deepdance.events import EpochFinished, Event, StageFinished, StageStarted
+from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, following
 from deepdance.events import Progress as ProgressEvent
 from deepdance.pipeline import Studio
 from deepdance.plugins import discover
 from deepdance.workspace import Workspace
+from deepdance_plugins.loggers import loggers
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -89,9 +90,11 @@ class StageBars:
 
 
 @contextmanager
-def studio(workspace: Path) -> Iterator[Studio]:
-    """A studio whose progress is drawn while the block runs."""
+def studio(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Studio]:
+    """A studio whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
     _show_warnings()
+    registry = discover()
+    logging_too = [*loggers(logs), *registry.listeners]
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<12}"),
@@ -102,7 +105,9 @@ def studio(workspace: Path) -> Iterator[Studio]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars:
-        yield Studio(Workspace(workspace), discover(), StageBars(bars))
+        listen = Listeners([("the progress display", StageBars(bars)), *logging_too])
+        with following(listen):
+            yield Studio(Workspace(workspace), registry, listen)
 
 
 class _WarningLines(logging.Handler):

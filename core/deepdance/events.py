@@ -1,14 +1,36 @@
-"""What a run tells while it works; the command line's progress display is one listener."""
+"""What a run tells while it works. The progress display, the logs and plugins' `deepdance_event` are its listeners."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("deepdance")
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """Work on the run `run` begins, by `dd run`, `generate` or `extend`; `folder` is the run's, and exists.
+
+    `recipe` has the names and values of a recipe file. Stages follow.
+    """
+
+    run: str
+    folder: Path
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StageStarted:
-    """A stage begins to work, or to wait for another process that is doing the same work."""
+    """A stage begins to work, or to wait for another process that is doing the same work.
+
+    `stage` is silhouettes, codec, latents, sequence, evaluation (or one of its tables) or render, and `detail` the
+    input, component or file in question. A stage whose artifact is there already does not start: it is finished.
+    """
 
     stage: str
     detail: str = ""
@@ -25,26 +47,120 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochFinished:
-    """A training has finished epoch `epoch` (from 1) of `epochs`."""
+    """A training has finished epoch `epoch` (from 1) of `epochs`.
+
+    `metrics` are `loss` and `acc`, `val_loss` and `val_acc` where frames are held out, and what else a model measures.
+    A training that is gone on with starts at the first epoch that was missing.
+    """
 
     stage: str
     epoch: int
     epochs: int
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ArtifactReady:
+    """A stage's artifact is whole: all its files lie in `folder`, with a `manifest.json`.
+
+    `key` is the hash of all that went into it; `reused` means that it was there already. Comes right before the
+    stage's `StageFinished`.
+    """
+
+    stage: str
+    key: str
+    folder: Path
+    reused: bool
 
 
 @dataclass(frozen=True)
 class StageFinished:
-    """A stage is done; `reused` means that its artifact was there already."""
+    """A stage is done; `reused` means that its artifact was there already. Of `render`, `detail` is the file's path."""
 
     stage: str
     reused: bool
     detail: str = ""
 
 
-Event = StageStarted | Progress | EpochFinished | StageFinished
+@dataclass(frozen=True)
+class RunFinished:
+    """Work on the run `run` has ended well, and `video` is the file that it made."""
+
+    run: str
+    video: Path
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that the user should know and that stops nothing: one line, as the command line shows it."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The work ends with an error, or was interrupted: the last event.
+
+    `error` is the exception's class, such as `InputError` or `KeyboardInterrupt`, and `message` its text.
+    """
+
+    error: str
+    message: str
+
+
+Event = (
+    RunStarted | StageStarted | Progress | EpochFinished | ArtifactReady | StageFinished | RunFinished | Warned | Failed
+)
 Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
     """The listener of those who do not listen."""
+
+
+class Listeners:
+    """A listener that tells several others, each known by a name.
+
+    One that raises is told of in a warning, once, and hears nothing more; the others and the run go on.
+    """
+
+    def __init__(self, named: Iterable[tuple[str, Listener]]) -> None:
+        self._named = list(named)
+
+    def __call__(self, event: Event) -> None:
+        failed = []
+        for pair in list(self._named):
+            try:
+                pair[1](event)
+            except (Exception, SystemExit) as error:
+                failed.append((pair, error))
+        self._named = [pair for pair in self._named if all(pair is not bad for bad, _ in failed)]
+        for (name, _), why in failed:
+            reason = f"{type(why).__name__}: {why}"
+            log.warning("%s failed at %s and is switched off: %s", name, type(event).__name__, reason)
+
+
+@contextmanager
+def following(listen: Listener) -> Iterator[None]:
+    """While the block runs, `listen` is told the warnings of the logger `deepdance`, and the error that ends it."""
+    shown = logging.lastResort
+    handlers = [_WarningEvents(listen), *([shown] if shown and not log.hasHandlers() else [])]
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        yield
+    except BaseException as error:
+        listen(Failed(type(error).__name__, str(error)))
+        raise
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+
+
+class _WarningEvents(logging.Handler):
+    def __init__(self, listen: Listener) -> None:
+        super().__init__(logging.WARNING)
+        self._listen = listen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._listen(Warned(record.getMessage()))

@@ -135,6 +135,11 @@ class SilhouetteWriter:
         self._file.close()
 
 
+def evenly(count: int, most: int) -> npt.NDArray[np.int64]:
+    """At most `most` of the indices below `count`, evenly spread."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+
+
 def natural_order(path: Path) -> list[tuple[int, str]]:
     """A sorting key for files of frames that puts `img2` before `img10`."""
     parts = re.split(r"(\d+)", path.name.casefold())

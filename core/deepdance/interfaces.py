@@ -2,7 +2,8 @@
 
 source → remover → codec → sequence → codec → renderer
 
-Every docstring below is the contract of a plugin. Arrays are NumPy; `n` counts frames, `d` latent numbers.
+Every docstring below is the contract of a plugin, which `deepdance.testing` and `dd plugins check` hold it to. Arrays
+are NumPy; `n` counts frames, `d` latent numbers. No component writes into an array that it is given.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from deepdance.frames import Silhouettes
+from deepdance.frames import UInt8 as UInt8  # noqa: PLC0414  (offered from here too)
 
-UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Metrics = dict[str, float]
 
@@ -66,7 +67,7 @@ class FrameSource(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
-        """Yield chunks `(n, h, w, 3)`, uint8 RGB, all of one `h` and `w`.
+        """Yield chunks `(n, h, w, 3)`, uint8 RGB, all of one `h` and `w`, n at least 1.
 
         Frames keep their shape: they are scaled down to fit inside `size` (height, width) and never enlarged.
         Sample `k` is the first frame with `pts · fps ≥ k`, the first frame's pts being 0; rotation metadata is
@@ -79,7 +80,10 @@ class FrameSource(ABC, Generic[OptionsT]):
 
 
 class BackgroundRemover(ABC, Generic[OptionsT]):
-    """Turns RGB frames into silhouettes. A new instance is made for every clip, so it may keep state."""
+    """Turns RGB frames into silhouettes. A new instance is made for every clip, so it may keep state.
+
+    A clip comes in chunks of any length, down to a single frame or none; what is kept does not grow with it.
+    """
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -95,15 +99,18 @@ class Training:
 
     seed: int = 0
     folder: Path | None = None
-    """Where a checkpoint may be left each epoch; a later `fit` with the same data and options goes on from it."""
+    """Where a checkpoint may be left each epoch; a later `fit` with the same data and options goes on from it, and ends
+    as if it had never stopped."""
     on_epoch: Callable[[int, int, Metrics], None] = lambda epoch, epochs, metrics: None
-    """Called after each epoch with its number from 1, the number of epochs, and the metrics."""
+    """Called after each epoch, and after its checkpoint, with its number from 1, the number of epochs, and the metrics.
+    What it raises ends the training."""
     on_progress: Callable[[int, int], None] = lambda done, total: None
     """Called within an epoch with the samples done and their total."""
 
 
 History = list[Metrics]
-"""One entry an epoch: `loss`, `acc`, `val_loss`, `val_acc` (the last two only with validation data)."""
+"""One entry an epoch: `loss`, `acc`, `val_loss`, `val_acc` (the last two only with validation data). `loss` must be
+there."""
 
 
 class FrameCodec(ABC, Generic[OptionsT]):
@@ -119,15 +126,21 @@ class FrameCodec(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
-        """Learn from `(n, height, width)` uint8 silhouettes. Deterministic from `training.seed`."""
+        """Learn from `(n, height, width)` uint8 silhouettes. Deterministic from `training.seed`.
+
+        One frame is enough, and `validation` may be empty. Raises InputError without a frame.
+        """
 
     @abstractmethod
     def encode(self, frames: UInt8) -> Float32:
-        """`(n, height, width)` silhouettes → `(n, d)` latents."""
+        """`(n, height, width)` silhouettes → `(n, d)` latents, finite. `n` may be 0, here and in `decode`."""
 
     @abstractmethod
     def decode(self, latents: Float32) -> UInt8:
-        """`(n, d)` latents → `(n, height, width)` silhouettes."""
+        """`(n, d)` latents → `(n, height, width)` silhouettes.
+
+        A latent with NaN or infinity in it becomes background (255), and changes no other frame.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -157,14 +170,18 @@ class SequenceModel(ABC, Generic[OptionsT]):
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
         """Learn from clips of latents, each `(n, d)`; no window crosses a clip's end.
 
-        A validation clip may begin with up to `context` latents of the training clip before it, as lead-in only.
+        A validation clip may begin with up to `context` latents of the training clip before it, as lead-in only. A clip
+        may be too short to learn from, or empty. Raises InputError where no training clip is longer than `context`, or
+        latents are not finite.
         """
 
     @abstractmethod
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         """Continue a batch of seeds `(b, context, d)` by `steps` latents: `(b, steps, d)`.
 
-        One compiled loop, no Python round trip a frame. A deterministic model ignores `temperature` and `rng`.
+        One compiled loop, no Python round trip a frame. A deterministic model ignores `temperature` and `rng`; another
+        draws the same for the same `rng`. A seed is continued alike alone and first in a batch, and a long dance begins
+        as a short one; `steps` may be 0. What is generated is finite. Raises InputError where a seed is not.
         """
 
     @abstractmethod
@@ -185,8 +202,18 @@ class Renderer(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
-        """Write chunks `(n, height, width)` to `path` as they come.
+        """Write chunks `(n, height, width)` to `path` as they come; a chunk may be empty.
 
         `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
-        Raises RenderError.
+        Raises RenderError where it cannot be written, or there are no frames; an error of the chunks passes.
         """
+
+
+INTERFACES: dict[str, type] = {
+    "source": FrameSource,
+    "remover": BackgroundRemover,
+    "codec": FrameCodec,
+    "sequence": SequenceModel,
+    "renderer": Renderer,
+}
+"""The interface of each kind of component."""

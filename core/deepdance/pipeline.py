@@ -9,22 +9,33 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from deepdance.errors import InputError, OptionError
-from deepdance.events import EpochFinished, Listener, Progress, StageFinished, StageStarted, ignore
+from deepdance.events import (
+    ArtifactReady,
+    EpochFinished,
+    Listener,
+    Listeners,
+    Progress,
+    StageFinished,
+    StageStarted,
+    ignore,
+)
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import in_between, keyframes_needed, starting_latents
 from deepdance.interfaces import Float32, FrameCodec, FrameSource, History, SequenceModel, Training, UInt8
-from deepdance.plugins import KINDS, Registry
+from deepdance.plugins import KINDS, Registry, discover
 from deepdance.recipe import AUTO, Recipe
 from deepdance.workspace import Artifact, Workspace, written_whole
 
 REMOVAL_SCALE = 4
 """Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 DECODE_BATCH = 64
+GAP_SECONDS = 2.0
+"""So much before the held-out frames is not trained on: frames that near in time look nearly the same."""
 DEMO = "demo"
 """The location of the demo dancer. Paths are absolute, so a file of that name is another thing."""
 
@@ -38,6 +49,13 @@ class Studio:
     workspace: Workspace
     registry: Registry
     listen: Listener = ignore
+
+    @classmethod
+    def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
+        """A studio with all installed components. It is `listen` and the installed plugins that are told."""
+        registry = discover()
+        named = [(f"the listener {getattr(each, '__name__', type(each).__name__)}", each) for each in listen]
+        return cls(Workspace(Path(workspace)), registry, Listeners([*named, *registry.listeners]))
 
     def make(
         self,
@@ -58,10 +76,11 @@ class Studio:
             self.listen(StageStarted(stage, "another process is making this; waiting for it"))
 
         artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
+        self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact
 
-    def training(self, stage: str, seed: int, folder: Path) -> Training:
+    def training(self, stage: str, seed: int, folder: Path | None = None) -> Training:
         """What a component's `fit` is given, its progress told to the listener."""
         return Training(
             seed=seed,
@@ -109,7 +128,7 @@ def source_for(registry: Registry, location: str) -> str:
         return DEMO
     suffix = "/" if Path(location).is_dir() else Path(location).suffix
     entry = registry.for_suffix("source", suffix)
-    return entry.spec.name if entry else "ffmpeg"
+    return registry.reference(entry) if entry else "ffmpeg"
 
 
 def open_source(studio: Studio, recipe: Recipe, location: str) -> tuple[str, FrameSource[Any]]:
@@ -175,7 +194,7 @@ def _title(location: str) -> str:
 
 
 def fit_codec(studio: Studio, recipe: Recipe, prepared: Sequence[Artifact]) -> Artifact:
-    """Silhouettes → a trained codec. The last `validation` share of the frames is held out."""
+    """Silhouettes → a trained codec. The last `validation` share of the frames is held out, with a gap before it."""
     inputs = {**_training_key(studio, recipe, "codec"), "silhouettes": [a.key for a in prepared]}
     frames = Silhouettes.load([a.folder for a in prepared])
     cut = split_point(len(frames), recipe.validation)
@@ -183,7 +202,8 @@ def fit_codec(studio: Studio, recipe: Recipe, prepared: Sequence[Artifact]) -> A
     def work(folder: Path) -> dict[str, Any]:
         codec: FrameCodec[Any] = _component(studio, recipe, "codec")
         training = studio.training("codec", recipe.seed, folder)
-        history = codec.fit(frames.between(0, cut), frames.between(cut, len(frames)), training)
+        learned = frames.between(0, training_stop(frames.clips, recipe.validation))
+        history = codec.fit(learned, frames.between(cut, len(frames)), training)
         codec.save(folder)
         return {"history": history, "latent_dim": codec.latent_dim}
 
@@ -250,12 +270,19 @@ def split_point(frames: int, validation: float) -> int:
     return frames - int(frames * validation)
 
 
+def training_stop(clips: Sequence[Clip], validation: float) -> int:
+    """The first frame that is not trained on: `GAP_SECONDS` before the held-out ones, but never a tenth of the rest."""
+    cut = split_point(clips[-1].stop, validation)
+    gap = min(round(GAP_SECONDS * clips[-1].fps), cut // 10)
+    return cut - gap if cut < clips[-1].stop else cut
+
+
 def split_clips(
     latents: Float32, clips: Sequence[Clip], validation: float, context: int
 ) -> tuple[list[Float32], list[Float32]]:
     """Clips before and after the split; a clip cut in two lends its held-out half `context` latents as lead-in."""
-    cut = split_point(len(latents), validation)
-    train = [latents[c.start : min(c.stop, cut)] for c in clips if c.start < cut]
+    cut, stop = split_point(len(latents), validation), training_stop(clips, validation)
+    train = [latents[c.start : min(c.stop, stop)] for c in clips if c.start < stop]
     held_out = [
         latents[max(c.start, cut - context) if c.start < cut else c.start : c.stop] for c in clips if c.stop > cut
     ]
@@ -271,8 +298,8 @@ def context_of(studio: Studio, recipe: Recipe) -> int:
 def check_length(studio: Studio, recipe: Recipe, clips: Sequence[Clip]) -> int:
     """The sequence model's context. Raise InputError, before anything is trained, if no clip is longer than it."""
     context = context_of(studio, recipe)
-    cut = split_point(clips[-1].stop, recipe.validation)
-    longest = max(min(clip.stop, cut) - clip.start for clip in clips)
+    stop = training_stop(clips, recipe.validation)
+    longest = max(min(clip.stop, stop) - clip.start for clip in clips)
     if longest <= context:
         raise InputError(
             f"expected a clip of more than {context} frames to learn from (the context of {recipe.sequence.name}), "

@@ -47,7 +47,9 @@ class Recipe(BaseModel):
     codec: Choice = Choice(name="sdf-ae")
     sequence: Choice = Choice(name="motion-field")
     renderer: Choice = Choice(name="mp4")
-    preset: Literal["quick", "standard", "paper"] = "standard"
+    preset: Literal["quick", "standard", "paper"] = Field(
+        default="standard", description="values for the options that are not given: how long models learn, above all"
+    )
     fps: float = Field(
         default=10.0, gt=0, le=240, description="samples a second that are learned from; unset: the sequence model's"
     )
@@ -92,6 +94,10 @@ class Recipe(BaseModel):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
         return validated(Recipe, table, owner=f"the recipe {path.name}")
+
+
+DEMO_RECIPE = Recipe(preset="quick", start="0")
+"""Without a video of the user's there is none to go on from: the demo dances from the first frames that it learned."""
 
 
 def apply_settings(table: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import deepdance
 from deepdance import pipeline
 from deepdance.errors import InputError, OptionError
 from deepdance.evaluation.paper_table import Row, latent_reference, pixel_reference, table_row
+from deepdance.events import RunFinished, RunStarted
 from deepdance.frames import Clip, Silhouettes, natural_order
 from deepdance.generation import starting_latents
 from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
@@ -59,6 +60,7 @@ def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str
     record = studio.workspace.claim(
         name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
+    _started(studio, record, recipe)
     prepared = [pipeline.prepare(studio, recipe, location) for location in inputs]
     frames = Silhouettes.load([artifact.folder for artifact in prepared])
     _check_start(studio, recipe, pipeline.check_length(studio, recipe, frames.clips), frames.clips)
@@ -73,6 +75,7 @@ def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str
     _render_dance(studio, recipe, record, video)
     record.status, record.video, record.version = "finished", video.name, deepdance.__version__
     studio.workspace.record(record, recipe)
+    studio.listen(RunFinished(record.name, video))
     return Finished(record, studio.workspace.run_folder(record.name), video, table)
 
 
@@ -81,7 +84,9 @@ def generate(studio: Studio, name: str, out: Path, changes: dict[str, Any]) -> P
     record, recipe = studio.workspace.open_run(name)
     recipe = recipe.changed(changes)
     _refuse_overwriting(recipe.start, out)
+    _started(studio, record, recipe)
     _render_dance(studio, recipe, record, out)
+    studio.listen(RunFinished(name, out))
     return out
 
 
@@ -95,6 +100,7 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
     _refuse_overwriting(location, out)
     renderer = renderer_for(studio.registry, recipe, out)
+    _started(studio, record, recipe)
     read_as = reading(studio, recipe, location)
     if pipeline.open_source(studio, read_as, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
@@ -113,7 +119,12 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
     fade = round(FADE_SECONDS * recipe.render_fps)
     continuation = _joined(pipeline.decoded(studio, trained.codec, new), video[picks[-1:]][0], fade)
     pipeline.render(studio, recipe, _after(video, continuation), out, renderer)
+    studio.listen(RunFinished(name, out))
     return out
+
+
+def _started(studio: Studio, record: Run, recipe: Recipe) -> None:
+    studio.listen(RunStarted(record.name, studio.workspace.run_folder(record.name), recipe.table()))
 
 
 def _joined(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
@@ -189,9 +200,14 @@ def open_trained(studio: Studio, recipe: Recipe, record: Run) -> Trained:
 def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> None:
     renderer = renderer_for(studio.registry, recipe, out)
     trained = open_trained(studio, recipe, record)
+    pipeline.render(studio, recipe, danced(studio, recipe, trained), out, renderer)
+
+
+def danced(studio: Studio, recipe: Recipe, trained: Trained) -> Iterator[UInt8]:
+    """A new dance from trained models, as chunks of silhouettes. Raises OptionError, InputError."""
     seed_clip = _seed_clip(studio, recipe, trained)
     new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=seed_clip)
-    pipeline.render(studio, recipe, pipeline.decoded(studio, trained.codec, new), out, renderer)
+    return pipeline.decoded(studio, trained.codec, new)
 
 
 def _check_start_exists(recipe: Recipe) -> None:
@@ -251,7 +267,7 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
     if entry is None:
         known = sorted(s for e in registry.entries if e.spec.kind == "renderer" for s in e.spec.suffixes)
         raise OptionError(f"--out: expected a name ending in {', '.join(known)}, got {out.name!r}")
-    return entry.spec.name
+    return registry.reference(entry)
 
 
 def _suffix(registry: Registry, renderer: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepdance.errors import OptionError
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ModelT = TypeVar("ModelT", bound="BaseModel")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -21,6 +22,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def validated(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = "", owner: str = "recipe") -> ModelT:
     """`model(**values)`; the first thing that does not fit is an OptionError."""
+    from pydantic import ValidationError
+
     try:
         return model(**values)
     except ValidationError as error:

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import written_whole
+from deepdance_plugins.backend import keras
 
 Batch = tuple[Any, ...]
 Indices = npt.NDArray[np.int64]
 CHECKPOINT = "checkpoint.npz"
 NAMES = {"loss": "loss", "accuracy": "acc"}
 """What Keras calls a metric, and what the paper's table does."""
+LOSS_ONLY = {"loss": "loss"}
 
 
 def train(
@@ -56,6 +58,23 @@ def train(
             _checkpoint(model, training.folder, history)
         training.on_epoch(epoch + 1, epochs, metrics)
     return history
+
+
+def epochs_of(steps: int, count: int, batch_size: int) -> int:
+    """The whole epochs nearest to so many steps, and at least one."""
+    return max(1, round(steps * batch_size / max(count, batch_size)))
+
+
+def cosine_adamw(learning_rate: float, steps: int, warmup: int) -> Any:
+    """AdamW whose rate rises to `learning_rate` in `warmup` steps and falls to 0 as a cosine in `steps` more.
+
+    (Loshchilov and Hutter 2017 and 2019.)
+    """
+    optimizers = keras().optimizers
+    schedule = optimizers.schedules.CosineDecay(
+        0.0, decay_steps=steps, warmup_target=learning_rate, warmup_steps=warmup
+    )
+    return optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0)
 
 
 def forget_checkpoint(folder: Path) -> None:

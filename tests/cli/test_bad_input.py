@@ -69,6 +69,10 @@ def test_an_unknown_run(dd, video, command):
     assert_one_line(dd(*[video if word == "VIDEO" else word for word in command]), "expected a run in")
 
 
+def test_an_argument_that_is_missing(dd):
+    assert_one_line(dd("prepare"), "Missing argument 'VIDEO...'")
+
+
 def test_an_unknown_plugin_to_show(dd):
     assert_one_line(dd("plugins", "show", "conv"), "did you mean 'conv-ae'?")
 

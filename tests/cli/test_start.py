@@ -7,6 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from wheels import install_many, with_site
+
+from deepdance.plugins import discover
+from deepdance.recipe import apply_settings
+from deepdance_plugins.catalog import COMPONENTS
 
 HEAVY = {"keras", "tensorflow", "jax", "cv2", "av", "scipy", "imageio_ffmpeg"}
 DD = Path(sys.executable).with_name("dd")
@@ -38,6 +43,14 @@ def test_no_framework_is_imported_to_show(arguments, most):
     assert len(modules) < most
 
 
+def test_thirty_plugins_add_a_module_each_to_the_list_and_none_to_help(tmp_path):
+    install_many(tmp_path, 30)
+    beside = with_site(tmp_path / "site")
+    assert modules_of("--help", env=beside) == modules_of("--help")
+    added = modules_of("plugins", "list", "--json", env=beside) - modules_of("plugins", "list", "--json")
+    assert added == {f"dance_rows{number}" for number in range(30)}
+
+
 def test_no_framework_is_imported_to_complete_a_name():
     import os
 
@@ -51,7 +64,11 @@ def test_no_framework_is_imported_to_complete_a_name():
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "prepare", "generate", "extend", "runs", "evaluate", "plugins list", "plugins show", "doctor"]
+    "command",
+    [
+        *("run", "prepare", "generate", "extend", "runs", "evaluate", "doctor"),
+        *("plugins list", "plugins show", "plugins new", "recipe new"),
+    ],
 )
 def test_every_command_has_help_with_an_example(dd, command):
     result = dd(*command.split(), "--help")
@@ -86,6 +103,24 @@ def test_the_doctor_finds_this_machine_well(dd):
     assert all(entry["ok"] for entry in checks.values()), checks
     assert result.code == 0
     assert "ffmpeg version" in checks["ffmpeg"]["found"]
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda c: c.name)
+def test_show_gives_a_command_that_works_and_the_source_file(dd, component):
+    shown = json.loads(dd("plugins", "show", component.name, "--json").out)
+    assert Path(shown["file"]).read_text().count(f"class {component.target.partition(':')[2]}(")
+    assert shown["needs"] == []
+    words = shown["example"].split()
+    assert {"source": "--source", "sequence": "--seq"}.get(component.kind, f"--{component.kind}") in words
+    if "--set" in words:
+        table = apply_settings({}, words[words.index("--set") + 1 :])
+        assert discover().options(component.kind, component.name, "standard", table[component.kind])
+
+
+def test_show_says_types_and_ranges_as_people_do(dd):
+    (level, _) = json.loads(dd("plugins", "show", "threshold", "--json").out)["options_table"]
+    assert (level["type"], level["bounds"]) == ("int (≥ 0, ≤ 764) | 'auto'", "")
+    assert "≥ 1" in dd("plugins", "show", "conv-ae").out
 
 
 def test_show_prints_options_with_types_and_defaults(dd):

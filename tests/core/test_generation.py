@@ -4,7 +4,7 @@ import pytest
 from deepdance.errors import InputError, OptionError
 from deepdance.frames import Clip
 from deepdance.generation import in_between, keyframes_needed, starting_latents
-from deepdance.pipeline import dance, split_clips
+from deepdance.pipeline import dance, split_clips, training_stop
 from deepdance.recipe import Recipe
 
 LATENTS = np.arange(30, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
@@ -96,7 +96,14 @@ def test_another_video_gives_its_last_latents_or_is_too_short():
 
 def test_the_split_is_one_cut_in_time_and_lends_only_lead_in():
     train, held_out = split_clips(LATENTS, CLIPS, 0.5, context=4)
-    assert [clip[:, 0].tolist() for clip in train] == [list(range(15))]
+    assert [clip[:, 0].tolist() for clip in train] == [list(range(14))]
     assert [(clip[0, 0], clip[-1, 0]) for clip in held_out] == [(11, 17), (18, 25), (26, 29)]
     assert sum(len(clip) for clip in split_clips(LATENTS, CLIPS, 0, context=4)[0]) == 30
     assert split_clips(LATENTS, CLIPS, 0, context=4)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "fps", "validation", "stop"), [(1000, 10.0, 0.1, 880), (30, 10.0, 0.5, 14), (1000, 10.0, 0.0, 1000)]
+)
+def test_two_seconds_before_the_held_out_frames_are_not_trained_on(frames, fps, validation, stop):
+    assert training_stop([Clip(0, frames, "a", fps)], validation) == stop

@@ -5,6 +5,7 @@ import pytest
 
 from deepdance import plugins
 from deepdance.errors import OptionError, PluginError
+from deepdance.installed import Installed, needs, unmet
 from deepdance.plugins import ComponentSpec, Entry, Problem, Registry, discover, hookimpl
 from deepdance_plugins.catalog import COMPONENTS
 from deepdance_plugins.sources.demo import DemoOptions
@@ -20,8 +21,14 @@ def registry_of(monkeypatch, **modules):
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, f"plugin_{name}", module)
         points.append(EntryPoint(name, f"plugin_{name}", "deepdance"))
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-    return discover.__wrapped__()
+    return registry_from(monkeypatch, points)
+
+
+def registry_from(monkeypatch, points):
+    """Discovery with these entry points as the only ones."""
+    found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
+    monkeypatch.setattr(plugins, "find_installed", lambda: found)
+    return plugins._discover.__wrapped__(None, None)
 
 
 class Module:
@@ -67,9 +74,7 @@ def test_a_broken_plugin_is_named_and_harms_no_other(monkeypatch, broken, reason
 
 
 def test_a_plugin_that_fails_to_import_is_named(monkeypatch):
-    points = [EntryPoint("bad", "no_such_module_at_all", "deepdance")]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-    registry = discover.__wrapped__()
+    registry = registry_from(monkeypatch, [EntryPoint("bad", "no_such_module_at_all", "deepdance")])
     assert "no_such_module_at_all" in registry.problems[0].reason
 
 
@@ -110,3 +115,47 @@ def test_wrong_options_are_told_in_one_line(values, message):
     with pytest.raises(OptionError, match=message) as told:
         discover().options("codec", "conv-ae", "standard", values)
     assert "\n" not in str(told.value)
+
+
+def test_one_plugin_cannot_offer_a_name_twice(monkeypatch):
+    registry = registry_of(monkeypatch, twice=Module(spec("same"), spec("same"), spec("same", kind="sequence")))
+    assert [(entry.spec.kind, entry.spec.name) for entry in registry.entries] == [
+        ("codec", "same"),
+        ("sequence", "same"),
+    ]
+    assert "expected one codec of this name, got two" in registry.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"name": "a:b"}, "expected a name of letters"),
+        ({"target": "no.colon"}, "expected 'package.module:Class', got 'no.colon'"),
+        ({"requires": "torch"}, "expected a tuple of requirements"),
+        ({"suffixes": ".mp4"}, "expected a tuple of file endings"),
+    ],
+)
+def test_a_spec_that_makes_no_sense_is_told(monkeypatch, wrong, reason):
+    registry = registry_of(monkeypatch, bad=Module(spec(**wrong)))
+    assert registry.entries == []
+    assert reason in registry.problems[0].reason
+
+
+def test_one_object_is_one_plugin(monkeypatch):
+    module = Module(spec("fine"))
+    registry = registry_of(monkeypatch, first=module, second=module)
+    assert [entry.distribution for entry in registry.entries] == ["dance-first"]
+    assert "expected a module of its own" in registry.problems[0].reason
+    assert registry.hooks.get_plugins() == {module}
+
+
+def test_requirements_are_looked_up():
+    found = needs(["numpy>=1", "NumPy<1", "no-such-thing", "x; python_version<'3'", "not a requirement!"])
+    assert [(need.requirement, need.met) for need in found] == [
+        ("numpy>=1", True),
+        ("NumPy<1", False),
+        ("no-such-thing", False),
+        ("not a requirement!", False),
+    ]
+    assert "NumPy<1 (" in unmet(["numpy>=1", "NumPy<1"])
+    assert unmet(["numpy"]) == ""

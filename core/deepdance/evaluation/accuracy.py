@@ -7,12 +7,14 @@ What Keras calls `accuracy` depends on the shape of what is predicted. For pictu
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+DataT = TypeVar("DataT")
 
 
 def keras_accuracy(truth: Array, predicted: Array) -> float:
@@ -33,3 +35,8 @@ def argmax_agreement(truth: Array, predicted: Array) -> float:
 def mean_squared_error(truth: Array, predicted: Array) -> float:
     """`mean((truth - predicted)²)`."""
     return float(np.mean(np.square(truth - predicted)))
+
+
+def with_held_out(measure: Callable[[DataT], dict[str, float]], train: DataT, validation: DataT) -> dict[str, float]:
+    """The figures of the training data, and as `val_…` those of the validation data."""
+    return measure(train) | {f"val_{name}": value for name, value in measure(validation).items()}

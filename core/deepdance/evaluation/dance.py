@@ -17,14 +17,13 @@ from deepdance.evaluation.features import (
     SAMPLE,
     SPAN,
     Components,
-    evenly,
     fit_field,
     motion_windows,
 )
 from deepdance.evaluation.shapes import Float64
 from deepdance.evaluation.streams import Seen, compared, counted, watch
 from deepdance.evaluation.trends import Slope, blocks, longest_run, loop_strength, slope
-from deepdance.frames import Silhouettes, UInt8
+from deepdance.frames import Silhouettes, UInt8, evenly
 from deepdance.interfaces import Float32
 
 OPENING = slice(0, 10)

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from deepdance.evaluation.shapes import dancer
-from deepdance.frames import Silhouettes, UInt8
+from deepdance.frames import Silhouettes, UInt8, evenly
 from deepdance.interfaces import Float32
 
 FEATURES = 64
@@ -98,8 +97,3 @@ def motion_windows(coordinates: Float32, starts: Sequence[int]) -> Float32:
     index = np.array(begins, np.intp)[:, None] + np.arange(SPAN - 1)
     rows: Float32 = steps[index].reshape(len(begins), (SPAN - 1) * coordinates.shape[1])
     return rows
-
-
-def evenly(count: int, most: int) -> npt.NDArray[np.intp]:
-    """At most `most` of `count` indices, evenly spread."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.intp)

@@ -12,7 +12,8 @@ from pydantic import Field
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
-from deepdance_plugins.backend import keras
+from deepdance_plugins.backend import keras, load_network
+from deepdance_plugins.codecs.given import check_frames, finite_decoded
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
 
 POOLINGS = 3
@@ -53,6 +54,7 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         return self.options.latent_dim
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        check_frames(train)
         self._build(train, training.seed)
         model = keras().Sequential([self._encoder, self._decoder])
         optimizer = keras().optimizers.Adam(self.options.learning_rate)
@@ -85,10 +87,15 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         self._decoder.layers[-1].bias.assign([_logit(_mean_grey(frames))])
 
     def encode(self, frames: UInt8) -> Float32:
+        if not len(frames):
+            return np.empty((0, self.latent_dim), np.float32)
         latents: Float32 = self._encoder.predict(_grey(frames), batch_size=AT_ONCE, verbose=0)
         return latents
 
     def decode(self, latents: Float32) -> UInt8:
+        return finite_decoded(self._decoded, latents, self._decoder.output_shape[1:3])
+
+    def _decoded(self, latents: Float32) -> UInt8:
         pictures: Float32 = self._decoder.predict(latents, batch_size=AT_ONCE, verbose=0)
         return np.rint(pictures[..., 0] * 255).astype(np.uint8)
 
@@ -100,8 +107,8 @@ class ConvAE(FrameCodec[ConvAEOptions]):
     @classmethod
     def load(cls, folder: Path, options: ConvAEOptions) -> Self:
         codec = cls(options)
-        codec._encoder = keras().saving.load_model(folder / "encoder.keras", compile=False, safe_mode=True)
-        codec._decoder = keras().saving.load_model(folder / "decoder.keras", compile=False, safe_mode=True)
+        codec._encoder = load_network(folder / "encoder.keras")
+        codec._decoder = load_network(folder / "decoder.keras")
         return codec
 
 

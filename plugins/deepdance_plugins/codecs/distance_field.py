@@ -20,6 +20,8 @@ LARGEST_ZOOM = 2.5
 LEAST_STEEPNESS = 0.5
 OUTWARD = 0.04
 """Outlines are drawn this many pixels farther out: a field that is guessed is too low where a limb is thin."""
+OUTSIDE = -8.0
+"""The field beyond its picture, where no dancer is."""
 SPECK = 0.005
 """Of the largest piece; a smaller one says nothing."""
 
@@ -87,7 +89,12 @@ def to_silhouettes(
     for field, matrix, target in zip(fields, _maps(placement, scale, size), out, strict=True):
         whole = cv2.resize(field, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
         inside = cv2.warpAffine(
-            whole, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-8
+            whole,
+            matrix,
+            (size[1], size[0]),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=OUTSIDE,
         )
         np.rint(255 * np.clip(0.5 - (inside + OUTWARD) / _steepness(inside), 0, 1), out=target, casting="unsafe")
         _remove_specks(target, smallest)

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepdance.interfaces import Float32
 from deepdance_plugins.backend import keras
+from deepdance_plugins.residual import residual_block
 
 LEAST_CHANGE = 0.5
 """Pixels of a field whose deviation, in px, is smaller lie far outside the dancer."""
@@ -35,15 +36,13 @@ def build_decoder(deviations: Float32, pose: int, units: int, blocks: int) -> An
 
 
 def _network(linear: Float32, bias: Any, units: int, blocks: int, name: str) -> Any:
-    """A linear path and, added to it, residual blocks (He et al. 2016) that end in zero."""
+    """A linear path and, added to it, residual blocks that end in zero."""
     layers = keras().layers
     inputs = keras().Input((linear.shape[0],))
     straight = layers.Dense(linear.shape[1], use_bias=False)
     hidden = layers.Dense(units)(inputs)
     for _ in range(blocks):
-        normal = layers.LayerNormalization()(hidden)
-        inner = layers.Dense(units, activation="gelu")(normal)
-        hidden = layers.Add()([hidden, layers.Dense(units, kernel_initializer="zeros")(inner)])
+        hidden = residual_block(hidden, units)
     end = layers.Dense(linear.shape[1], kernel_initializer="zeros")
     outputs = layers.Add()([straight(inputs), end(layers.LayerNormalization()(hidden))])
     straight.kernel.assign(linear)

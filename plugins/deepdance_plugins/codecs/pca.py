@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
+from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error, with_held_out
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
+from deepdance_plugins.codecs.given import check_frames, finite_decoded
 from deepdance_plugins.codecs.principal_components import principal_components
 
 
@@ -41,6 +42,7 @@ class PCA(FrameCodec[PCAOptions]):
         return len(self._components) or self.options.latent_dim
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        check_frames(train)
         self._size = train.size
         self._mean, self._components, deviations = principal_components(
             lambda: map(_rows, train.chunks()),
@@ -49,7 +51,7 @@ class PCA(FrameCodec[PCAOptions]):
             seed=training.seed,
         )
         self._scale = np.float32(max(deviations[0], 1e-6))
-        metrics = self._measure(train) | {f"val_{name}": value for name, value in self._measure(validation).items()}
+        metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
@@ -70,6 +72,9 @@ class PCA(FrameCodec[PCAOptions]):
         return np.clip(latents * self._scale @ self._components + self._mean, 0, 1)
 
     def decode(self, latents: Float32) -> UInt8:
+        return finite_decoded(self._decoded, latents, self._size)
+
+    def _decoded(self, latents: Float32) -> UInt8:
         return np.rint(self._rebuild(latents) * 255).astype(np.uint8).reshape(-1, *self._size)
 
     def save(self, folder: Path) -> None:
@@ -93,4 +98,5 @@ class PCA(FrameCodec[PCAOptions]):
 
 def _rows(frames: UInt8) -> npt.NDArray[Any]:
     """`(n, h, w)` uint8 → `(n, h·w)` float32 in [0, 1]."""
-    return frames.reshape(len(frames), -1).astype(np.float32) / 255
+    count, height, width = frames.shape
+    return frames.reshape(count, height * width).astype(np.float32) / 255

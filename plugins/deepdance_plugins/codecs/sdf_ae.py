@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
 
-from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
-from deepdance.frames import Silhouettes
+from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error, with_held_out
+from deepdance.frames import Silhouettes, evenly
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
-from deepdance_plugins.backend import gradient, keras
+from deepdance_plugins.backend import gradient, keras, load_network
 from deepdance_plugins.codecs.distance_field import (
     PLACEMENT,
     placements,
@@ -23,8 +24,17 @@ from deepdance_plugins.codecs.distance_field import (
     to_silhouettes,
 )
 from deepdance_plugins.codecs.field_network import build_decoder, build_encoder, field_error, variational
+from deepdance_plugins.codecs.given import check_frames, finite_decoded
 from deepdance_plugins.codecs.principal_components import principal_components
-from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins.keras_training import (
+    LOSS_ONLY,
+    Batch,
+    Indices,
+    cosine_adamw,
+    epochs_of,
+    forget_checkpoint,
+    train,
+)
 
 BASIS_FRAMES = 6_000
 """Frames, evenly spaced and with their mirror images, that the basis is fitted on: 300 MB of fields."""
@@ -86,13 +96,8 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         importance: Float32 = deviations / deviations[0]
         return importance
 
-    @property
-    def _pixels(self) -> Float32:
-        """`(k, h·w/4)`: what a component in deviations of the first adds to a field."""
-        pixels: Float32 = self._arrays["basis"] * self._arrays["deviations"][0]
-        return pixels
-
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        check_frames(train)
         self._size = train.size
         self._fit_placement(train)
         self._fit_basis(train, training.seed)
@@ -100,7 +105,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         shape = self._arrays["deviations"], self._pose, self.options.units, self.options.blocks
         self._encoder, self._decoder = build_encoder(*shape), build_decoder(*shape)
         history = self._train(train, validation, training)
-        history[-1] |= self._measured(train) | {f"val_{k}": v for k, v in self._measured(validation).items()}
+        history[-1] |= with_held_out(self._measured, train, validation)
         return history
 
     def _fit_placement(self, frames: Silhouettes) -> None:
@@ -109,11 +114,11 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._arrays["place_mean"] = found.mean(axis=0)
         self._arrays["place_deviation"] = np.maximum(deviation, [1, 1, 0.05, 0.05, 0.05]).astype(np.float32)
         self._arrays["scale"] = np.median(found[:, 3:], axis=0)
-        shown = frames[_evenly(len(frames), MEASURED_FRAMES)]
+        shown = frames[evenly(len(frames), MEASURED_FRAMES)]
         self._arrays["piece"] = np.asarray(smallest_piece(shown), np.float32)
 
     def _fit_basis(self, frames: Silhouettes, seed: int) -> None:
-        chosen = _evenly(len(frames), BASIS_FRAMES)
+        chosen = evenly(len(frames), BASIS_FRAMES)
         fields = [self._fields(frames[part])[1] for part in np.array_split(chosen, range(256, len(chosen), 256))]
         self._arrays["mean"], self._arrays["basis"], self._arrays["deviations"] = principal_components(
             lambda: (rows.reshape(len(rows), -1) for part in fields for rows in (part, part[..., ::-1])),
@@ -137,18 +142,11 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         options = self.options
         data = np.concatenate(list(self._training_rows(frames, validation)))
         count = 2 * len(frames)
-        epochs = max(1, round(options.steps * options.batch_size / max(count, options.batch_size)))
-        schedule = keras().optimizers.schedules.CosineDecay(
-            0.0,
-            decay_steps=epochs * -(-count // options.batch_size),
-            warmup_target=options.learning_rate,
-            warmup_steps=min(200, options.steps // 10),
-        )
+        epochs = epochs_of(options.steps, count, options.batch_size)
+        steps = epochs * ceil(count / options.batch_size)
         model = variational(self._encoder, self._decoder, options.kl, training.seed)
-        model.compile(
-            optimizer=keras().optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0),
-            loss=self._error(),
-        )
+        optimizer = cosine_adamw(options.learning_rate, steps, warmup=min(200, options.steps // 10))
+        model.compile(optimizer=optimizer, loss=self._error())
 
         def batch(indices: Indices) -> Batch:
             return data[indices], data[indices]
@@ -161,7 +159,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
             epochs=epochs,
             batch_size=options.batch_size,
             training=training,
-            names={"loss": "loss"},
+            names=LOSS_ONLY,
         )
 
     def _training_rows(self, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:
@@ -179,16 +177,18 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         """Loss and accuracy of pictures, as Keras would compute them."""
         if not len(frames):
             return {}
-        truth = frames[_evenly(len(frames), MEASURED_FRAMES)]
+        truth = frames[evenly(len(frames), MEASURED_FRAMES)]
         rebuilt = self.decode(self.encode(truth))
         grey, guess = (pictures / np.float32(255) for pictures in (truth, rebuilt))
         return {"loss": mean_squared_error(grey, guess), "acc": keras_accuracy(grey, guess)}
 
     def _error(self) -> Callable[[Any, Any], Any]:
         deviations = self._arrays["deviations"]
-        return field_error(self._pixels, deviations / deviations[0], self._arrays["mean"])
+        return field_error(self._arrays["basis"] * deviations[0], deviations / deviations[0], self._arrays["mean"])
 
     def encode(self, frames: UInt8) -> Float32:
+        if not len(frames):
+            return np.empty((0, self.latent_dim), np.float32)
         placement, fields = self._fields(frames)
         place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"] * PLACE_IMPORTANCE
         components = self._components(fields)
@@ -213,10 +213,13 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         return pose
 
     def decode(self, latents: Float32) -> UInt8:
+        return finite_decoded(self._decoded, latents, self._size)
+
+    def _decoded(self, latents: Float32) -> UInt8:
         place = latents[:, :PLACEMENT] / PLACE_IMPORTANCE
         placement = place * self._arrays["place_deviation"] + self._arrays["place_mean"]
         components = self._decoder.predict(latents[:, PLACEMENT:] / self._importance, batch_size=256, verbose=0)
-        fields = components @ self._pixels + self._arrays["mean"]
+        fields = (components * self._arrays["deviations"][0]) @ self._arrays["basis"] + self._arrays["mean"]
         height, width = reduced(self._size)
         piece = float(self._arrays["piece"])
         return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size, piece)
@@ -235,11 +238,6 @@ class SdfAE(FrameCodec[SdfAEOptions]):
             codec._arrays = {name: saved[name] for name in ARRAYS}
         height, width = json.loads((folder / "size.json").read_text())
         codec._size = height, width
-        codec._encoder = keras().saving.load_model(folder / "encoder.keras", compile=False, safe_mode=True)
-        codec._decoder = keras().saving.load_model(folder / "decoder.keras", compile=False, safe_mode=True)
+        codec._encoder = load_network(folder / "encoder.keras")
+        codec._decoder = load_network(folder / "decoder.keras")
         return codec
-
-
-def _evenly(count: int, most: int) -> Indices:
-    """At most `most` indices below `count`, evenly spaced."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))

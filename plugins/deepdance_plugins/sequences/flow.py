@@ -11,11 +11,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from deepdance.errors import InputError
-from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
+from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
-from deepdance_plugins.backend import compiled, keras
-from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins.backend import compiled, keras, load_network
+from deepdance_plugins.keras_training import (
+    LOSS_ONLY,
+    Batch,
+    Indices,
+    cosine_adamw,
+    epochs_of,
+    forget_checkpoint,
+    train,
+)
+from deepdance_plugins.sequences.clips import check_clips, check_seed, latent_scales
 from deepdance_plugins.sequences.flow_network import build_velocity, build_watcher, embedded, trainable
 from deepdance_plugins.sequences.manifold import drawn_back, landmarks
 
@@ -69,9 +77,7 @@ class Flow(SequenceModel[FlowOptions]):
         return np.array([back for back in LOOKS_BACK if back < self.context])
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        longest = max((len(clip) for clip in train), default=0)
-        if longest <= self.context:
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
+        check_clips(train, self.context)
         self._measure(train)
         train, validation = ([self._scaled(c) for c in clips] for clips in (train, validation))
         self._arrays["landmarks"], self._arrays["reach"] = landmarks(train)
@@ -80,18 +86,14 @@ class Flow(SequenceModel[FlowOptions]):
         self._watcher = build_watcher(len(self._looks), dim, options.units, options.width)
         self._velocity = build_velocity(dim, options.width, options.blocks)
         history = self._train(train, validation, training)
-        history[-1] |= self._expected(train) | {f"val_{k}": v for k, v in self._expected(validation).items()}
+        history[-1] |= with_held_out(self._expected, train, validation)
         return history
 
     def _measure(self, clips: Sequence[Float32]) -> None:
-        latents = np.concatenate(clips)
-        self._arrays["mean"] = latents.mean(axis=0)
-        self._arrays["spread"] = np.maximum(np.sqrt(latents.var(axis=0).mean()), np.float32(1e-6))
-        scaled = [self._scaled(clip) for clip in clips]
-        change = np.concatenate([np.diff(clip, axis=0) for clip in scaled]).std(axis=0)
-        self._arrays["change"] = np.maximum(change, max(1e-3 * float(change.mean()), 1e-6)).astype(np.float32)
-        self._arrays["low"] = np.min([clip.min(axis=0) for clip in scaled], axis=0)
-        self._arrays["high"] = np.max([clip.max(axis=0) for clip in scaled], axis=0)
+        scales = latent_scales(clips)
+        self._arrays = {name: scales[name] for name in ("mean", "spread")}
+        scaled = latent_scales([self._scaled(clip) for clip in clips])
+        self._arrays |= {name: scaled[name] for name in ("change", "low", "high")}
 
     def _scaled(self, latents: Float32) -> Float32:
         scaled: Float32 = (latents - self._arrays["mean"]) / self._arrays["spread"]
@@ -102,16 +104,11 @@ class Flow(SequenceModel[FlowOptions]):
         latents = np.concatenate([*clips, *validation])
         positions, train_count = _positions([*clips, *validation], len(clips), self.context)
         importance = change / change.mean()
-        epochs = max(1, round(options.steps * options.batch_size / max(train_count, options.batch_size)))
-        schedule = keras().optimizers.schedules.CosineDecay(
-            0.0,
-            decay_steps=epochs * ceil(train_count / options.batch_size),
-            warmup_target=options.learning_rate,
-            warmup_steps=min(100, options.steps // 10),
-        )
+        epochs = epochs_of(options.steps, train_count, options.batch_size)
+        steps = epochs * ceil(train_count / options.batch_size)
         model = trainable(self._watcher, self._velocity)
         model.compile(
-            optimizer=keras().optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0),
+            optimizer=cosine_adamw(options.learning_rate, steps, warmup=min(100, options.steps // 10)),
             loss=lambda truth, guess: keras().ops.mean(importance * (truth - guess) ** 2, axis=-1),
         )
         rng = np.random.default_rng()
@@ -133,7 +130,7 @@ class Flow(SequenceModel[FlowOptions]):
             batch_size=options.batch_size,
             training=training,
             order=order,
-            names={"loss": "loss"},
+            names=LOSS_ONLY,
         )
 
     def _lesson(self, window: Float32, following: Float32, level: Float32, rng: np.random.Generator) -> Batch:
@@ -170,13 +167,14 @@ class Flow(SequenceModel[FlowOptions]):
         return {"loss": loss, "acc": argmax_agreement(following * spread + mean, guess * spread + mean)}
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         if self._loop is None:
             self._loop = compiled(_dancing(self._watcher, self._velocity, self._looks, self.options))
         weights = [[np.asarray(v) for v in model.variables] for model in (self._watcher, self._velocity)]
         draws = [np.random.default_rng([rng, number]) for number in range(len(seed))]
         last = self._scaled(np.asarray(seed, np.float32))[:, ::-1]
         generated: list[Float32] = []
-        for _ in range(ceil(steps / STEPS_PER_CALL)):
+        for _ in range(max(1, ceil(steps / STEPS_PER_CALL))):
             noise = np.stack([d.standard_normal((STEPS_PER_CALL, seed.shape[-1]), np.float32) for d in draws], axis=1)
             latents, last = self._loop(weights, self._arrays, last, np.float32(temperature) * noise)
             generated.append(np.asarray(latents))
@@ -194,10 +192,7 @@ class Flow(SequenceModel[FlowOptions]):
         model = cls(options)
         with np.load(folder / "flow.npz", allow_pickle=False) as saved:
             model._arrays = dict(saved)
-        load = keras().saving.load_model
-        model._watcher, model._velocity = (
-            load(folder / f"{name}.keras", compile=False, safe_mode=True) for name in ("watcher", "velocity")
-        )
+        model._watcher, model._velocity = (load_network(folder / f"{name}.keras") for name in ("watcher", "velocity"))
         return model
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from deepdance_plugins.backend import keras
+from deepdance_plugins.residual import residual_block
 
 FREQUENCIES = 6
 
@@ -27,8 +28,7 @@ def build_velocity(dim: int, width: int, blocks: int) -> Any:
     here, last, time, seen = inputs
     hidden = layers.Add()([layers.Dense(width)(layers.Concatenate()([here, last])), layers.Dense(width)(time), seen])
     for _ in range(blocks):
-        inner = layers.Dense(width, activation="gelu")(layers.LayerNormalization()(hidden))
-        hidden = layers.Add()([hidden, layers.Dense(width, kernel_initializer="zeros")(inner)])
+        hidden = residual_block(hidden, width)
     end = layers.Dense(dim, kernel_initializer="zeros")
     return keras().Model(inputs, end(layers.LayerNormalization()(hidden)), name="velocity")
 

@@ -64,7 +64,7 @@ def windows_in_flight(cell: str, activation: Callable[[Any], Any]) -> Callable[.
 def arrivals(seed: Float32, steps: int) -> Iterator[tuple[Float32, npt.NDArray[np.bool_]]]:
     """The seed's frames one after the other, then `False` for frames that the model gives itself, a call at a time."""
     batch, context, dim = seed.shape
-    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
+    calls = max(1, ceil((context - 1 + steps) / STEPS_PER_CALL))
     given = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
     given[:context] = seed.swapaxes(0, 1)
     is_given = np.arange(len(given)) < context

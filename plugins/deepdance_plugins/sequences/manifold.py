@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.evaluation.distributions import squared_distances
 from deepdance.interfaces import Float32
 from deepdance_plugins.backend import keras
 
@@ -25,7 +26,7 @@ def landmarks(clips: Sequence[Float32]) -> tuple[Float32, Float32]:
     owners = np.repeat(np.arange(len(clips)), [len(clip) for clip in clips])
     chosen = np.unique(np.linspace(0, len(latents) - 1, min(LANDMARKS, len(latents))).astype(int))
     asked = chosen[:: max(1, len(chosen) // 512)]
-    squares = _squared_distances(latents[asked], latents[chosen])
+    squares = squared_distances(latents[asked], latents[chosen])
     other = owners[asked][:, None] != owners[chosen][None]
     squares = np.where(other, squares, np.inf) if other.any(axis=1).all() else squares
     count = min(NEIGHBOURS, len(chosen))
@@ -34,17 +35,12 @@ def landmarks(clips: Sequence[Float32]) -> tuple[Float32, Float32]:
     return latents[chosen], np.asarray(max(np.percentile(distances, REACH_PERCENTILE), 1e-6), np.float32)
 
 
-def _squared_distances(one: Any, other: Any, ops: Any = np) -> Any:
-    squares = (ops.sum(values**2, axis=1) for values in (one, other))
-    mine, theirs = squares
-    return ops.maximum(mine[:, None] + theirs[None] - 2 * one @ ops.transpose(other), 0)
-
-
 def drawn_back(latents: Any, marks: Any, reach: Any, strength: float) -> Any:
     """Latents `(b, d)` farther than `reach` from landmarks, moved back by `strength` of the excess; others stay."""
     ops = keras().ops
     count = min(NEIGHBOURS, marks.shape[0])
-    nearness, where = ops.top_k(-_squared_distances(latents, marks, ops), count)
+    squares = ops.sum(latents**2, axis=1)[:, None] + ops.sum(marks**2, axis=1) - 2 * latents @ ops.transpose(marks)
+    nearness, where = ops.top_k(-ops.maximum(squares, 0), count)
     weights = ops.softmax(4 * nearness / reach**2, axis=-1)
     home = ops.sum(weights[..., None] * ops.take(marks, where, axis=0), axis=1)
     distance = ops.sqrt(ops.mean(-nearness, axis=-1, keepdims=True))

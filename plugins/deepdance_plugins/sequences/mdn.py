@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.errors import InputError
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
 from deepdance_plugins.backend import compiled, keras
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint
 from deepdance_plugins.keras_training import train as train_epochs
+from deepdance_plugins.sequences.clips import check_clips, check_seed, latent_scales
 from deepdance_plugins.sequences.in_flight import arrivals, lstm_step
 from deepdance_plugins.sequences.lanes import Lanes
 
@@ -66,11 +66,9 @@ class MDN(SequenceModel[MDNOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        longest = max((len(clip) for clip in train), default=0)
-        if longest <= self.context:
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
+        check_clips(train, self.context)
         train, validation = ([clip for clip in clips if len(clip) > 1] for clips in (train, validation))
-        self._scales = _scales(train)
+        self._scales = latent_scales(train)
         keras().utils.set_random_seed(training.seed)
         lanes = Lanes(train, validation, self.options.span, self.options.batch_size)
         model = self._build(lanes.lanes, train[0].shape[1])
@@ -121,6 +119,7 @@ class MDN(SequenceModel[MDNOptions]):
         )
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         if self._loop is None:
             self._loop = compiled(_sampling(self.options.mixtures))
         batch, _, dim = seed.shape
@@ -148,19 +147,6 @@ class MDN(SequenceModel[MDNOptions]):
             model._weights = [saved[name] for name in saved.files if name.isdecimal()]
             model._scales = {name: saved[name] for name in saved.files if not name.isdecimal()}
         return model
-
-
-def _scales(clips: Sequence[Float32]) -> dict[str, Float32]:
-    """Where the latents lie and how they change, `(d,)` each; `spread` is one number for all."""
-    latents = np.concatenate(clips)
-    change = np.concatenate([np.diff(clip, axis=0) for clip in clips]).std(axis=0)
-    return {
-        "mean": latents.mean(axis=0),
-        "spread": np.maximum(np.sqrt(latents.var(axis=0).mean()), np.float32(1e-6)),
-        "change": np.maximum(change, max(1e-3 * float(change.mean()), 1e-6)).astype(np.float32),
-        "low": latents.min(axis=0),
-        "high": latents.max(axis=0),
-    }
 
 
 def _parameters(model: Any) -> list[Float32]:

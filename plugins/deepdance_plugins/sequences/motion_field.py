@@ -11,16 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.errors import InputError
-from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
+from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
+from deepdance_plugins.sequences.clips import check_clips, check_seed
 
 Indices = npt.NDArray[np.int64]
 MOST_MOMENTS = 25_000
 """Of more, evenly spaced ones are compared, so that a search stays quick."""
 REGIONS = 100
 FAR = np.float32(1e6)
-"""How much farther the movement that was just followed seems, so that it is not taken up again at once."""
+"""How much farther a movement seems that was shown a moment ago, so that the dance does not go back to it at once."""
+REST = 4
+"""For so many movements, of the longest, what was followed is not taken up again, nor what lies around it."""
+LEANING, LEANS, LEAST_LIVELINESS = 0.2, (0.25, 4.0), 0.1
+"""How strongly temperature leans to calm or lively movements, between which temperatures, and the calmest there is."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
 
@@ -46,7 +50,8 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
     and not through them; after one to two seconds it goes on with another. Poses and movements shown more than in the
     video seem farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
-    `temperature` flattens the draw among the neighbours; at 0 the nearest is taken.
+    Below a `temperature` of 1 calm movements are wanted more often than the dancer showed them, above it lively ones.
+    It flattens the draw among the neighbours too; at 0 the nearest is taken.
     """
 
     def __init__(self, options: MotionFieldOptions) -> None:
@@ -54,72 +59,90 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._latents: Float32 = np.empty((0, 0), np.float32)
         self._stops: Indices = np.empty(0, np.int64)
         self._regions: Indices = np.empty(0, np.int64)
+        self._begins: Indices = np.empty(0, np.int64)
+        self._moments: Float32 = np.empty((0, 0), np.float32)
+        self._liveliness: Float32 = np.empty(0, np.float32)
 
     @property
     def context(self) -> int:
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        check_clips(train, self.context)
         long_enough = [clip for clip in train if len(clip) > self.context]
-        if not long_enough:
-            longest = max((len(clip) for clip in train), default=0)
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
-        numbers, starts = np.arange(len(self._latents)), np.repeat(np.cumsum(lengths) - lengths, lengths)
-        backwards = (np.maximum(numbers - back, starts) for back in (0, 1, self.context - 1))
-        self._regions = _regions(self._moment(*(self._latents[places] for places in backwards)), training.seed)
-        metrics = self._expected(train) | {f"val_{name}": value for name, value in self._expected(validation).items()}
+        self._regions = _regions(self._moments_at(np.arange(len(self._latents))), training.seed)
+        self._prepare()
+        metrics = with_held_out(self._expected, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        moments, begins = self._moments()
+        check_seed(seed)
         dances = [
-            self._dance(one, steps, temperature, np.random.default_rng([rng, number]), moments, begins)
+            self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
             for number, one in enumerate(np.asarray(seed, np.float32))
         ]
         return np.stack(dances)
 
-    def _moments(self) -> tuple[Float32, Indices]:
-        """What a moment looks like, `(m, 3d)`, and the number of its latent `(m,)`: those with a movement to follow."""
-        count = np.arange(len(self._latents))
-        starts = np.searchsorted(self._stops, self._stops, side="left")
-        inside = count - starts >= self.context - 1
-        left = self._stops - 1 - count
+    def _prepare(self) -> None:
+        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, and how lively
+        each latent's following is, 1 on average.
+        """
+        numbers = np.arange(len(self._latents))
+        inside = numbers - self._clip_starts() >= self.context - 1
+        left = self._stops - 1 - numbers
         enough = left >= min(self.options.shortest, int(left[inside].max()))
         begins = np.flatnonzero(inside & enough)
-        begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
-        return self._moment(*(self._latents[begins - back] for back in (0, 1, self.context - 1))), begins
+        self._begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
+        self._moments = self._moments_at(self._begins)
+        self._liveliness = self._followed_speed()
+
+    def _followed_speed(self) -> Float32:
+        """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
+        numbers = np.arange(len(self._latents))
+        inside = numbers[1:] < self._stops[:-1]
+        steps = np.where(inside, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
+        way = np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64)])
+        ends = np.minimum(numbers + self.options.shortest, self._stops - 1)
+        speed = (way[ends] - way[numbers]) / np.maximum(ends - numbers, 1)
+        mean = max(float(speed.mean()), 1e-9)
+        return np.asarray(np.maximum(speed / mean, LEAST_LIVELINESS), np.float32)
+
+    def _clip_starts(self) -> Indices:
+        """The first latent of each latent's clip, `(n,)`."""
+        return np.searchsorted(self._stops, self._stops, side="left")
+
+    def _moments_at(self, places: Indices) -> Float32:
+        """Moments `(m, 3d)` that end at so many latents; before a clip's beginning its first latent stood still."""
+        starts = self._clip_starts()[places]
+        return self._moment(*(self._latents[np.maximum(places - back, starts)] for back in (0, 1, self.context - 1)))
 
     def _moment(self, last: Float32, before: Float32, first: Float32) -> Float32:
         weight = np.float32(self.options.movement)
         span = np.sqrt(np.float32(self.context - 1))
         return np.concatenate([last, weight * (last - before), weight * (last - first) / span], axis=-1)
 
-    def _dance(
-        self,
-        seed: Float32,
-        steps: int,
-        temperature: float,
-        rng: np.random.Generator,
-        moments: Float32,
-        begins: Indices,
-    ) -> Float32:
-        options, squares = self.options, np.square(moments).sum(axis=1)
+    def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> Float32:
+        options, begins, moments = self.options, self._begins, self._moments
+        squares = np.square(moments).sum(axis=1)
         regions = self._regions[begins]
-        real = np.bincount(self._regions, minlength=REGIONS) / len(self._regions)
+        wanted = self._liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
+        real = np.bincount(self._regions, wanted, minlength=REGIONS) / wanted.sum()
+        nearness = 1 / wanted[begins] ** 2
         shown = np.zeros(REGIONS)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
-        now, followed = len(seed), -2 * options.longest
+        now, around, rest = len(seed), 2 * options.longest, REST * options.longest
+        free_from = np.zeros(len(self._latents), np.int64)
         while now < len(seed) + steps:
             moment = self._moment(dance[now - 1], dance[now - 2], dance[now - self.context])
             excess = ((shown + 1) / (shown.sum() * real + 1)) ** (2 * options.variety)
             distances = np.maximum(squares - 2 * moments @ moment + moment @ moment, 0)
-            distances *= excess[regions].astype(np.float32)
-            distances[np.abs(begins - followed) <= options.longest] *= FAR
+            distances *= excess[regions].astype(np.float32) * nearness
+            distances[free_from[begins] > now] *= FAR
             chosen = begins[_drawn(distances, options.neighbours, temperature, rng)]
             length = min(
                 int(rng.integers(options.shortest, options.longest + 1)), int(self._stops[chosen]) - 1 - chosen
@@ -127,21 +150,20 @@ class MotionField(SequenceModel[MotionFieldOptions]):
             movement = self._latents[chosen : chosen + length + 1]
             fading = np.float32(options.persistence) ** np.arange(1, length + 1, dtype=np.float32)[:, None]
             dance[now : now + length] = movement[1:] + fading * (dance[now - 1] - movement[0])
-            followed = chosen + length
             shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=REGIONS)
             now += length
+            free_from[max(0, chosen - around) : chosen + length + around] = now + rest
         return dance[len(seed) : len(seed) + steps]
 
     def _expected(self, clips: Sequence[Float32]) -> dict[str, float]:
         """Loss and the paper's accuracy of what is nearest, on clips that were not learned."""
-        moments, begins = self._moments()
         windows = [clip[n - self.context : n + 1] for clip in clips for n in range(self.context, len(clip))]
         if not windows:
             return {}
         chosen = np.stack(windows[:: max(1, len(windows) // MEASURED)])
         asked = self._moment(chosen[:, -2], chosen[:, -3], chosen[:, 0])
-        distances = np.square(moments).sum(axis=1) - 2 * asked @ moments.T
-        nearest = begins[distances.argmin(axis=1)]
+        distances = np.square(self._moments).sum(axis=1) - 2 * asked @ self._moments.T
+        nearest = self._begins[distances.argmin(axis=1)]
         kept = np.float32(self.options.persistence) * (chosen[:, -2] - self._latents[nearest])
         guess = self._latents[nearest + 1] + kept
         return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
@@ -154,6 +176,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         model = cls(options)
         with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
             model._latents, model._stops, model._regions = (saved[name] for name in ("latents", "stops", "regions"))
+        model._prepare()
         return model
 
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from deepdance.errors import InputError
 from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
-from deepdance_plugins.backend import compiled, keras
+from deepdance_plugins.backend import compiled, keras, load_network
 from deepdance_plugins.keras_training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins.sequences.clips import check_clips, check_seed
 from deepdance_plugins.sequences.in_flight import arrivals, empty_windows, windows_in_flight
 
 
@@ -53,10 +53,8 @@ class Recurrent(SequenceModel[RecurrentOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        check_clips(train, self.context)
         inputs, targets, train_count = _windows(train, validation, self.context)
-        if not train_count:
-            longest = max((len(clip) for clip in train), default=0)
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
         keras().utils.set_random_seed(training.seed)
         self._model = self._build(inputs.shape[-1], "relu" if targets.min() >= 0 else "linear")
         optimizer = keras().optimizers.Adam(self.options.learning_rate)
@@ -76,6 +74,7 @@ class Recurrent(SequenceModel[RecurrentOptions]):
         return keras().Sequential(stack, name=type(self).__name__.lower())
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         if self._loop is None:
             self._loop = compiled(windows_in_flight(self.cell, self._model.layers[-1].activation))
         recurrent = [layer.cell for layer in self._model.layers if hasattr(layer, "cell")]
@@ -97,7 +96,7 @@ class Recurrent(SequenceModel[RecurrentOptions]):
     @classmethod
     def load(cls, folder: Path, options: RecurrentOptions) -> Self:
         model = cls(options)
-        model._model = keras().saving.load_model(folder / "model.keras", compile=False, safe_mode=True)
+        model._model = load_network(folder / "model.keras")
         return model
 
 
@@ -105,8 +104,6 @@ def _windows(train: Sequence[Float32], validation: Sequence[Float32], context: i
     """All windows `(m, context, d)` and the latent after each `(m, d)`, training first; and how many are training."""
     clips = [clip for clip in train if len(clip) > context]
     held_out = [clip for clip in validation if len(clip) > context]
-    if not clips:
-        return np.empty((0, context, 0), np.float32), np.empty((0, 0), np.float32), 0
     views = [np.lib.stride_tricks.sliding_window_view(clip, context, axis=0)[:-1] for clip in [*clips, *held_out]]
     inputs = np.concatenate(views).swapaxes(1, 2)
     targets = np.concatenate([clip[context:] for clip in [*clips, *held_out]])

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
-from deepdance.errors import InputError
-from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
+from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
+from deepdance_plugins.sequences.clips import check_clips, check_seed
 
 RADIUS = 0.999
 """No eigenvalue of the transition is longer than this, so what is generated stays bounded for ever."""
@@ -42,9 +42,7 @@ class Ridge(SequenceModel[RidgeOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        longest = max((len(clip) for clip in train), default=0)
-        if longest <= self.context:
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
+        check_clips(train, self.context)
         self._mean = np.concatenate(train).mean(axis=0)
         inputs, targets = self._pairs(train)
         last = inputs[:, -len(self._mean) :]
@@ -53,7 +51,7 @@ class Ridge(SequenceModel[RidgeOptions]):
         change = np.linalg.solve(gram + weight * np.eye(len(gram)), inputs.T @ (targets - last))
         change[-len(self._mean) :] += np.eye(len(self._mean))
         self._transition = _bounded(change, self.context).astype(np.float32)
-        metrics = self._measure(train) | {f"val_{name}": value for name, value in self._measure(validation).items()}
+        metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
@@ -75,6 +73,7 @@ class Ridge(SequenceModel[RidgeOptions]):
         return {"loss": loss, "acc": argmax_agreement(targets + self._mean, predicted + self._mean)}
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         latents = np.empty((len(seed), self.context + steps, seed.shape[-1]), np.float32)
         latents[:, : self.context] = seed - self._mean
         for step in range(steps):

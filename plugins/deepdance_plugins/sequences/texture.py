@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.errors import InputError
 from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
 from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
+from deepdance_plugins.sequences.clips import check_clips, check_seed
 from deepdance_plugins.sequences.moments import Moments
 
 Ints = npt.NDArray[np.int64]
@@ -66,10 +66,8 @@ class Texture(SequenceModel[TextureOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        check_clips(train, self.context)
         clips = [clip for clip in train if len(clip) > self.context]
-        if not clips:
-            longest = max((len(clip) for clip in train), default=0)
-            raise InputError(f"expected a clip of more than {self.context} latents, got at most {longest}")
         self._latents, self._ends = np.concatenate(clips), _ends(clips)
         self._hold = min(self.options.hold, max(map(len, clips)) // 4)
         moments = Moments(_windows(clips, TAPS, 1), _left(self._ends) > self._hold)
@@ -121,6 +119,7 @@ class Texture(SequenceModel[TextureOptions]):
         return float(np.exp(middle))
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        check_seed(seed)
         targets, costs = self._ways()
         chances = _chances(costs + FUTURE * self._future[targets], self._sigma * temperature)
         reached = np.cumsum(chances, axis=1)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepdance_plugins.sources.dancer.moves import UP, Vec, dance
+from deepdance_plugins.sources.dancer.choreography import dance
+from deepdance_plugins.sources.dancer.moves import UP, Vec
 from deepdance_plugins.sources.dancer.skeleton import LUMBAR, THORAX, Arm, Frame, Leg, Skeleton, skeleton, unit
 
 Points = npt.NDArray[np.float64]

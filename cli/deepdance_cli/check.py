@@ -1,0 +1,120 @@
+"""`dd plugins check`: does a component hold the contract of its kind?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepdance_cli.arguments import Debug, Json
+
+if TYPE_CHECKING:
+    from deepdance.plugins import Entry, Registry
+    from deepdance.testing import Result
+
+STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+def check_plugin(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
+    ],
+    location: Annotated[
+        str | None, typer.Argument(metavar="LOCATION", help="For a source: what it reads, instead of a small file.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="Its kind, where two kinds have a component of this name.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of it, such as epochs=2.")
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check that a component holds the contract of its kind; exit with 1 if it does not.
+
+    It is checked with the options of its `quick` preset and those of --set: a network that learns for minutes is
+    checked sooner with fewer steps.
+
+    Example: dd plugins check pca
+    """
+    from deepdance.errors import OptionError
+    from deepdance.plugins import discover
+
+    registry = discover()
+    entry = _entry(registry, name, kind)
+    if location is not None and entry.spec.kind != "source":
+        raise OptionError(f"expected a location for a source only, got {location!r} for a {entry.spec.kind}")
+    registry.component(entry.spec.kind, name)
+    options = _options(registry, entry, name, settings or [])
+    results = _run(entry, options, location)
+    if json:
+        from deepdance_cli.plugins import print_json
+
+        origin = {"distribution": entry.distribution, "version": entry.version}
+        shown = [asdict(result) for result in results]
+        print_json({"kind": entry.spec.kind, "name": entry.spec.name, **origin, "checks": shown})
+    else:
+        _show(entry, results)
+    if any(result.outcome == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+def _entry(registry: Registry, name: str, kind: str | None) -> Entry:
+    """The component of this name, of whatever kind. Raises PluginError."""
+    from deepdance.errors import OptionError, PluginError
+    from deepdance.plugins import KINDS
+    from deepdance.validation import nearest
+
+    if kind not in (None, *KINDS):
+        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    short = name.rpartition(":")[2]
+    kinds = sorted({entry.spec.kind for entry in registry.entries if entry.spec.name == short})
+    if not kinds:
+        names = [entry.spec.name for entry in registry.entries]
+        raise PluginError(f"expected a component's name, got {name!r}{nearest(name, names)}; see dd plugins list")
+    if kind is None and len(kinds) > 1:
+        raise OptionError(f"{name!r} is a {' and a '.join(kinds)}: choose with --kind")
+    return registry.find(kind or kinds[0], name)
+
+
+def _options(registry: Registry, entry: Entry, name: str, settings: list[str]) -> dict[str, Any]:
+    """Options given as `epochs=2` or `codec.epochs=2`. Raises OptionError for those that it does not have."""
+    from deepdance.recipe import apply_settings
+
+    kind = entry.spec.kind
+    table = apply_settings({}, settings)
+    given = {**table.pop(kind, {}), **table}
+    registry.options(kind, name, "quick", given)
+    return given
+
+
+def _run(entry: Entry, options: dict[str, Any], location: str | None) -> list[Result]:
+    from rich.progress import Progress
+
+    from deepdance.testing import checks, results
+    from deepdance_cli.show import err
+
+    ended = []
+    with Progress(console=err, disable=not err.is_terminal, transient=True) as bars:
+        total = len(checks(entry.spec, options=options, location=location))
+        task = bars.add_task(entry.spec.name, total=total)
+        for result in results(entry.spec, options=options, location=location):
+            ended.append(result)
+            bars.advance(task)
+    return ended
+
+
+def _show(entry: Entry, results: list[Result]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from deepdance_cli.show import out
+
+    table = Table("check", "result", "why", box=None, pad_edge=False, header_style="bold")
+    for result in results:
+        table.add_row(result.name, Text(result.outcome, STYLES[result.outcome]), result.reason or result.meaning)
+    out.print(table)
+    counts = [
+        f"{count} {outcome}" for outcome in STYLES if (count := sum(result.outcome == outcome for result in results))
+    ]
+    out.print(f"{entry.spec.kind} {entry.spec.name} of {entry.distribution} {entry.version}: {', '.join(counts)}")

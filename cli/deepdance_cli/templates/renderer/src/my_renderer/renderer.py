@@ -1,0 +1,63 @@
+"""`my-renderer`: a chronophotograph, the dance as figures that lie over each other on one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from deepdance.errors import RenderError
+from deepdance.interfaces import Options, Renderer, UInt8
+from pydantic import Field
+
+FINER = 4
+"""Outlines are followed on frames enlarged by this, which makes them smooth."""
+
+
+class MyRendererOptions(Options):
+    """How many figures, and how they look."""
+
+    every: float = Field(0.5, gt=0, description="seconds from one figure to the next")
+    opacity: float = Field(0.1, ge=0, le=1, description="of a figure's inside: 0 leaves its outline alone")
+
+
+class MyRenderer(Renderer[MyRendererOptions]):
+    """Writes an SVG as Marey's pictures of 1882 were made: every so often a figure, all on one plate."""
+
+    def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
+        """Write chunks `(n, height, width)` to `path`, a figure as soon as its frame comes."""
+        chosen = _every(frames, max(1, round(self.options.every * fps)))
+        first = next(chosen, None)
+        if first is None:
+            raise RenderError(f"{path}: expected at least one frame to draw, got none; ask for a longer dance")
+        height, width = first.shape
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.write(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">\n')
+                file.write('<rect width="100%" height="100%" fill="white"/>\n')
+                file.write(f'<g fill-opacity="{self.options.opacity}" fill-rule="evenodd" stroke="black">\n')
+                file.write(_figure(first))
+                file.writelines(map(_figure, chosen))
+                file.write("</g>\n</svg>\n")
+        except OSError as error:
+            raise RenderError(f"{path}: expected to write the picture, but: {error.strerror}; choose another") from None
+
+
+def _every(frames: Iterable[UInt8], step: int) -> Iterator[UInt8]:
+    """Frame 0, `step`, 2 · `step` and so on, `(height, width)` each."""
+    number = 0
+    for chunk in frames:
+        yield from chunk[-number % step :: step]
+        number += len(chunk)
+
+
+def _figure(frame: UInt8) -> str:
+    """A silhouette's outlines as one SVG path, in pixels of the frame."""
+    import cv2  # heavy, so it is imported where it is used
+
+    large = cv2.resize(frame, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
+    inside = np.where(large < 128, np.uint8(255), np.uint8(0))
+    outlines, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
+    rings = [np.round((outline[:, 0] + 0.5) / FINER, 2).tolist() for outline in outlines]
+    drawn = " ".join("M" + " ".join(f"{x:g},{y:g}" for x, y in ring) + "Z" for ring in rings)
+    return f'<path stroke-width="0.3" d="{drawn}"/>\n'

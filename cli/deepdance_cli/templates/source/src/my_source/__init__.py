@@ -1,0 +1,19 @@
+"""What deepdance reads to know of `my-source`. It is imported for `dd plugins list`: keep it light."""
+
+from deepdance.plugins import ComponentSpec, hookimpl
+
+COMPONENTS = (
+    ComponentSpec(
+        kind="source",
+        name="my-source",
+        target="my_source.source:MySource",
+        options="my_source.source:MySourceOptions",
+        summary="flip books: frames drawn with characters in a text file",
+        suffixes=(".flip",),
+    ),
+)
+
+
+@hookimpl
+def deepdance_components() -> tuple[ComponentSpec, ...]:
+    return COMPONENTS

@@ -1,0 +1,341 @@
+"""What `import deepdance` offers: runs from videos or arrays, and components that work on arrays alone."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from itertools import accumulate, pairwise
+from mimetypes import guess_type
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from deepdance import pipeline, runs
+from deepdance.errors import InputError, WorkspaceError
+from deepdance.evaluation.paper_table import Row
+from deepdance.events import Listener, following
+from deepdance.frames import Clip, Silhouettes
+from deepdance.interfaces import (
+    BackgroundRemover,
+    Float32,
+    FrameCodec,
+    FrameSource,
+    History,
+    Renderer,
+    SequenceModel,
+    UInt8,
+)
+from deepdance.pipeline import Studio
+from deepdance.plugins import discover
+from deepdance.recipe import DEMO_RECIPE, Recipe
+from deepdance.workspace import Workspace, locate_run, written_whole
+
+if TYPE_CHECKING:
+    from deepdance.evaluation.report import Evaluation
+
+Video = str | Path | npt.NDArray[Any]
+"""A path, or frames: uint8 RGB `(n, h, w, 3)`, or silhouettes `(n, h, w)`, uint8, or bool where True is the dancer."""
+Component = str | Mapping[str, Any]
+"""A component's name, or `{"name": …}` with its options beside it, as in a recipe file."""
+
+
+class DanceFields(TypedDict, total=False):
+    """The fields of a `Recipe` that another dance from the same models may change."""
+
+    start: str | int | Path
+    temperature: float
+    frames: int
+    curve: str
+    render_fps: float
+    seed: int
+
+
+class RecipeFields(DanceFields, total=False):
+    """The fields of a `Recipe`, which says what they mean."""
+
+    source: Component
+    remover: Component
+    codec: Component
+    sequence: Component
+    renderer: Component
+    preset: str
+    fps: float
+    size: tuple[int, int]
+    validation: float
+
+
+class Run:
+    """A run of a workspace: what it was made of, and what came out. Shows its video in a notebook."""
+
+    def __init__(self, studio: Studio, name: str) -> None:
+        self._studio = studio
+        self._record, self.recipe = studio.workspace.open_run(name)
+        self.name = name
+        self.folder = studio.workspace.run_folder(name)
+
+    @property
+    def video(self) -> Path:
+        """The file of the finished dance. Raises WorkspaceError before the run is finished."""
+        if not self._record.video:
+            raise WorkspaceError(f"expected a finished run, got {self.name!r}, unfinished; run it again to go on")
+        return self.folder / self._record.video
+
+    @cached_property
+    def frames(self) -> UInt8:
+        """The dance as silhouettes `(frames, height, width)`, of the size that the recipe says."""
+        return self.dance()
+
+    @cached_property
+    def table(self) -> list[Row]:
+        """The paper's table: a row for the codec, a row for the sequence model."""
+        return runs.paper_table(self._studio, self.recipe, self._record)
+
+    @property
+    def silhouettes(self) -> Silhouettes:
+        """The silhouettes that were learned from, with their clips."""
+        made = runs.artifacts_of(self._studio, self._record)
+        return Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
+
+    @property
+    def latents(self) -> Float32:
+        """The silhouettes' latents `(n, d)`."""
+        return self._trained.latents
+
+    @property
+    def codec(self) -> FrameCodec[Any]:
+        """The trained codec."""
+        return self._trained.codec
+
+    @property
+    def sequence(self) -> SequenceModel[Any]:
+        """The trained sequence model."""
+        return self._trained.model
+
+    @cached_property
+    def _trained(self) -> runs.Trained:
+        return runs.open_trained(self._studio, self.recipe, self._record)
+
+    def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
+        """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
+        with following(self._studio.listen):
+            recipe = self.recipe.changed(_plain(changes))
+            return np.concatenate(list(runs.danced(self._studio, recipe, self._trained)))
+
+    def generate(self, out: str | Path, **changes: Unpack[DanceFields]) -> Path:
+        """Another dance from the same models, as a file. Raises OptionError."""
+        with following(self._studio.listen):
+            return runs.generate(self._studio, self.name, Path(out), _plain(changes))
+
+    def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
+        """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
+        with following(self._studio.listen):
+            (location,) = runs.expand(self._studio.registry, [str(video)])
+            return runs.extend(self._studio, self.name, location, seconds, Path(out))
+
+    def evaluate(self, frames: int = 1000, seeds: int = 5) -> Evaluation:
+        """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured."""
+        from deepdance.evaluation import report
+
+        with following(self._studio.listen):
+            return report.evaluate(self._studio, self.name, frames, seeds)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self._record.status})"
+
+    def _repr_html_(self) -> str:
+        kind = (guess_type(self._record.video)[0] or "").partition("/")[0]
+        if kind not in ("video", "image"):
+            return f"<code>{escape(repr(self))}</code>"
+        data = f"data:{guess_type(self.video)[0]};base64,{b64encode(self.video.read_bytes()).decode()}"
+        tag = "video controls loop" if kind == "video" else "img"
+        return f'<{tag} title="{escape(self.name)}" src="{data}">' + ("</video>" if kind == "video" else "")
+
+
+def run(
+    videos: Video | Sequence[Video] = (),
+    *,
+    recipe: Recipe | str | Path | None = None,
+    name: str | None = None,
+    workspace: str | Path = "workspace",
+    listen: Sequence[Listener] = (),
+    **fields: Unpack[RecipeFields],
+) -> Run:
+    """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
+
+    `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
+    recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. Raises InputError,
+    OptionError, PluginError, WorkspaceError.
+    """
+    studio = Studio.open(workspace, listen)
+    with following(studio.listen):
+        given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
+        base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
+        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(_plain(fields))
+        locations = [_kept(v, studio.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
+        return Run(studio, runs.run(studio, made, locations, name).run.name)
+
+
+def open_run(run: str | Path, *, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Run:
+    """A run by its name in the workspace, or by its folder anywhere. Raises WorkspaceError."""
+    place, name = locate_run(str(run), Path(workspace))
+    return Run(Studio.open(place.root, listen), name)
+
+
+def source(location: str | Path, name: str | None = None, /, **options: Any) -> FrameSource[Any]:
+    """A source that reads `location`, chosen by its suffix if not by `name`. Raises OptionError, PluginError."""
+    registry = discover()
+    name = name or pipeline.source_for(registry, str(location))
+    checked = registry.options("source", name, "standard", options)
+    made: FrameSource[Any] = registry.component("source", name)(str(location), checked)
+    return made
+
+
+def remover(name: str, /, **options: Any) -> BackgroundRemover[Any]:
+    """A background remover. Raises OptionError, PluginError."""
+    made: BackgroundRemover[Any] = _component("remover", name, options)
+    return made
+
+
+def codec(name: str, /, **options: Any) -> FrameCodec[Any]:
+    """An untrained codec: `fit` trains it. Raises OptionError, PluginError."""
+    made: FrameCodec[Any] = _component("codec", name, options)
+    return made
+
+
+def sequence(name: str, /, **options: Any) -> SequenceModel[Any]:
+    """An untrained sequence model: `fit` trains it. Raises OptionError, PluginError."""
+    made: SequenceModel[Any] = _component("sequence", name, options)
+    return made
+
+
+def renderer(name: str, /, **options: Any) -> Renderer[Any]:
+    """A renderer. Raises OptionError, PluginError."""
+    made: Renderer[Any] = _component("renderer", name, options)
+    return made
+
+
+def _component(kind: str, name: str, options: dict[str, Any]) -> Any:
+    registry = discover()
+    return registry.component(kind, name)(registry.options(kind, name, "standard", options))
+
+
+@overload
+def fit(
+    component: FrameCodec[Any],
+    data: Silhouettes | UInt8 | Sequence[UInt8],
+    *,
+    validation: float = 0.1,
+    seed: int = 0,
+    listen: Sequence[Listener] = (),
+) -> History: ...
+
+
+@overload
+def fit(
+    component: SequenceModel[Any],
+    data: Float32 | Sequence[Float32],
+    *,
+    validation: float = 0.1,
+    seed: int = 0,
+    listen: Sequence[Listener] = (),
+) -> History: ...
+
+
+def fit(
+    component: FrameCodec[Any] | SequenceModel[Any],
+    data: Any,
+    *,
+    validation: float = 0.1,
+    seed: int = 0,
+    listen: Sequence[Listener] = (),
+) -> History:
+    """Train a codec on silhouettes `(n, height, width)`, uint8, or a sequence model on latents `(n, d)`, float32.
+
+    A list of arrays is one clip each. The last `validation` share of all frames is held out. The history has an entry
+    an epoch: `loss`, `acc`, `val_loss`, `val_acc`. Raises InputError.
+    """
+    studio = Studio.open(listen=listen)
+    with following(studio.listen):
+        if isinstance(component, FrameCodec):
+            frames = data if isinstance(data, Silhouettes) else _silhouettes(_clips(data))
+            cut = pipeline.split_point(len(frames), validation)
+            training = studio.training("codec", seed)
+            return component.fit(frames.between(0, cut), frames.between(cut, len(frames)), training)
+        latents = [_latents(clip) for clip in _clips(data)]
+        if len({clip.shape[1] for clip in latents}) != 1:
+            raise InputError(f"expected latents of one length, got {[clip.shape for clip in latents]}")
+        train, held_out = pipeline.split_clips(
+            np.concatenate(latents), _laid_out(latents), validation, component.context
+        )
+        longest = max(len(clip) for clip in train)
+        if longest <= component.context:
+            raise InputError(
+                f"expected a clip of more than {component.context} latents to learn from (the model's context), "
+                f"got {longest}; give longer clips"
+            )
+        return component.fit(train, held_out, studio.training("sequence", seed))
+
+
+def _clips(data: Any) -> list[npt.NDArray[Any]]:
+    clips = [data] if isinstance(data, np.ndarray) else list(data)
+    if not clips:
+        raise InputError("expected an array or a list of arrays, got an empty list")
+    return [np.asarray(clip) for clip in clips]
+
+
+def _laid_out(clips: Iterable[npt.NDArray[Any]]) -> list[Clip]:
+    ends = accumulate((len(clip) for clip in clips), initial=0)
+    return [Clip(start, stop, "array", 1.0) for start, stop in pairwise(ends)]
+
+
+def _silhouettes(clips: list[npt.NDArray[Any]]) -> Silhouettes:
+    fitting = all(clip.dtype == np.uint8 and clip.ndim == 3 and clip.size for clip in clips)
+    if not fitting or len({clip.shape[1:] for clip in clips}) != 1:
+        raise InputError(
+            f"expected silhouettes (n, height, width) of one size, uint8, got {_described(clips)}; "
+            "0 is the dancer, 255 the background, and a remover makes them of RGB frames"
+        )
+    return Silhouettes(clips, _laid_out(clips))
+
+
+def _latents(clip: npt.NDArray[Any]) -> Float32:
+    if clip.ndim != 2 or not clip.size or clip.dtype.kind not in "fiu" or not np.isfinite(clip).all():
+        raise InputError(
+            f"expected latents (n, d), finite numbers, got {_described([clip])}; a codec's encode gives them"
+        )
+    return clip.astype(np.float32, copy=False)
+
+
+def _described(arrays: list[npt.NDArray[Any]]) -> str:
+    return ", ".join(f"{array.dtype} {array.shape}" for array in arrays[:4])
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Recipe entries; a start that is a file is given by its whole path, for it is looked for again later."""
+    start = fields.get("start")
+    if isinstance(start, str | Path) and Path(start).exists():
+        return {**fields, "start": str(Path(start).absolute())}
+    return dict(fields)
+
+
+def _kept(frames: npt.NDArray[Any], workspace: Workspace) -> str:
+    """The path of a file of the workspace that holds `frames`: written once, and named by its content."""
+    rgb = frames.ndim == 4 and frames.shape[3] == 3 and frames.dtype == np.uint8
+    if not (rgb or (frames.ndim == 3 and frames.dtype in (np.uint8, np.bool_))) or not frames.size:
+        raise InputError(
+            f"expected RGB frames (n, height, width, 3), uint8, or silhouettes (n, height, width), uint8 or bool, "
+            f"got {_described([frames])}; convert them first"
+        )
+    whole = np.ascontiguousarray(frames)
+    content = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())
+    content.update(whole.data)
+    path = workspace.root / "arrays" / f"array-{content.hexdigest()[:16]}.npy"
+    if not path.exists():
+        with written_whole(path) as temporary:
+            np.save(temporary, whole, allow_pickle=False)
+    return str(path)

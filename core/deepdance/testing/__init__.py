@@ -1,0 +1,39 @@
+"""The contract of every kind of component, executable: for the tests of a plugin, and for `dd plugins check`.
+
+In a plugin's tests, each check is a test of its own:
+
+    from deepdance.testing import parametrize_with_checks
+    from my_codec import deepdance_components
+
+    @parametrize_with_checks(deepdance_components()[0])
+    def test_contract(check):
+        check()
+"""
+
+from deepdance.testing.kit import (
+    Check,
+    Result,
+    check_codec,
+    check_remover,
+    check_renderer,
+    check_sequence_model,
+    check_source,
+    checks,
+    parametrize_with_checks,
+    results,
+)
+from deepdance.testing.subject import CheckFailed
+
+__all__ = [
+    "Check",
+    "CheckFailed",
+    "Result",
+    "check_codec",
+    "check_remover",
+    "check_renderer",
+    "check_sequence_model",
+    "check_source",
+    "checks",
+    "parametrize_with_checks",
+    "results",
+]

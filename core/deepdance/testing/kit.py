@@ -1,0 +1,157 @@
+"""From a spec to its checks: for pytest, for `dd plugins check`, and by a plain call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unittest import SkipTest
+
+from deepdance.errors import PluginError
+from deepdance.plugins import ComponentSpec
+from deepdance.testing import codec, remover, renderer, sequence, source
+from deepdance.testing.subject import CheckFailed, Subject
+from deepdance.validation import nearest
+
+KINDS: Mapping[str, tuple[type[Subject], Iterable[Callable[[Any], None]]]] = {
+    "source": (source.SourceSubject, source.CHECKS),
+    "remover": (remover.RemoverSubject, remover.CHECKS),
+    "codec": (codec.CodecSubject, codec.CHECKS),
+    "sequence": (sequence.SequenceSubject, sequence.CHECKS),
+    "renderer": (renderer.RendererSubject, renderer.CHECKS),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a component must hold. Calling it raises CheckFailed if it does not, or whatever it raises.
+
+    A check that cannot be made raises `unittest.SkipTest`, which pytest knows.
+    """
+
+    name: str
+    meaning: str
+    run: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.run()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a check ended: `passed`, `failed` or `skipped`, and why if it did not pass."""
+
+    name: str
+    meaning: str
+    outcome: str
+    reason: str = ""
+
+
+def checks(
+    spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None
+) -> list[Check]:
+    """All checks of a component. What is costly, such as a fit, is done once, by the first that needs it.
+
+    The component has the options of its `quick` preset and those given. `location` is what a source reads; without it,
+    the kit writes something small for a source of `.npy`, `.mp4` or `.avi` files or folders of images.
+    """
+    subject = subject_of(spec, options or {}, location)
+    _, functions = KINDS[spec.kind]
+    return [Check(function.__name__, _meaning(function), partial(function, subject)) for function in functions]
+
+
+def subject_of(spec: ComponentSpec, options: Mapping[str, Any], location: str | None = None) -> Subject:
+    """What the checks of a kind are made on."""
+    if spec.kind not in KINDS:
+        raise PluginError(f"{spec.name!r} is of kind {spec.kind!r}, expected one of {', '.join(KINDS)}")
+    cls, _ = KINDS[spec.kind]
+    return cls(spec, options, location)
+
+
+def _meaning(function: Callable[[Any], None]) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
+def results(
+    spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None
+) -> Iterator[Result]:
+    """Make every check, one after the other, and tell how each ended."""
+    for check in checks(spec, options=options, location=location):
+        told = partial(Result, check.name, check.meaning)
+        try:
+            check()
+        except SkipTest as why:
+            yield told("skipped", str(why))
+        except CheckFailed as why:
+            yield told("failed", str(why))
+        except Exception as error:
+            yield told("failed", f"{type(error).__name__}: {error}")
+        else:
+            yield told("passed")
+
+
+def parametrize_with_checks(
+    spec: ComponentSpec,
+    *,
+    options: Mapping[str, Any] | None = None,
+    location: str | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
+) -> Any:
+    """Decorate a pytest test that takes `check` and calls it: every check is a test with an id of its own.
+
+    `expected_failed_checks` maps names of checks that are known to fail to the reason. They are `xfail`, strictly: the
+    test fails once such a check passes. `options` and `location` are those of `checks`.
+    """
+    import pytest
+
+    made = checks(spec, options=options, location=location)
+    expected, names = expected_failed_checks or {}, [check.name for check in made]
+    for name in expected:
+        if name not in names:
+            raise ValueError(f"expected the name of a check of a {spec.kind}, got {name!r}{nearest(name, names)}")
+    return pytest.mark.parametrize(
+        "check",
+        [
+            pytest.param(
+                check,
+                id=check.name,
+                marks=[pytest.mark.xfail(reason=expected[check.name], strict=True)] if check.name in expected else [],
+            )
+            for check in made
+        ],
+    )
+
+
+def check_source(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a source does not hold its contract."""
+    _check("source", spec, options, location)
+
+
+def check_remover(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a remover does not hold its contract."""
+    _check("remover", spec, options)
+
+
+def check_codec(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a codec does not hold its contract."""
+    _check("codec", spec, options)
+
+
+def check_sequence_model(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a sequence model does not hold its contract."""
+    _check("sequence", spec, options)
+
+
+def check_renderer(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a renderer does not hold its contract."""
+    _check("renderer", spec, options)
+
+
+def _check(kind: str, spec: ComponentSpec, options: Mapping[str, Any] | None, location: str | None = None) -> None:
+    if spec.kind != kind:
+        raise PluginError(f"{spec.name!r}: expected a {kind}, got a {spec.kind}; use the check of that kind")
+    ended = results(spec, options=options, location=location)
+    failed = [f"{result.name}: {result.reason}" for result in ended if result.outcome == "failed"]
+    if failed:
+        raise CheckFailed("\n".join(failed))

@@ -1,0 +1,95 @@
+"""The contract of a background remover."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepdance.interfaces import BackgroundRemover, UInt8
+from deepdance.testing import common
+from deepdance.testing.material import SIZE, pictures, silhouettes
+from deepdance.testing.subject import Subject, expect, expect_array, expect_same, expect_unchanged, memory
+
+CHUNKS, LENGTH = 40, 64
+KEPT = 0.25
+"""Of the bytes of all frames: what a remover may still hold of them."""
+
+
+class RemoverSubject(Subject):
+    """A remover, made anew for every clip."""
+
+    interface = BackgroundRemover
+
+    def removed(self, *chunks: UInt8) -> UInt8:
+        """The silhouettes of the chunks of one clip."""
+        remover: Any = self.cls(self.options)
+        return np.concatenate([remover.remove(chunk) for chunk in chunks])
+
+
+def makes_silhouettes(subject: RemoverSubject) -> None:
+    """RGB frames `(n, h, w, 3)` become uint8 `(n, h, w)`, whatever their size."""
+    for size in (SIZE, (17, 9)):
+        expect_array(subject.removed(pictures(5, size)), (5, *size), np.uint8, "silhouettes")
+
+
+def makes_the_dancer_dark(subject: RemoverSubject) -> None:
+    """0 is the dancer, 255 the background: a dark figure before a light ground is never the brighter of the two."""
+    figure = silhouettes(5) < 128
+    removed = subject.removed(pictures(5))
+    dancer, ground = float(removed[figure].mean()), float(removed[~figure].mean())
+    expect(dancer <= ground, f"a dancer as dark as the background's {ground:.0f} or darker", f"{dancer:.0f}")
+
+
+def the_frames_decide(subject: RemoverSubject) -> None:
+    """A new remover gives the same silhouettes for the same clip, whatever clips others have seen."""
+    first = subject.removed(*np.split(pictures(12), [5]))
+    subject.removed(255 - pictures(7))
+    again = subject.removed(*np.split(pictures(12), [5]))
+    expect_same({"silhouettes": first}, {"silhouettes": again}, "from a new remover")
+
+
+def takes_chunks_of_any_length(subject: RemoverSubject) -> None:
+    """A clip may come in chunks of any length, of one frame and of none too, to a remover that keeps state."""
+    remover = subject.cls(subject.options)
+    for length in (0, 1, 6, 0, 2):
+        expect_array(remover.remove(pictures(length)), (length, *SIZE), np.uint8, f"silhouettes of {length} frames")
+
+
+def takes_plain_frames(subject: RemoverSubject) -> None:
+    """A black, a grey and a white frame are no hindrance."""
+    plain = np.stack([np.full((*SIZE, 3), grey, np.uint8) for grey in (0, 128, 255)])
+    expect_array(subject.removed(plain), (3, *SIZE), np.uint8, "silhouettes of plain frames")
+
+
+def leaves_what_it_is_given(subject: RemoverSubject) -> None:
+    """It does not write into the frames that it is given."""
+    frames = pictures(5)
+    with expect_unchanged({"frames": frames}):
+        subject.removed(frames)
+
+
+def streams(subject: RemoverSubject) -> None:
+    """What it keeps does not grow with the clip."""
+    remover, chunk = subject.cls(subject.options), pictures(LENGTH)
+    remover.remove(chunk)
+
+    def remove() -> None:
+        for _ in range(CHUNKS):
+            remover.remove(chunk.copy())
+
+    _, kept = memory(remove)
+    limit = int(KEPT * CHUNKS * chunk.nbytes)
+    expect(kept <= limit, f"at most {limit:,} bytes kept of {CHUNKS * chunk.nbytes:,}", f"{kept:,}")
+
+
+CHECKS = (
+    *common.CHECKS,
+    makes_silhouettes,
+    makes_the_dancer_dark,
+    the_frames_decide,
+    takes_chunks_of_any_length,
+    takes_plain_frames,
+    leaves_what_it_is_given,
+    streams,
+)

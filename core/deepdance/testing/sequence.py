@@ -1,0 +1,138 @@
+"""The contract of a sequence model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from deepdance.errors import InputError
+from deepdance.interfaces import Float32, History, SequenceModel, Training
+from deepdance.testing import common, trained
+from deepdance.testing.material import DIM, clips, latents
+from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
+from deepdance.testing.trained import Trained
+
+STEPS = 12
+
+
+class SequenceSubject(Trained):
+    """A sequence model and clips of latents to fit it to."""
+
+    interface = SequenceModel
+
+    @property
+    def context(self) -> int:
+        """Known before a fit."""
+        return int(self.cls(self.options).context)
+
+    def material(self) -> dict[str, Array]:
+        train, held_out = clips(self.context)
+        named = {f"training clip {number}": clip for number, clip in enumerate(train, 1)}
+        return {**named, "held-out clip": held_out[0], "seeds": self.seeds(2)}
+
+    def fit(self, component: Any, training: Training, material: Mapping[str, Array]) -> History:
+        train = [clip for name, clip in material.items() if name.startswith("training")]
+        history: History = component.fit(train, [material["held-out clip"]], training)
+        return history
+
+    def answers(self, component: Any, material: Mapping[str, Array]) -> dict[str, Array]:
+        return {"latents": component.generate(material["seeds"], STEPS, rng=3)}
+
+    def error(self, component: Any) -> tuple[float, float, str]:
+        clip = clips(self.context)[0][0]
+        windows = np.stack([clip[at : at + self.context] for at in range(len(clip) - self.context)])
+        truth, last = clip[self.context :], windows[:, -1]
+        guess = component.generate(windows, 1, temperature=0.0)[:, 0]
+        mine, copying = (float(np.square(truth - other).mean()) for other in (guess, last))
+        return mine, copying, "repeating the last latent"
+
+    def seeds(self, count: int) -> Float32:
+        """`(count, context, d)`: moments of the training clips, and the model's to continue."""
+        return np.stack([latents(self.context, first=7 * number) for number in range(count)])
+
+
+def has_a_context(subject: SequenceSubject) -> None:
+    """`context` is a whole number of latents, at least one, known before the fit and the same after it."""
+    before = subject.cls(subject.options).context
+    expect(isinstance(before, int) and before >= 1, "a context of at least one latent", repr(before))
+    after = subject.component.context
+    expect(after == before, f"the context of {before} to stay after the fit", after)
+
+
+def continues_a_batch(subject: SequenceSubject) -> None:
+    """Seeds `(b, context, d)` are continued by `(b, steps, d)` float32 latents, finite also after many steps."""
+    expect_array(subject.component.generate(subject.seeds(3), 100), (3, 100, DIM), np.float32, "latents")
+
+
+def takes_no_steps_and_one(subject: SequenceSubject) -> None:
+    """No steps are no latents; one step is the first of many."""
+    model, seeds = subject.component, subject.seeds(2)
+    expect_array(model.generate(seeds, 0), (2, 0, DIM), np.float32, "latents of no steps")
+    one = model.generate(seeds, 1)
+    expect_array(one, (2, 1, DIM), np.float32, "latents of one step")
+    expect_same({"latents": one}, {"latents": model.generate(seeds, STEPS)[:, :1]}, "for one step and in many")
+
+
+def a_batch_begins_as_its_first_alone(subject: SequenceSubject) -> None:
+    """The first of a batch is continued as if it were alone."""
+    model, seeds = subject.component, subject.seeds(3)
+    alone, together = model.generate(seeds[:1], STEPS, rng=5), model.generate(seeds, STEPS, rng=5)
+    expect_same({"latents": alone}, {"latents": together[:1]}, "alone and in a batch")
+
+
+def the_draw_is_decided_by_rng(subject: SequenceSubject) -> None:
+    """The same `rng` gives the same latents, whatever was generated before."""
+    model, seeds = subject.component, subject.seeds(2)
+    first = model.generate(seeds, STEPS, rng=11)
+    model.generate(seeds, STEPS, rng=12)
+    expect_same({"latents": first}, {"latents": model.generate(seeds, STEPS, rng=11)}, "from the same rng")
+
+
+def takes_any_temperature(subject: SequenceSubject) -> None:
+    """Temperatures from 0, the calmest, to 10 give finite latents."""
+    for temperature in (0.0, 0.5, 10.0):
+        dance = subject.component.generate(subject.seeds(1), STEPS, temperature=temperature)
+        expect_array(dance, (1, STEPS, DIM), np.float32, f"latents at temperature {temperature:g}")
+
+
+def refuses_short_clips(subject: SequenceSubject) -> None:
+    """`fit` raises InputError where no clip is longer than the context, or there is none."""
+    for train, what in (([], "no clips"), ([latents(subject.context)], "a clip as short as the context")):
+        with expect_error(InputError, what):
+            subject.cls(subject.options).fit(train, [], Training())
+
+
+def takes_short_clips_among_others(subject: SequenceSubject) -> None:
+    """A clip of one latent, or of none, among longer ones is no hindrance; nor is having none held out."""
+    model = subject.cls(subject.options)
+    model.fit([latents(1), clips(subject.context)[0][0], latents(0)], [], Training())
+    dance = model.generate(subject.seeds(1), STEPS)
+    expect_array(dance, (1, STEPS, DIM), np.float32, "latents")
+
+
+def refuses_what_is_not_finite(subject: SequenceSubject) -> None:
+    """NaN or infinity in the clips of a fit, or in a seed, raises InputError."""
+    for bad in (np.nan, np.inf):
+        seeds, train = subject.seeds(2), clips(subject.context)[0]
+        seeds[1, -1, 0] = train[0][9, 1] = bad
+        with expect_error(InputError, f"a fit to latents with {bad} among them"):
+            subject.cls(subject.options).fit(train, [], Training())
+        with expect_error(InputError, f"a seed with {bad} in it"):
+            subject.component.generate(seeds, STEPS)
+
+
+CHECKS = (
+    *common.CHECKS,
+    *trained.CHECKS,
+    has_a_context,
+    continues_a_batch,
+    takes_no_steps_and_one,
+    a_batch_begins_as_its_first_alone,
+    the_draw_is_decided_by_rng,
+    takes_any_temperature,
+    refuses_short_clips,
+    takes_short_clips_among_others,
+    refuses_what_is_not_finite,
+)

@@ -1,0 +1,71 @@
+"""`dd plugins check`: a table, JSON, and the exit code."""
+
+import json
+
+import contract_examples as examples
+import numpy as np
+import pytest
+
+from deepdance import plugins
+from deepdance.plugins import Entry, Registry, discover
+from deepdance.testing import checks
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A remover that writes into its frames, as the only plugin beside the built-in ones."""
+    (name,) = [
+        cls for kind, check, cls, _ in examples.BROKEN if (kind, check) == ("remover", "leaves_what_it_is_given")
+    ]
+    registry = Registry([*discover().entries, Entry(examples.spec_of("remover", name), "dance-more", "2.0")])
+    monkeypatch.setattr(plugins, "discover", lambda: registry)
+
+
+def test_what_holds_its_contract_passes(dd):
+    result = dd("plugins", "check", "threshold", "--json")
+    told = json.loads(result.out)
+    assert (result.code, told["kind"], told["name"], told["distribution"]) == (0, "remover", "threshold", "deepdance")
+    spec = discover().find("remover", "threshold").spec
+    assert [row["name"] for row in told["checks"]] == [check.name for check in checks(spec)]
+    assert {row["outcome"] for row in told["checks"]} == {"passed"}
+
+
+def test_what_does_not_is_told_with_the_reason(dd, broken):
+    result = dd("plugins", "check", "example")
+    (line,) = [line.strip() for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
+    assert line.split(maxsplit=2)[1:] == [
+        "failed",
+        "expected the given frames to stay as they were, got other numbers in them",
+    ]
+    assert result.out.splitlines()[-1] == "remover example of dance-more 2.0: 13 passed, 1 failed"
+    assert (result.code, result.err) == (1, "")
+
+
+def test_options_are_those_given(dd):
+    told = json.loads(
+        dd("plugins", "check", "ridge", "--set", "context=2", "--set", "sequence.penalty=0.1", "--json").out
+    )
+    assert {row["outcome"] for row in told["checks"] if row["name"] != "a_stopped_training_goes_on"} == {"passed"}
+
+
+def test_a_source_reads_the_location_given(dd, tmp_path):
+    np.save(tmp_path / "mine.npy", np.full((30, 40, 60, 3), 200, np.uint8))
+    told = json.loads(dd("plugins", "check", "array", "mine.npy", "--set", "fps=20", "--json").out)
+    reasons = {row["name"]: row["reason"] for row in told["checks"] if row["outcome"] == "skipped"}
+    assert list(reasons) == ["streams"]
+    assert "it has 216,000 bytes of frames" in reasons["streams"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["treshold"], "expected a component's name, got 'treshold'; did you mean 'threshold'?"),
+        (["threshold", "--set", "levl=3"], "remover.levl: threshold has no such option; did you mean 'level'?"),
+        (["threshold", "here.mp4"], "expected a location for a source only, got 'here.mp4' for a remover"),
+        (["threshold", "--kind", "cutter"], "--kind: expected one of source, remover"),
+    ],
+)
+def test_mistakes_are_one_line(dd, arguments, message):
+    result = dd("plugins", "check", *arguments)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert message in result.err

@@ -1,0 +1,155 @@
+"""`dd plugins new`: what it writes is installed, passes its own tests and is used, all without an edit."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from deepdance.plugins import KINDS, ComponentSpec
+from deepdance.testing import checks
+from deepdance_cli.new import TEMPLATES, write_plugin
+
+BIN = Path(sys.executable).parent
+CANNOT_BE_CHECKED = {
+    "source": {
+        *("other_frames_have_another_fingerprint", "takes_one_frame", "refuses_what_it_cannot_read", "streams"),
+    },
+    "remover": set(),
+    "codec": {"a_stopped_training_goes_on"},
+    "sequence": {"a_stopped_training_goes_on"},
+    "renderer": {"can_be_read"},
+}
+"""The kit writes no flip books and reads no SVG (the packages' own tests do), and one epoch is never stopped."""
+SMALL = ("--size", "24x40", "--fps", "10", "--frames", "40")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a package of each kind, and `site`, where all five are installed from it."""
+    folder = tmp_path_factory.mktemp("made")
+    packages = [folder / f"acme-{kind}" for kind in KINDS]
+    for kind, package in zip(KINDS, packages, strict=True):
+        write_plugin(package.name, kind, package)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*install, "--target", folder / "site", *packages], check=True, capture_output=True, timeout=120)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outside(made):
+    """Run a program with the five installed packages beside deepdance."""
+    path = os.pathsep.join(filter(None, [str(made / "site"), os.environ.get("PYTHONPATH", "")]))
+    env = {**os.environ, "PYTHONPATH": path, "DEEPDANCE_WORKSPACE": str(made / "workspace")}
+
+    def call(*command: object, cwd: Path = made) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*map(str, command)], env=env, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+    return call
+
+
+def test_there_is_a_template_of_each_kind():
+    assert {folder.name for folder in TEMPLATES.iterdir() if not folder.name.startswith(".")} == set(KINDS)
+
+
+def test_the_packages_differ_only_where_they_must():
+    projects = {kind: (TEMPLATES / kind / "pyproject.toml").read_text().replace(kind, "KIND") for kind in KINDS}
+    changing = re.compile(r"(?m)^(description|dependencies) = .*\n")
+    assert len({changing.sub("", text) for text in projects.values()}) == 1
+    headings = {tuple(re.findall("(?m)^## .*", (TEMPLATES / kind / "README.md").read_text())) for kind in KINDS}
+    assert headings == {("## Install", "## Test", "## Use", "## Make it your own")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_the_template_is_left(made, kind):
+    files = [path for path in (made / f"acme-{kind}").rglob("*") if path.suffix in (".py", ".md", ".toml")]
+    assert len(files) == 5
+    for path in files:
+        assert not re.search(f"my[-_]?{kind}", path.read_text() + path.name, re.IGNORECASE)
+    assert tomllib.loads((made / f"acme-{kind}/pyproject.toml").read_text())["project"]["name"] == f"acme-{kind}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_passes_its_own_tests(made, outside, kind):
+    tests = outside(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", cwd=made / f"acme-{kind}")
+    assert tests.returncode == 0, tests.stdout + tests.stderr
+    outcomes = dict(re.findall(r"::test_contract\[(\w+)\] (\w+)", tests.stdout))
+    spec = ComponentSpec(kind, f"acme-{kind}", "", "", "")
+    assert set(outcomes) == {check.name for check in checks(spec)}
+    skipped = {check for check, outcome in outcomes.items() if outcome != "PASSED"}
+    assert skipped == CANNOT_BE_CHECKED[kind]
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=["check", "format"])
+def test_ruff_finds_nothing_in_what_is_written(made, arguments):
+    packages = [made / f"acme-{kind}" for kind in KINDS]
+    result = subprocess.run([BIN / "ruff", *arguments, "--no-cache", *packages], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_they_are_listed_and_their_options_shown(outside):
+    listed = json.loads(outside(BIN / "deepdance", "plugins", "list", "--json").stdout)
+    rows = {(row["kind"], row["name"], row["distribution"], row["version"]) for row in listed["components"]}
+    assert {(kind, f"acme-{kind}", f"acme-{kind}", "0.1.0") for kind in KINDS} <= rows
+    assert listed["problems"] == []
+    shown = json.loads(outside(BIN / "deepdance", "plugins", "show", "acme-codec", "--json").stdout)
+    assert [row["name"] for row in shown["options_table"]] == ["rows", "columns"]
+
+
+def test_a_run_uses_four_of_them(outside, video):
+    flags = [("remover", "remover"), ("codec", "codec"), ("seq", "sequence"), ("renderer", "renderer")]
+    chosen = [part for flag, kind in flags for part in (f"--{flag}", f"acme-{kind}")]
+    ran = outside(BIN / "deepdance", "run", video, *chosen, *SMALL, "--set", "codec.rows=8", "--json")
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    assert [row["component"] for row in report["paper_table"]] == ["acme-codec", "acme-sequence"]
+    assert Path(report["video"]).suffix == ".svg"
+    assert Path(report["video"]).read_text().count("<path") == 3
+
+
+def test_a_run_uses_the_source_for_its_files(made, outside):
+    book = made / "acme-source/tests/jumps.flip"
+    ran = outside(BIN / "deepdance", "run", book, "--codec", "pca", "--seq", "ridge", *SMALL, "--json")
+    assert ran.returncode == 0, ran.stderr
+    recipe = tomllib.loads((Path(json.loads(ran.stdout)["folder"]) / "recipe.toml").read_text())
+    assert recipe["source"] == {"name": "acme-source", "fps": 10.0, "ink": "#"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pca", "--kind", "codec"], "got 'pca', the name of a codec of deepdance; choose another"),
+        (["numpy", "--kind", "codec"], "got 'numpy', the name of an installed package; choose another"),
+        (["json", "--kind", "codec"], "got 'json', the name of the Python module json; choose another"),
+        (["class", "--kind", "codec"], "got 'class', the name of a keyword of Python; choose another"),
+        (["frame-codec", "--kind", "codec"], "the name of the class FrameCodec, which the plugin uses; choose another"),
+        (["My_Codec", "--kind", "codec"], "expected a name of lower-case letters, digits and hyphens"),
+        (["my--codec", "--kind", "codec"], "expected a name of lower-case letters, digits and hyphens"),
+        (["../codec", "--kind", "codec"], "expected a name of lower-case letters, digits and hyphens"),
+        (
+            ["mine", "--kind", "codek"],
+            "--kind: expected one of source, remover, codec, sequence, renderer, got 'codek'",
+        ),
+        (["mine"], "Missing option '--kind'"),
+        (["mine", "--kind", "codec", "--out", "."], "--out: expected a new folder, got ., which exists"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(dd, tmp_path, arguments, message):
+    result = dd("plugins", "new", *arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert message in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_what_it_has_written(dd, tmp_path):
+    result = dd("plugins", "new", "swirl", "--kind", "sequence", "--out", "a/b")
+    assert result.out.endswith("next: cd a/b; pip install -e '.[test]'; pytest\n")
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*.py"))] == sorted(
+        line for line in result.out.splitlines() if line.endswith(".py")
+    )
+    again = dd("plugins", "new", "swirl", "--kind", "sequence", "--json")
+    assert set(json.loads(again.out)) == {"name", "kind", "folder", "files"}

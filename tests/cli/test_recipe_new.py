@@ -1,0 +1,94 @@
+"""`dd recipe new`: what it writes is what a run does anyway, with every option explained."""
+
+import json
+import tomllib
+
+import pytest
+
+from deepdance.pipeline import resolve
+from deepdance.plugins import discover
+from deepdance.recipe import Recipe
+from deepdance_cli.recipe import allowed, commented
+
+BUILT_IN = [(entry.spec.kind, entry.spec.name) for entry in discover().entries if entry.distribution == "deepdance"]
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
+@pytest.mark.parametrize(("kind", "name"), BUILT_IN)
+def test_it_resolves_to_the_same_recipe(tmp_path, kind, name, preset):
+    recipe = Recipe(preset=preset, **{kind: name})
+    path = tmp_path / "recipe.toml"
+    path.write_text(commented(recipe, discover()), encoding="utf-8")
+    locations = [] if name == "demo" else ["video.mp4"]
+    assert resolve(Recipe.read(path), discover(), locations) == resolve(recipe, discover(), locations)
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILT_IN)
+def test_every_option_is_there_with_its_meaning(kind, name):
+    text = commented(Recipe(**{kind: name}), discover())
+    entries = text[text.index(f"[{kind}]") :].split("\n\n")
+    for option, field in discover().options_model(kind, name).model_fields.items():
+        (entry,) = [e for e in entries if e.splitlines()[-1].removeprefix("#").startswith(f"{option} =")]
+        assert field.description in entry.replace("\n# ", " ")
+        assert "; default: " in entry
+
+
+def test_the_presets_values_are_written_beside_the_defaults(dd):
+    text = dd("recipe", "new", "--codec", "conv-ae", "--preset", "quick").out
+    assert tomllib.loads(text)["codec"]["epochs"] == 16
+    assert "# an integer, at least 1; default: 27, with the preset quick: 16\nepochs = 16\n" in text
+
+
+def test_what_follows_from_something_else_still_does(dd):
+    table = tomllib.loads(dd("recipe", "new", "--source", "demo", "--seq", "lstm4").out)
+    assert "fps" not in table
+    assert "seed" not in table["source"]
+    text = dd("recipe", "new", "--source", "demo", "--seq", "lstm4").out
+    assert "default: the sequence model's\n#fps = 3.0\n" in text
+    assert "default: the recipe's\n#seed = 0\n" in text
+
+
+def test_a_run_with_it_makes_nothing_again(dd, video):
+    components, small = ("--codec", "pca", "--seq", "ridge"), ("--size", "24x40", "--frames", "20", "--json")
+    first = dd("run", video, *components, *small)
+    assert dd("recipe", "new", *components, "--out", "recipe.toml").out == "recipe recipe.toml\n"
+    again = dd("run", video, "--recipe", "recipe.toml", *small)
+    assert (first.code, again.code) == (0, 0), first.err + again.err
+    assert json.loads(again.out)["folder"] == json.loads(first.out)["folder"]
+
+
+def test_nothing_is_overwritten(dd, tmp_path):
+    (tmp_path / "mine.toml").write_text("seed = 3\n")
+    result = dd("recipe", "new", "--out", "mine.toml")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "--out: expected a new file, got mine.toml, which exists; choose another name" in result.err
+    assert (tmp_path / "mine.toml").read_text() == "seed = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--codec", "pcb"], "no codec is called 'pcb'; did you mean 'pca'?"),
+        (["--preset", "fast"], "preset: expected 'quick', 'standard' or 'paper', got 'fast'"),
+    ],
+)
+def test_a_mistake_is_one_line(dd, arguments, message):
+    result = dd("recipe", "new", *arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert message in result.err
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 2.5}, "a number, above 0, at most 2.5"),
+        ({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]}, 'an integer, at least 1 or "auto"'),
+        ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "true or false"),
+        ({"enum": ["smooth", "linear"], "type": "string"}, '"smooth" or "linear"'),
+        ({"type": "array", "prefixItems": [{"type": "integer"}] * 2}, "[integer, integer]"),
+        ({"type": "array", "items": {"type": "string"}}, "a list"),
+        ({}, "anything"),
+    ],
+)
+def test_what_a_value_may_be(schema, text):
+    assert allowed(schema) == text
