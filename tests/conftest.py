@@ -7,10 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from deepdance import plugins
+from deepdance.installed import Installed
+from deepdance.plugins import Registry
 
 SMALL = (24, 40)
 FAST = (
@@ -89,3 +94,19 @@ def silhouettes() -> np.ndarray:
 
     frames = demo_frames(12, 10, (96, 160), seed=1)
     return shrink(Threshold(ThresholdOptions()).remove(frames), SMALL)
+
+
+def registry_of(monkeypatch: pytest.MonkeyPatch, **modules: object) -> Registry:
+    """Discovery with these modules as the only plugins."""
+    points = []
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, f"plugin_{name}", module)
+        points.append(EntryPoint(name, f"plugin_{name}", "deepdance"))
+    return registry_from(monkeypatch, points)
+
+
+def registry_from(monkeypatch: pytest.MonkeyPatch, points: Sequence[EntryPoint]) -> Registry:
+    """Discovery with these entry points as the only ones."""
+    found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
+    monkeypatch.setattr(plugins, "find_installed", lambda: found)
+    return plugins._discover.__wrapped__(None, None)

@@ -460,7 +460,8 @@ class _(Codec):
 class _(Codec):
     def fit(self, train, validation, training):
         history = super().fit(train, validation, training)
-        self.mean = self.mean / (len(train) - 1)
+        with np.errstate(all="ignore"):
+            self.mean = self.mean / (len(train) - 1)
         return history
 
 

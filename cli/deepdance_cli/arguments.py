@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from deepdance.plugins import Entry, Registry
 
 Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
@@ -19,6 +22,12 @@ Log = Annotated[
 ]
 Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
+ComponentName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
+]
+ComponentKind = Annotated[
+    str | None, typer.Option("--kind", help="Its kind, where two kinds have a component of this name.")
+]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
 
 
@@ -42,3 +51,13 @@ def names_of(kind: str) -> Callable[[str], list[str]]:
 def component(kind: str, flag: str) -> Any:
     """The option by which a component of `kind` is chosen."""
     return typer.Option(flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=names_of(kind))
+
+
+def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
+    """The component of this name, of whatever kind if none is given. Raises OptionError, PluginError."""
+    from deepdance.errors import OptionError
+    from deepdance.plugins import KINDS
+
+    if kind not in (None, *KINDS):
+        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    return registry.find(kind or registry.kind_of(name), name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json
+from deepdance_cli.arguments import ComponentKind, ComponentName, Debug, Json, find_component
 
 if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
@@ -17,13 +17,11 @@ STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
 
 def check_plugin(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
-    ],
+    name: ComponentName,
     location: Annotated[
         str | None, typer.Argument(metavar="LOCATION", help="For a source: what it reads, instead of a small file.")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="Its kind, where two kinds have a component of this name.")] = None,
+    kind: ComponentKind = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of it, such as epochs=2.")
     ] = None,
@@ -41,7 +39,7 @@ def check_plugin(
     from deepdance.plugins import discover
 
     registry = discover()
-    entry = _entry(registry, name, kind)
+    entry = find_component(registry, name, kind)
     if location is not None and entry.spec.kind != "source":
         raise OptionError(f"expected a location for a source only, got {location!r} for a {entry.spec.kind}")
     registry.component(entry.spec.kind, name)
@@ -57,24 +55,6 @@ def check_plugin(
         _show(entry, results)
     if any(result.outcome == "failed" for result in results):
         raise typer.Exit(1)
-
-
-def _entry(registry: Registry, name: str, kind: str | None) -> Entry:
-    """The component of this name, of whatever kind. Raises PluginError."""
-    from deepdance.errors import OptionError, PluginError
-    from deepdance.plugins import KINDS
-    from deepdance.validation import nearest
-
-    if kind not in (None, *KINDS):
-        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}")
-    short = name.rpartition(":")[2]
-    kinds = sorted({entry.spec.kind for entry in registry.entries if entry.spec.name == short})
-    if not kinds:
-        names = [entry.spec.name for entry in registry.entries]
-        raise PluginError(f"expected a component's name, got {name!r}{nearest(name, names)}; see dd plugins list")
-    if kind is None and len(kinds) > 1:
-        raise OptionError(f"{name!r} is a {' and a '.join(kinds)}: choose with --kind")
-    return registry.find(kind or kinds[0], name)
 
 
 def _options(registry: Registry, entry: Entry, name: str, settings: list[str]) -> dict[str, Any]:
@@ -110,7 +90,7 @@ def _show(entry: Entry, results: list[Result]) -> None:
 
     from deepdance_cli.show import out
 
-    table = Table("check", "result", "why", box=None, pad_edge=False, header_style="bold")
+    table = Table("check", "result", "what, or why not", box=None, pad_edge=False, header_style="bold")
     for result in results:
         table.add_row(result.name, Text(result.outcome, STYLES[result.outcome]), result.reason or result.meaning)
     out.print(table)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from keyword import iskeyword
@@ -64,8 +64,9 @@ def write_plugin(name: str, kind: str, folder: Path) -> list[Path]:
         raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}{nearest(kind, KINDS)}")
     module, cls = name.replace("-", "_"), "".join(part.capitalize() for part in name.split("-"))
     texts = dict(_template(kind))
-    _check_name(name, module, cls, texts)
-    names = {f"my-{kind}": name, f"my_{kind}": module, f"My{kind.capitalize()}": cls}
+    renamed = f"My{kind.capitalize()}"
+    _check_name(name, module, cls, [text.replace(renamed, "") for text in texts.values()])
+    names = {f"my-{kind}": name, f"my_{kind}": module, renamed: cls}
     pattern = re.compile("|".join(map(re.escape, names)))
     try:
         folder.mkdir(parents=True)
@@ -89,7 +90,7 @@ def _template(kind: str) -> Iterator[tuple[str, str]]:
             yield place.as_posix(), path.read_text(encoding="utf-8")
 
 
-def _check_name(name: str, module: str, cls: str, texts: Mapping[str, str]) -> None:
+def _check_name(name: str, module: str, cls: str, texts: Sequence[str]) -> None:
     """Raise OptionError for a name that is none, that something else has, or that a class of the template has."""
     from deepdance.errors import OptionError
     from deepdance.plugins import discover
@@ -101,7 +102,7 @@ def _check_name(name: str, module: str, cls: str, texts: Mapping[str, str]) -> N
         taken = ["an installed package"]
     if not taken and (iskeyword(module) or find_spec(module)):
         taken = ["a keyword of Python" if iskeyword(module) else f"the Python module {module}"]
-    if not taken and (iskeyword(cls) or any(re.search(rf"\b{cls}\b", text) for text in texts.values())):
+    if not taken and (iskeyword(cls) or any(re.search(rf"\b{cls}\b", text) for text in texts)):
         taken = [f"the class {cls}, which the plugin uses"]
     if taken:
         raise OptionError(f"expected a name of its own, got {name!r}, the name of {taken[0]}; choose another")

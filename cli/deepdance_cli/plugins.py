@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json
+from deepdance_cli.arguments import ComponentKind, ComponentName, Debug, Json, find_component
 from deepdance_cli.check import check_plugin
 from deepdance_cli.new import new_plugin
 
@@ -92,10 +92,8 @@ def _print_list(listed: dict[str, Any]) -> None:
 
 @app.command("show")
 def show_plugin(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
-    ],
-    kind: Annotated[str | None, typer.Option(help="Its kind, where two kinds have a component of this name.")] = None,
+    name: ComponentName,
+    kind: ComponentKind = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -103,13 +101,10 @@ def show_plugin(
 
     Example: dd plugins show conv-ae
     """
-    from deepdance.errors import OptionError
-    from deepdance.plugins import KINDS, discover
+    from deepdance.plugins import discover
 
-    if kind not in (None, *KINDS):
-        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}")
     registry = discover()
-    entry = registry.find(kind or registry.kind_of(name), name)
+    entry = find_component(registry, name, kind)
     shown = _shown(registry, entry)
     if json:
         print_json(shown)

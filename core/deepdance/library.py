@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance import pipeline, runs
-from deepdance.errors import InputError, WorkspaceError
+from deepdance.errors import InputError, OptionError, WorkspaceError
 from deepdance.evaluation.paper_table import Row
 from deepdance.events import Listener, following
 from deepdance.frames import Clip, Silhouettes
@@ -229,6 +229,7 @@ def fit(
     component: FrameCodec[Any],
     data: Silhouettes | UInt8 | Sequence[UInt8],
     *,
+    fps: float = 10.0,
     validation: float = 0.1,
     seed: int = 0,
     listen: Sequence[Listener] = (),
@@ -240,6 +241,7 @@ def fit(
     component: SequenceModel[Any],
     data: Float32 | Sequence[Float32],
     *,
+    fps: float = 10.0,
     validation: float = 0.1,
     seed: int = 0,
     listen: Sequence[Listener] = (),
@@ -250,35 +252,38 @@ def fit(
     component: FrameCodec[Any] | SequenceModel[Any],
     data: Any,
     *,
+    fps: float = 10.0,
     validation: float = 0.1,
     seed: int = 0,
     listen: Sequence[Listener] = (),
 ) -> History:
     """Train a codec on silhouettes `(n, height, width)`, uint8, or a sequence model on latents `(n, d)`, float32.
 
-    A list of arrays is one clip each. The last `validation` share of all frames is held out. The history has an entry
-    an epoch: `loss`, `acc`, `val_loss`, `val_acc`. Raises InputError.
+    A list of arrays is one clip each. As in a run, the last `validation` share of all frames is held out, with a gap
+    before it, whose length depends on `fps`, the frames a second. The history has an entry an epoch: `loss`, `acc`,
+    `val_loss`, `val_acc`. Raises InputError, OptionError.
     """
+    if not 0 <= validation <= 0.5:
+        raise OptionError(f"validation: expected a share from 0 to 0.5, got {validation}")
     studio = Studio.open(listen=listen)
     with following(studio.listen):
         if isinstance(component, FrameCodec):
-            frames = data if isinstance(data, Silhouettes) else _silhouettes(_clips(data))
-            cut = pipeline.split_point(len(frames), validation)
-            training = studio.training("codec", seed)
-            return component.fit(frames.between(0, cut), frames.between(cut, len(frames)), training)
+            frames = data if isinstance(data, Silhouettes) else _silhouettes(_clips(data), fps)
+            learned, held_out = pipeline.split_frames(frames, validation)
+            return component.fit(learned, held_out, studio.training("codec", seed))
         latents = [_latents(clip) for clip in _clips(data)]
         if len({clip.shape[1] for clip in latents}) != 1:
             raise InputError(f"expected latents of one length, got {[clip.shape for clip in latents]}")
-        train, held_out = pipeline.split_clips(
-            np.concatenate(latents), _laid_out(latents), validation, component.context
+        train, validation_clips = pipeline.split_clips(
+            np.concatenate(latents), _laid_out(latents, fps), validation, component.context
         )
-        longest = max(len(clip) for clip in train)
+        longest = max((len(clip) for clip in train), default=0)
         if longest <= component.context:
             raise InputError(
                 f"expected a clip of more than {component.context} latents to learn from (the model's context), "
                 f"got {longest}; give longer clips"
             )
-        return component.fit(train, held_out, studio.training("sequence", seed))
+        return component.fit(train, validation_clips, studio.training("sequence", seed))
 
 
 def _clips(data: Any) -> list[npt.NDArray[Any]]:
@@ -288,19 +293,19 @@ def _clips(data: Any) -> list[npt.NDArray[Any]]:
     return [np.asarray(clip) for clip in clips]
 
 
-def _laid_out(clips: Iterable[npt.NDArray[Any]]) -> list[Clip]:
+def _laid_out(clips: Iterable[npt.NDArray[Any]], fps: float) -> list[Clip]:
     ends = accumulate((len(clip) for clip in clips), initial=0)
-    return [Clip(start, stop, "array", 1.0) for start, stop in pairwise(ends)]
+    return [Clip(start, stop, "array", fps) for start, stop in pairwise(ends)]
 
 
-def _silhouettes(clips: list[npt.NDArray[Any]]) -> Silhouettes:
+def _silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes:
     fitting = all(clip.dtype == np.uint8 and clip.ndim == 3 and clip.size for clip in clips)
     if not fitting or len({clip.shape[1:] for clip in clips}) != 1:
         raise InputError(
             f"expected silhouettes (n, height, width) of one size, uint8, got {_described(clips)}; "
             "0 is the dancer, 255 the background, and a remover makes them of RGB frames"
         )
-    return Silhouettes(clips, _laid_out(clips))
+    return Silhouettes(clips, _laid_out(clips, fps))
 
 
 def _latents(clip: npt.NDArray[Any]) -> Float32:

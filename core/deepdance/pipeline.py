@@ -197,13 +197,12 @@ def fit_codec(studio: Studio, recipe: Recipe, prepared: Sequence[Artifact]) -> A
     """Silhouettes → a trained codec. The last `validation` share of the frames is held out, with a gap before it."""
     inputs = {**_training_key(studio, recipe, "codec"), "silhouettes": [a.key for a in prepared]}
     frames = Silhouettes.load([a.folder for a in prepared])
-    cut = split_point(len(frames), recipe.validation)
 
     def work(folder: Path) -> dict[str, Any]:
         codec: FrameCodec[Any] = _component(studio, recipe, "codec")
         training = studio.training("codec", recipe.seed, folder)
-        learned = frames.between(0, training_stop(frames.clips, recipe.validation))
-        history = codec.fit(learned, frames.between(cut, len(frames)), training)
+        learned, held_out = split_frames(frames, recipe.validation)
+        history = codec.fit(learned, held_out, training)
         codec.save(folder)
         return {"history": history, "latent_dim": codec.latent_dim}
 
@@ -275,6 +274,12 @@ def training_stop(clips: Sequence[Clip], validation: float) -> int:
     cut = split_point(clips[-1].stop, validation)
     gap = min(round(GAP_SECONDS * clips[-1].fps), cut // 10)
     return cut - gap if cut < clips[-1].stop else cut
+
+
+def split_frames(frames: Silhouettes, validation: float) -> tuple[Silhouettes, Silhouettes]:
+    """The frames to train on, and those held out after a gap."""
+    cut, stop = split_point(len(frames), validation), training_stop(frames.clips, validation)
+    return frames.between(0, stop), frames.between(cut, len(frames))
 
 
 def split_clips(

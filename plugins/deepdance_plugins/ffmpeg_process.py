@@ -23,6 +23,9 @@ from deepdance_plugins.sources.files import CHUNK_BYTES, shown
 STALL_SECONDS = 60.0
 """An ffmpeg that delivers nothing for so long is taken for hung and killed."""
 
+SIDE_FILE = "pipe:0"
+"""What ffmpeg calls its side file: its standard input, which can be written to if it is a file opened for that."""
+
 PIPE_BYTES = 1 << 20
 KEPT_MESSAGES = 20
 
@@ -34,16 +37,19 @@ class StalledError(Exception):
 class FfmpegProcess:
     """An ffmpeg child with its standard error collected, killed and reaped when the block is left.
 
-    It has a session of its own, so that Ctrl-C reaches Python first and Python ends it.
+    It has a session of its own, so that Ctrl-C reaches Python first and Python ends it. A `side_file` is one more
+    that it can write to; being handed over open, it needs no name and vanishes with the last process that holds it.
     """
 
-    def __init__(self, arguments: Sequence[str], *, reads_frames: bool = False) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, reads_frames: bool = False, side_file: IO[bytes] | int = subprocess.DEVNULL
+    ) -> None:
         self.messages: list[str] = []
         """The first lines it wrote to standard error; with `-v error` each one is a complaint."""
         self.message_count = 0
         self._child = subprocess.Popen(
             [_executable(), "-hide_banner", "-v", "error", *arguments],
-            stdin=subprocess.PIPE if reads_frames else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if reads_frames else side_file,
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,

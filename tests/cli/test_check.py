@@ -59,7 +59,7 @@ def test_a_source_reads_the_location_given(dd, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["treshold"], "expected a component's name, got 'treshold'; did you mean 'threshold'?"),
+        (["treshold"], "no component is called 'treshold'; did you mean 'threshold'?"),
         (["threshold", "--set", "levl=3"], "remover.levl: threshold has no such option; did you mean 'level'?"),
         (["threshold", "here.mp4"], "expected a location for a source only, got 'here.mp4' for a remover"),
         (["threshold", "--kind", "cutter"], "--kind: expected one of source, remover"),

@@ -145,6 +145,13 @@ def test_a_mistake_is_one_line_and_writes_nothing(dd, tmp_path, arguments, messa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_name_that_the_help_gives_can_be_used(dd, tmp_path, kind):
+    assert dd("plugins", "new", f"my-{kind}", "--kind", kind).code == 0
+    for path in (TEMPLATES / kind).rglob("*.py"):
+        assert (tmp_path / f"my-{kind}" / path.relative_to(TEMPLATES / kind)).read_text() == path.read_text()
+
+
 def test_it_says_what_it_has_written(dd, tmp_path):
     result = dd("plugins", "new", "swirl", "--kind", "sequence", "--out", "a/b")
     assert result.out.endswith("next: cd a/b; pip install -e '.[test]'; pytest\n")

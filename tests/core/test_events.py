@@ -2,14 +2,13 @@ import logging
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, is_dataclass
-from importlib.metadata import EntryPoint
 from typing import get_args
 
 import pytest
+from conftest import registry_of
 
-from deepdance import plugins
 from deepdance.events import Event, Failed, Listeners, Progress, StageStarted, Warned, following
-from deepdance.plugins import discover, hookimpl
+from deepdance.plugins import hookimpl
 
 STARTED = StageStarted("codec", "pca")
 
@@ -31,16 +30,6 @@ class Raiser:
     def deepdance_event(self, event):
         self.calls += 1
         raise self.error
-
-
-def registry_of(monkeypatch, **modules):
-    """Discovery with these as the only plugins."""
-    points = []
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, f"plugin_{name}", module)
-        points.append(EntryPoint(name, f"plugin_{name}", "deepdance"))
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-    return discover.__wrapped__()
 
 
 @pytest.mark.parametrize("event", get_args(Event), ids=lambda event: event.__name__)
@@ -70,7 +59,7 @@ def test_a_listener_that_raises_is_told_of_once_and_the_others_go_on(monkeypatch
     assert before.heard == after.heard == [STARTED] * 3
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"the plugin bad of unknown ? failed at StageStarted and is switched off: {type(error).__name__}: {error}"
+        f"the plugin bad of dance-bad 1.0 failed at StageStarted and is switched off: {type(error).__name__}: {error}"
     )
 
 

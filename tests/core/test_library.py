@@ -155,6 +155,11 @@ def test_what_cannot_be_learned_from_is_refused(component, data, message):
         deepdance.fit(component, data)
 
 
+def test_a_share_that_cannot_be_held_out_is_refused(silhouettes):
+    with pytest.raises(deepdance.DeepDanceError, match="validation: expected a share from 0 to 0.5, got 1.5"):
+        deepdance.fit(PCA, silhouettes, validation=1.5)
+
+
 def test_components_take_options_as_on_the_command_line():
     with pytest.raises(
         deepdance.DeepDanceError, match="codec.latent_dims: pca has no such option; did you mean 'latent_dim'"

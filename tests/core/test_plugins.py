@@ -1,11 +1,10 @@
-import sys
 from importlib.metadata import EntryPoint
 
 import pytest
+from conftest import registry_from, registry_of
 
-from deepdance import plugins
 from deepdance.errors import OptionError, PluginError
-from deepdance.installed import Installed, needs, unmet
+from deepdance.installed import needs, unmet
 from deepdance.plugins import ComponentSpec, Entry, Problem, Registry, discover, hookimpl
 from deepdance_plugins.catalog import COMPONENTS
 from deepdance_plugins.sources.demo import DemoOptions
@@ -13,22 +12,6 @@ from deepdance_plugins.sources.demo import DemoOptions
 
 def spec(name="mine", kind="codec", target="deepdance_plugins.codecs.pca:PCA", **more):
     return ComponentSpec(kind, name, target, "deepdance_plugins.codecs.pca:PCAOptions", "a codec", **more)
-
-
-def registry_of(monkeypatch, **modules):
-    """Discovery with these modules as the only plugins."""
-    points = []
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, f"plugin_{name}", module)
-        points.append(EntryPoint(name, f"plugin_{name}", "deepdance"))
-    return registry_from(monkeypatch, points)
-
-
-def registry_from(monkeypatch, points):
-    """Discovery with these entry points as the only ones."""
-    found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
-    monkeypatch.setattr(plugins, "find_installed", lambda: found)
-    return plugins._discover.__wrapped__(None, None)
 
 
 class Module:

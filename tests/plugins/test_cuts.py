@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deepdance_plugins import ffmpeg_process
 from deepdance_plugins.sources.cuts import GRID, cut_frames, find_cuts
 from deepdance_plugins.sources.demo import DemoOptions, DemoSource
 from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
@@ -61,15 +63,25 @@ def test_repeated_frames_do_not_look_like_rest() -> None:
     assert cut_frames(packed([*slow, *(np.roll(p, 40, axis=1) for p in slow)])) == [len(slow)]
 
 
-def test_a_cut_is_told_as_the_first_sample_at_or_after_it() -> None:
-    points = packed(swaying(41) + swaying(40, x=60)).view(np.uint8)
-    assert find_cuts(points, 3) == [5]
-    assert find_cuts(points, 10) == [14]
-    assert find_cuts(points, 30) == [41]
+def test_a_cut_is_told_as_the_first_sample_at_or_after_it(tmp_path: Path) -> None:
+    packed(swaying(41) + swaying(40, x=60)).tofile(tmp_path / "points")
+    with (tmp_path / "points").open("rb") as points:
+        assert find_cuts(points, 3) == [5]
+        assert find_cuts(points, 10) == [14]
+        assert find_cuts(points, 30) == [41]
 
 
-def test_too_little_to_judge_has_no_cut() -> None:
+def test_frames_without_a_dancer_that_fill_the_last_stack_add_no_cut(tmp_path: Path) -> None:
+    packed(swaying(41) + swaying(40, x=60) + [np.zeros(GRID, bool)] * 9).tofile(tmp_path / "points")
+    with (tmp_path / "points").open("rb") as points:
+        assert find_cuts(points, 30) == [41]
+
+
+def test_too_little_to_judge_has_no_cut(tmp_path: Path) -> None:
     assert cut_frames(packed(swaying(3))) == []
+    (tmp_path / "points").touch()
+    with (tmp_path / "points").open("rb") as points:
+        assert find_cuts(points, 3) == []
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +113,23 @@ def test_the_cut_of_a_video_is_found_in_spite_of_strobes(demo_video: Path, fps: 
     assert list(source.shot_starts()) == [cut]
 
 
+def test_the_points_of_a_video_vanish_with_the_reading(
+    demo_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(ffmpeg_process, "CHUNK_BYTES", 1 << 18)
+    whole, broken_off = (FfmpegSource(str(demo_video), FfmpegOptions()).frames(30, SIZE) for _ in range(2))
+    for _ in whole:
+        pass
+    next(broken_off)
+    broken_off.close()  # type: ignore[attr-defined]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cuts_can_be_left_alone(demo_video: Path) -> None:
     source = FfmpegSource(str(demo_video), FfmpegOptions(cuts=False))
     assert sum(len(chunk) for chunk in source.frames(3, SIZE)) == 12
-    assert source.shot_starts() == ()
+    assert list(source.shot_starts()) == []
 
 
 @pytest.mark.skipif(not VIDEOS.is_dir(), reason="needs shared/data")

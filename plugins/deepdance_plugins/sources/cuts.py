@@ -8,6 +8,8 @@ leave those alone.
 from __future__ import annotations
 
 import math
+import os
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,8 @@ RATE = 30
 GRID = (64, 96)
 """Points of a frame that are looked at: rows, columns."""
 BYTES = GRID[0] * GRID[1] // 8
+STACK = 30
+"""Frames that ffmpeg judges in one go: a filter costs more per frame than per point."""
 NEARLY_BLACK = 35
 """The brightest channel of a point of the dancer is at most this."""
 SMALLEST = 0.01
@@ -33,23 +37,27 @@ Float64 = npt.NDArray[np.float64]
 
 
 def filters() -> str:
-    """What makes ffmpeg write `GRID` points a frame, `RATE` times a second: one bit each (`monob`), 0 nearly black.
+    """What makes ffmpeg write `GRID` points a frame, `RATE` times a second: one bit each, 0 nearly black.
 
-    A frame at time t becomes number ⌈t · RATE⌉, less a tenth for the rounded stamps of some containers.
+    A frame at time t becomes number ⌈t · RATE⌉, less a tenth for the rounded stamps of some containers. The number
+    of frames is rounded up to whole stacks with frames that have no dancer.
     """
-    bright = f"'gt(val,{NEARLY_BLACK})*255'"
     return ",".join(
         [
             f"settb=AVTB,setpts='max(0,PTS-STARTPTS-{0.1 / RATE:.4f}/TB)',fps={RATE}:start_time=0:round=up",
-            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor,format=gbrp,lutrgb=r={bright}:g={bright}:b={bright}",
-            "format=gray,lut=c0='gt(val,0)*255',format=monob",
+            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor,format=yuv420p,tile=1x{STACK}:color=white,format=gbrp",
+            "extractplanes=r+g+b[r][g][b];[r][g]blend=all_mode=lighten[rg];[rg][b]blend=all_mode=lighten",
+            f"lut=c0='gt(val,{NEARLY_BLACK})*255',format=monob",
         ]
     )
 
 
-def find_cuts(points: npt.NDArray[np.uint8], fps: float) -> list[int]:
-    """The first sample, at `fps` a second, of each shot after the first, from what ffmpeg wrote: `(n, BYTES)`."""
-    packed: Words = np.ascontiguousarray(points).view(np.uint64)
+def find_cuts(points: IO[bytes], fps: float) -> list[int]:
+    """The first sample, at `fps` a second, of each shot after the first, from the file that ffmpeg wrote."""
+    count = os.fstat(points.fileno()).st_size // BYTES
+    if not count:
+        return []
+    packed: Words = np.memmap(points, np.uint64, mode="r", shape=(count, BYTES // 8))
     return sorted({math.ceil(frame * fps / RATE - 1e-8) for frame in cut_frames(packed)})
 
 

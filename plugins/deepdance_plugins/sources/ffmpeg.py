@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins.ffmpeg_process import STALL_SECONDS, FfmpegProcess, StalledError
+from deepdance_plugins.ffmpeg_process import SIDE_FILE, STALL_SECONDS, FfmpegProcess, StalledError
 from deepdance_plugins.sources import cuts
 from deepdance_plugins.sources.files import MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
 
@@ -126,23 +126,13 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         video = self._video
         part = self._part
         height, width = fit_inside((part.height, part.width), size)
-        crop = _cropping(video, part) if self.options.crop else ""
         self._shot_starts = ()
-        scaled = f"{_sampling(fps)},{crop}scale={width}:{height}:flags=area"
-        with FfmpegProcess(_read_command(self._path, video.stream, scaled, "rgb24")) as process:
+        crop = _cropping(video, part) if self.options.crop else ""
+        frames = f"{_sampling(fps)},scale={width}:{height}:flags=area,format=rgb24"
+        command = _read_command(self._path, f"[0:{video.stream}]{crop}", frames, find_cuts=self.options.cuts)
+        with tempfile.TemporaryFile() as points, FfmpegProcess(command, side_file=points) as process:
             yield from self._chunks(process, (height, width, 3), video.samples(fps))
-        if self.options.cuts:
-            with FfmpegProcess(_read_command(self._path, video.stream, crop + cuts.filters(), "monob")) as process:
-                self._shot_starts = self._cuts(process, fps)
-
-    def _cuts(self, process: FfmpegProcess, fps: float) -> list[int]:
-        """The video is decoded once more: one ffmpeg with both outputs stands still on some files."""
-        try:
-            points = list(process.chunks((cuts.BYTES,)))
-        except StalledError:
-            log.warning("%s: the camera cuts could not be found; ffmpeg stood still", self._name)
-            return []
-        return cuts.find_cuts(np.concatenate(points), fps) if points else []
+            self._shot_starts = cuts.find_cuts(points, fps)
 
     def shot_starts(self) -> Sequence[int]:
         """The camera cuts found by the last `frames`; none with `cuts` off, or if the dancer is not nearly black."""
@@ -163,13 +153,14 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         self._tell_damage(process, count, promised)
 
     def _tell_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
+        reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
         if not count:
-            reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
             raise InputError(f"{self._name}: expected a video, got no frame that can be decoded{reason}; copy it again")
         if promised is not None and count + 1 < 0.9 * promised:
             log.warning(
-                "%s: %d of about %d frames could be read; the file is damaged or cut short", self._name, count, promised
-            )
+                "%s: %d of about %d frames could be read; the file is damaged or cut short%s",
+                self._name, count, promised, reason,
+            )  # fmt: skip
         elif process.message_count:
             log.warning(
                 "%s: %d frames were read, but ffmpeg complained %d times; the file is damaged (first: %s)",
@@ -177,14 +168,22 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
             )  # fmt: skip
 
 
-def _read_command(path: Path, stream: int, filters: str, pixels: str) -> list[str]:
+def _read_command(path: Path, picture: str, frames: str, *, find_cuts: bool) -> list[str]:
+    """Frames to the standard output and, to find cuts, points to the side file.
+
+    Both are outputs of one filter graph. With a graph each, ffmpeg can stand still: until the slower output has
+    written, it holds back the graph of the other, whose full queue then holds back the decoder of both.
+    """
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
     reading = ["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
-    return [*reading, *_output(stream, filters), "-pix_fmt", pixels, "pipe:1"]
+    if not find_cuts:
+        return [*reading, "-filter_complex", f"{picture}{frames}[frames]", *_output("frames", "pipe:1")]
+    graph = f"{picture}split[a][b];[a]{frames}[frames];[b]{cuts.filters()}[points]"
+    return [*reading, "-filter_complex", graph, *_output("frames", "pipe:1"), *_output("points", SIDE_FILE)]
 
 
-def _output(stream: int, filters: str) -> list[str]:
-    return ["-map", f"0:{stream}", "-an", "-sn", "-dn", "-vf", filters, "-fps_mode", "passthrough", "-f", "rawvideo"]
+def _output(label: str, target: str) -> list[str]:
+    return ["-map", f"[{label}]", "-fps_mode", "passthrough", "-f", "rawvideo", target]
 
 
 def _cropping(video: Video, part: Crop) -> str:
