@@ -1,0 +1,123 @@
+"""Makes the pictures of the site with `dd` and the demo dancer: `python docs/generate/pictures.py [WORKSPACE]`.
+
+It trains two small runs, which takes minutes on two cores, and seconds when the workspace has them already.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import UInt8
+from deepdance_plugins.renderers.sheet import tile
+from deepdance_plugins.sources.demo import DemoOptions, DemoSource
+
+PICTURES = Path(__file__).parents[1] / "pictures"
+SECONDS, FPS = 4, 10
+COLUMNS = 6
+CODECS = {"demo": "sdf-ae", "demo-pca": "pca"}
+
+
+def main(workspace: Path) -> None:
+    """All pictures, anew."""
+    for run, codec in CODECS.items():
+        sequence = "motion-field" if codec == "sdf-ae" else "ridge"
+        dd(workspace, "run", "--preset", "quick", "--codec", codec, "--seq", sequence, "--name", run)
+    start(workspace)
+    silhouettes(workspace)
+    codecs(workspace)
+
+
+def dd(workspace: Path, *arguments: object) -> None:
+    """Call the command."""
+    command = [Path(sys.executable).with_name("deepdance"), *map(str, arguments), "--workspace", workspace]
+    subprocess.run(command, check=True)
+
+
+def start(workspace: Path) -> None:
+    """`start.gif`: the video, its silhouettes, and a dance that goes on from another moment."""
+    dance = workspace / "start.mp4"
+    chosen = ["--from", "random", "--seed", "7", "--temperature", "0.7", "--fps", FPS, "--frames", SECONDS * FPS]
+    dd(workspace, "generate", "demo", *chosen, "--out", dance)
+    video = np.concatenate(list(DemoSource("demo", DemoOptions(seconds=SECONDS)).frames(FPS, (120, 200))))
+    learned = kept(workspace, "demo")[: SECONDS * FPS]
+    panels = [video, *(np.repeat(grey[..., None], 3, axis=3) for grey in (learned, read_grey(dance)))]
+    line = np.full((len(video), 120, 4, 3), 255, np.uint8)
+    write_gif(np.concatenate([panels[0], line, panels[1], line, panels[2]], axis=2), PICTURES / "start.gif")
+
+
+def silhouettes(workspace: Path) -> None:
+    """`silhouettes.png`: what `dd prepare` shows, in two rows."""
+    frames = kept(workspace, "demo")
+    picks = np.linspace(0, len(frames) - 1, 2 * COLUMNS).astype(int)
+    write_png(tile(list(frames[picks]), COLUMNS), PICTURES / "silhouettes.png")
+
+
+def codecs(workspace: Path) -> None:
+    """`codecs.png`: held-out frames above what each codec makes of them."""
+    from deepdance import runs
+    from deepdance.pipeline import Studio
+    from deepdance.plugins import discover
+    from deepdance.workspace import Workspace
+
+    studio = Studio(Workspace(workspace), discover())
+    frames = kept(workspace, "demo")
+    picks = np.linspace(int(0.91 * len(frames)), len(frames) - 1, COLUMNS).astype(int)
+    rows = [frames[picks]]
+    for run in CODECS:
+        record, recipe = studio.workspace.open_run(run)
+        codec = runs.open_trained(studio, recipe, record).codec
+        rows.append(codec.decode(codec.encode(frames[picks])))
+    labels = [labelled(text) for text in ("real", *CODECS.values())]
+    sheets = [tile(list(row), COLUMNS) for row in rows]
+    whole = [np.concatenate([label[: len(sheet)], sheet], axis=1) for label, sheet in zip(labels, sheets, strict=True)]
+    write_png(np.concatenate(whole), PICTURES / "codecs.png")
+
+
+def kept(workspace: Path, run: str) -> Silhouettes:
+    """The silhouettes that a run has learned from."""
+    record = json.loads((workspace / "runs" / run / "run.json").read_text())
+    return Silhouettes.load([workspace / "artifacts" / name for name in record["artifacts"]["silhouettes"]])
+
+
+def labelled(text: str) -> UInt8:
+    """A white field with a word in it."""
+    field = np.full((124, 90), 255, np.uint8)
+    cv2.putText(field, text, (6, 64), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 60, 1, cv2.LINE_AA)
+    return field
+
+
+def read_grey(path: Path) -> UInt8:
+    """The frames of a video, scaled to `(n, 120, 200)`."""
+    film = cv2.VideoCapture(str(path))
+    frames = []
+    while True:
+        there, frame = film.read()
+        if not there:
+            return np.stack(frames)
+        frames.append(cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (200, 120), interpolation=cv2.INTER_AREA))
+
+
+def write_png(picture: UInt8, path: Path) -> None:
+    """A small PNG: 16 greys are enough for an outline."""
+    cv2.imwrite(str(path), np.rint(picture / 17).astype(np.uint8) * 17, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def write_gif(frames: UInt8, path: Path) -> None:
+    """RGB frames as an endless GIF of few colours."""
+    size = f"{frames.shape[2]}x{frames.shape[1]}"
+    reading = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(FPS), "-i", "pipe:0"]
+    few = "split[a][b];[a]palettegen=max_colors=24[p];[b][p]paletteuse=dither=none:diff_mode=rectangle"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *reading, "-vf", few, "-loop", "0", str(path)]
+    subprocess.run(command, input=frames.tobytes(), check=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "workspace"))
