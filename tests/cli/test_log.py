@@ -1,16 +1,15 @@
 """What follows a run: logs, and a plugin that is really installed."""
 
 import json
-import os
 import subprocess
 import sys
-import zipfile
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import demo_frames
+from wheels import install, wheel, with_site
 
 SMALL = ("--size", "24x40", "--frames", "40", "--codec", "pca", "--set", "codec.latent_dim=8")
 TRAINED = (
@@ -195,36 +194,16 @@ def test_a_log_that_cannot_be_written_is_switched_off_and_the_run_goes_on(dd, da
     assert "warning: the log jsonl failed at RunStarted and is switched off: IsADirectoryError" in result.err
 
 
-def install(folder: Path, name: str, code: str) -> None:
-    """A package of one module with an entry point, installed as pip does."""
-    info = f"{name}-1.5.dist-info"
-    files = {
-        f"{name}.py": code,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[deepdance]\n{name} = {name}\n",
-    }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
-    wheel = folder / f"{name}-1.5-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
-    subprocess.run([*command, folder / "site", wheel], check=True, capture_output=True)
-
-
 def test_installed_plugins_follow_a_run_and_one_that_raises_is_named_once(dance, tmp_path):
-    install(tmp_path, "dance_ear", FOLLOWER)
-    install(tmp_path, "dance_raiser", RAISER)
-    path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
+    ear = wheel(tmp_path, "dance-ear", "1.5", {"dance_ear.py": FOLLOWER})
+    raiser = wheel(tmp_path, "dance-raiser", "1.5", {"dance_raiser.py": RAISER})
+    install([ear, raiser], tmp_path / "site")
     command = [Path(sys.executable).with_name("deepdance"), "run", dance, *SMALL, "--seq", "ridge"]
     result = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path, capture_output=True, text=True, timeout=200
+        command, env=with_site(tmp_path / "site"), cwd=tmp_path, capture_output=True, text=True, timeout=200
     )
     assert result.returncode == 0, result.stderr
-    warning = (
-        "warning: the plugin dance_raiser of dance_raiser 1.5 failed at RunStarted and is switched off: RuntimeError"
-    )
+    warning = "warning: the plugin raiser of dance-raiser 1.5 failed at RunStarted and is switched off: RuntimeError"
     assert [line.startswith(warning) for line in result.stderr.splitlines()] == [True]
     heard = [json.loads(line) for line in (tmp_path / "heard.jsonl").read_text().splitlines()]
     assert (heard[0][0], heard[-1][0]) == ("RunStarted", "RunFinished")
