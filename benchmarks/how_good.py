@@ -49,7 +49,7 @@ def main() -> None:
         studio, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
     )
     _plot(kept[first]["long"], PICTURES / "curves.svg")
-    recipes = [f"- `{name}`: {_recipe(studio, name)}" for name in given.runs]
+    recipes = [f"- `{name}`: {_recipe(studio, name)}; {_length(kept[name])}" for name in given.runs]
     page = [INTRODUCTION, *recipes, "", *_codecs(kept), *_dances(kept, given.videos), _curve_text(kept[first]["long"])]
     (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
 
@@ -58,6 +58,12 @@ def _recipe(studio: Studio, name: str) -> str:
     _, recipe = studio.workspace.open_run(name)
     tables = recipe.codec.table(), recipe.sequence.table()
     return "; ".join(", ".join(f"{key} {value}" for key, value in table.items()) for table in tables)
+
+
+def _length(tables: Any) -> str:
+    """`5 dances, 50,000 frames in all, 10 a second`: the legend's first line."""
+    legend: str = tables["long"]["legend"]
+    return legend.splitlines()[0].rstrip(".")
 
 
 def _kept(workspace: Path, name: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ COMPONENTS = (
         "MotionField",
         "goes on as real movements did, endlessly new",
     ),
-    _spec("sequence", "flow", "sequences.flow", "Flow", "draws what comes next: moves for ever and stays sharp"),
+    _spec("sequence", "flow", "sequences.flow", "Flow", "draws the next change by conditional flow matching"),
     _spec("sequence", "lstm4", "sequences.lstm4", "LSTM4", "the paper's four LSTM layers"),
     _spec("sequence", "gru", "sequences.gru", "GRU", "the same shape with GRU layers"),
     _spec("sequence", "mdn", "sequences.mdn", "MDN", "LSTM and a mixture of Gaussians, drawn from with a temperature"),
