@@ -1,10 +1,27 @@
 """Every built-in network holds the contract of its kind, with as few units and epochs as will do."""
 
+import os
+
+import pytest
+
 from deepdance.testing import parametrize_with_checks
 from deepdance_plugins.catalog import COMPONENTS
 
 SPECS = {spec.name: spec for spec in COMPONENTS}
 RECURRENT = {"layers": 1, "units": 16, "epochs": 3, "batch_size": 128, "context": 5, "learning_rate": 0.01}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_compiling():
+    """Compiling takes longer than so little training. The fresh process compiles, and must give the same numbers."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @parametrize_with_checks(
