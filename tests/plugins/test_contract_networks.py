@@ -11,7 +11,7 @@ SPECS = {spec.name: spec for spec in COMPONENTS}
 RECURRENT = {"layers": 1, "units": 16, "epochs": 3, "batch_size": 128, "context": 5, "learning_rate": 0.01}
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture
 def without_compiling():
     """Compiling takes longer than so little training. The fresh process compiles, and must give the same numbers."""
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
@@ -24,6 +24,7 @@ def without_compiling():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.usefixtures("without_compiling")
 @parametrize_with_checks(
     SPECS["sdf-ae"], options={"steps": 6, "batch_size": 32, "latent_dim": 12, "coefficients": 40, "units": 32}
 )
@@ -31,6 +32,7 @@ def test_sdf_ae(check):
     check()
 
 
+@pytest.mark.usefixtures("without_compiling")
 @parametrize_with_checks(SPECS["conv-ae"], options={"epochs": 2, "batch_size": 16, "latent_dim": 12})
 def test_conv_ae(check):
     check()
@@ -43,11 +45,13 @@ def test_flow(check):
     check()
 
 
+@pytest.mark.usefixtures("without_compiling")
 @parametrize_with_checks(SPECS["lstm4"], options=RECURRENT)
 def test_lstm4(check):
     check()
 
 
+@pytest.mark.usefixtures("without_compiling")
 @parametrize_with_checks(SPECS["gru"], options=RECURRENT)
 def test_gru(check):
     check()
