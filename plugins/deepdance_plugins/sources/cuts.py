@@ -45,7 +45,7 @@ def filters() -> str:
     return ",".join(
         [
             f"settb=AVTB,setpts='max(0,PTS-STARTPTS-{0.1 / RATE:.4f}/TB)',fps={RATE}:start_time=0:round=up",
-            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor,format=yuv420p,tile=1x{STACK}:color=white,format=gbrp",
+            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor:threads=1,format=yuv420p,tile=1x{STACK}:color=white,format=gbrp",
             "extractplanes=r+g+b[r][g][b];[r][g]blend=all_mode=lighten[rg];[rg][b]blend=all_mode=lighten",
             f"lut=c0='gt(val,{NEARLY_BLACK})*255',format=monob",
         ]
