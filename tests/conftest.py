@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from deepdance import plugins
-from deepdance.installed import Installed
+from deepdance.installed import ONLY, WITHOUT, Installed
 from deepdance.plugins import Registry
 
 SMALL = (24, 40)
@@ -40,6 +40,9 @@ def dd(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_p
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
+    for name in (ONLY, WITHOUT):  # `--no-plugins` sets them for the rest of the process: they go when the test ends
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
     def call(*arguments: object) -> Result:
         capfd.readouterr()

@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -92,21 +93,36 @@ def test_an_array_without_enough_frames(dd, tmp_path):
     assert_one_line(dd("run", "few.npy", "--codec", "pca", "--seq", "lstm4", "--size", "24x40"), "got 5 at 3")
 
 
-def test_a_full_disk_keeps_finished_stages(dd, video, tmp_path):
+@contextmanager
+def files_of_at_most(size):
+    """A disk that is full when a file has so many bytes."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    arguments = ("run", video, "--codec", "pca", "--seq", "gru", *FAST)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, limit[1]))
-        result = dd(*arguments)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_keeps_finished_stages(dd, video, tmp_path):
+    arguments = ("run", video, "--codec", "pca", "--seq", "gru", *FAST)
+    with files_of_at_most(200_000):
+        result = dd(*arguments)
     assert result.code == 2
     assert len(result.err.strip().splitlines()) == 1, result.err
     assert_nothing_half_written(tmp_path / "workspace")
     assert any(folder.name.startswith("silhouettes-") for folder in (tmp_path / "workspace/artifacts").iterdir())
     assert dd(*arguments).code == 0
+
+
+def test_a_disk_that_is_full_while_a_video_is_read_does_not_cut_it_short(dd, video, tmp_path):
+    with files_of_at_most(90_000):
+        result = dd("prepare", video, "--size", "24x40", "--fps", "10")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("dd: could not write or read: File too large")
+    assert list((tmp_path / "workspace").rglob("silhouettes.npy")) == []
 
 
 def test_debug_shows_where(dd, monkeypatch):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import math
+import os
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -149,7 +152,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 f"{self._name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after "
                 f"{count}; convert the video to H.264 and try again"
             ) from None
-        process.finish()
+        _check_disk(process.finish(), process.messages)
         self._tell_damage(process, count, promised)
 
     def _tell_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
@@ -166,6 +169,15 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 "%s: %d frames were read, but ffmpeg complained %d times; the file is damaged (first: %s)",
                 self._name, count, process.message_count, process.messages[0],
             )  # fmt: skip
+
+
+def _check_disk(status: int, messages: Sequence[str]) -> None:
+    """Raise OSError if there was no room for the points that cuts are found by: the frames then end there too."""
+    killed = -status == getattr(signal, "SIGXFSZ", None)
+    for number in (errno.ENOSPC, errno.EFBIG):
+        told = any(os.strerror(number) in message for message in messages)
+        if told or (killed and number == errno.EFBIG):
+            raise OSError(number, os.strerror(number))
 
 
 def _read_command(path: Path, picture: str, frames: str, *, find_cuts: bool) -> list[str]:
