@@ -25,6 +25,8 @@ FUTURE = 0.97
 ROUNDS = 100
 STILLNESS = 0.1
 """What a moment that stands still counts as moving, in shares of the mean."""
+LOG_SIGMAS = (-4.0, 5.0)
+"""Between these lies the logarithm of sigma, beside the mean cost of a way."""
 
 
 class TextureOptions(Options):
@@ -102,12 +104,15 @@ class Texture(SequenceModel[TextureOptions]):
         return future
 
     def _calibrated(self) -> float:
-        """The sigma at which a dance jumps once in `every` latents, by bisection."""
+        """The sigma at which a dance jumps once in `every` latents, by bisection.
+
+        Where even the cheapest way jumps more often, as in a short video, it is the least that still leaves a choice.
+        """
         targets, costs = self._ways()
         ways = costs + FUTURE * self._future[targets]
         draws = np.random.default_rng(0).random((16, 250))
         places = np.linspace(0, len(ways) - 1, 16, dtype=np.int64)
-        low, high = np.log(ways[np.isfinite(ways)].mean() + 1e-12) + np.array([-20.0, 5.0])
+        low, high = np.log(ways[np.isfinite(ways)].mean() + 1e-12) + np.array(LOG_SIGMAS)
         for _ in range(16):
             middle = (low + high) / 2
             reached = np.cumsum(_chances(ways, np.exp(middle)), axis=1)
