@@ -20,7 +20,7 @@ from deepdance.workspace import Workspace
 DOCS = Path(__file__).parents[1] / "docs"
 PICTURES = DOCS / "pictures"
 CURVES = {"motion": "motion", "area": "area", "bodies": "bodies", "grey": "grey per outline"}
-GIF_FRAMES = 200
+GIF_FRAMES = 140
 INTRODUCTION = """\
 # How good is it?
 
