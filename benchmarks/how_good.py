@@ -121,6 +121,7 @@ def _plot(table: Any, path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "deepdance"
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, len(CURVES), figsize=(12, 2.6), layout="constrained")
