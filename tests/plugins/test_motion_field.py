@@ -1,6 +1,9 @@
+import itertools
+
 import numpy as np
 
 from deepdance.interfaces import Training
+from deepdance_plugins.sequences import motion_field
 from deepdance_plugins.sequences.motion_field import MotionField, MotionFieldOptions
 
 
@@ -65,12 +68,38 @@ def test_it_passes_beside_the_real_frames_unless_told_to_copy():
 
 
 def test_variety_visits_what_would_be_left_out():
-    def shares(variety: float) -> np.ndarray:
-        dance, _ = danced(3000, variety=variety, neighbours=2)
-        counts = np.bincount(np.clip(np.rint(dance[:, 2] / 0.02), 0, 5).astype(int), minlength=6)
-        return counts / counts.sum()
+    def unevenness(variety: float) -> float:
+        model = MotionField(MotionFieldOptions(variety=variety, persistence=0.0))
+        clips = walks()
+        model.fit(clips, [], Training())
+        dances = model.generate(np.repeat(clips[0][None, : model.context], 6, axis=0), 3000)
+        clip_of = np.rint(dances[:, :, 2] / 0.02).astype(int)
+        shares = np.stack([np.bincount(one, minlength=6) / len(one) for one in clip_of])
+        return float(np.abs(shares - 1 / 6).mean())
 
-    assert shares(1.0).min() > shares(0.0).min()
+    assert unevenness(1.0) < 0.7 * unevenness(0.0)
+
+
+def test_nothing_slides_while_the_followed_dancer_holds_still():
+    still = np.repeat(np.array([[1.0, 0.0, 0.0]], np.float32), 40, axis=0)
+    clips = [still, walks()[0] + 5]
+    model = MotionField(MotionFieldOptions())
+    model.fit(clips, [], Training())
+    seed = np.repeat(np.array([[[1.2, 0.1, 0.0]]], np.float32), model.context, axis=1)
+    assert np.allclose(model.generate(seed, 6), seed[:, -1:], atol=1e-6)
+
+
+def test_every_region_has_as_many_calm_as_lively_moments():
+    rng = np.random.default_rng(0)
+    poses = np.repeat(rng.normal(scale=100, size=(20, 3)), 30, axis=0) + rng.normal(size=(600, 3))
+    liveliness = rng.exponential(size=600).astype(np.float32)
+    classes = motion_field._regions(poses.astype(np.float32), liveliness, seed=0)
+    for region in np.unique(classes // motion_field.PACES):
+        inside = classes // motion_field.PACES == region
+        paces = [liveliness[inside & (classes % motion_field.PACES == pace)] for pace in range(motion_field.PACES)]
+        if inside.sum() >= motion_field.PACES:
+            assert max(map(len, paces)) - min(map(len, paces)) <= 1
+            assert all(calm.max() < lively.min() for calm, lively in itertools.pairwise(paces))
 
 
 def test_at_temperature_0_every_rng_dances_alike_but_for_the_lengths():

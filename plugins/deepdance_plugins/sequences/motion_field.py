@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -16,9 +17,11 @@ from deepdance.interfaces import Float32, History, Options, SequenceModel, Train
 from deepdance_plugins.sequences.clips import check_clips, check_seed
 
 Indices = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 MOST_MOMENTS = 25_000
 """Of more, evenly spaced ones are compared, so that a search stays quick."""
-REGIONS = 100
+REGIONS, PACES = 100, 3
+"""Poses are told apart in so many regions, and what follows them, in each, by so many paces from calm to lively."""
 FAR = np.float32(1e6)
 """How much farther a movement seems that was shown a moment ago, so that the dance does not go back to it at once."""
 REST = 4
@@ -36,7 +39,12 @@ class MotionFieldOptions(Options):
     shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
     longest: int = Field(15, ge=1, description="frames that a movement is followed at most")
     neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
-    persistence: float = Field(0.9, ge=0, lt=1, description="share of the distance to a followed movement kept a frame")
+    persistence: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the distance to a followed movement kept over the way of a mean frame",
+    )
     movement: float = Field(
         0.7, ge=0, description="weight of the movement beside the pose when two moments are compared"
     )
@@ -46,10 +54,11 @@ class MotionFieldOptions(Options):
 class MotionField(SequenceModel[MotionFieldOptions]):
     """A motion field (Lee, Wampler, Bernstein, Popović and Popović 2010), sampled.
 
-    The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + p (z(t) - x(i))`.
+    The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + pᵐ(z(t) - x(i))`.
     It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
-    and not through them; after one to two seconds it goes on with another. Poses and movements shown more than in the
-    video seem farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
+    and not through them; m is how far the movement goes, 1 in a mean frame, so nothing slides while the dancer holds
+    still. After one to two seconds it goes on with another. Poses and paces shown more than in the video seem
+    farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
     Below a `temperature` of 1 calm movements are wanted more often than the dancer showed them, above it lively ones.
     It flattens the draw among the neighbours too; at 0 the nearest is taken.
     """
@@ -61,6 +70,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._regions: Indices = np.empty(0, np.int64)
         self._begins: Indices = np.empty(0, np.int64)
         self._moments: Float32 = np.empty((0, 0), np.float32)
+        self._way: Float64 = np.empty(0)
         self._liveliness: Float32 = np.empty(0, np.float32)
 
     @property
@@ -73,8 +83,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
-        self._regions = _regions(self._moments_at(np.arange(len(self._latents))), training.seed)
         self._prepare()
+        moments = self._moments_at(np.arange(len(self._latents)))
+        self._regions = _regions(moments, self._liveliness, training.seed)
         metrics = with_held_out(self._expected, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
@@ -88,8 +99,8 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return np.stack(dances)
 
     def _prepare(self) -> None:
-        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, and how lively
-        each latent's following is, 1 on average.
+        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, the way from
+        the first latent to each within the clips, 1 for a mean frame, and how lively each latent's following is.
         """
         numbers = np.arange(len(self._latents))
         inside = numbers - self._clip_starts() >= self.context - 1
@@ -98,16 +109,16 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         begins = np.flatnonzero(inside & enough)
         self._begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
         self._moments = self._moments_at(self._begins)
+        inside = numbers[1:] < self._stops[:-1]
+        steps = np.where(inside, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
+        self._way = np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / max(steps[inside].mean(), 1e-9)])
         self._liveliness = self._followed_speed()
 
     def _followed_speed(self) -> Float32:
         """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
         numbers = np.arange(len(self._latents))
-        inside = numbers[1:] < self._stops[:-1]
-        steps = np.where(inside, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
-        way = np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64)])
         ends = np.minimum(numbers + self.options.shortest, self._stops - 1)
-        speed = (way[ends] - way[numbers]) / np.maximum(ends - numbers, 1)
+        speed = (self._way[ends] - self._way[numbers]) / np.maximum(ends - numbers, 1)
         mean = max(float(speed.mean()), 1e-9)
         return np.asarray(np.maximum(speed / mean, LEAST_LIVELINESS), np.float32)
 
@@ -130,9 +141,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         squares = np.square(moments).sum(axis=1)
         regions = self._regions[begins]
         wanted = self._liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
-        real = np.bincount(self._regions, wanted, minlength=REGIONS) / wanted.sum()
+        real = np.bincount(self._regions, wanted, minlength=REGIONS * PACES) / wanted.sum()
         nearness = 1 / wanted[begins] ** 2
-        shown = np.zeros(REGIONS)
+        shown = np.zeros(REGIONS * PACES)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
         now, around, rest = len(seed), 2 * options.longest, REST * options.longest
@@ -148,12 +159,17 @@ class MotionField(SequenceModel[MotionFieldOptions]):
                 int(rng.integers(options.shortest, options.longest + 1)), int(self._stops[chosen]) - 1 - chosen
             )
             movement = self._latents[chosen : chosen + length + 1]
-            fading = np.float32(options.persistence) ** np.arange(1, length + 1, dtype=np.float32)[:, None]
-            dance[now : now + length] = movement[1:] + fading * (dance[now - 1] - movement[0])
-            shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=REGIONS)
+            kept = self._kept(chosen, np.arange(chosen + 1, chosen + length + 1))
+            dance[now : now + length] = movement[1:] + kept * (dance[now - 1] - movement[0])
+            shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=REGIONS * PACES)
             now += length
             free_from[max(0, chosen - around) : chosen + length + around] = now + rest
         return dance[len(seed) : len(seed) + steps]
+
+    def _kept(self, begin: int | Indices, then: Indices) -> Float32:
+        """The share `(m, 1)` of the distance to a movement that is kept until it is at so many latents."""
+        way = self._way[then] - self._way[begin]
+        return np.asarray(self.options.persistence**way, np.float32)[:, None]
 
     def _expected(self, clips: Sequence[Float32]) -> dict[str, float]:
         """Loss and the paper's accuracy of what is nearest, on clips that were not learned."""
@@ -164,8 +180,8 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         asked = self._moment(chosen[:, -2], chosen[:, -3], chosen[:, 0])
         distances = np.square(self._moments).sum(axis=1) - 2 * asked @ self._moments.T
         nearest = self._begins[distances.argmin(axis=1)]
-        kept = np.float32(self.options.persistence) * (chosen[:, -2] - self._latents[nearest])
-        guess = self._latents[nearest + 1] + kept
+        beside = self._kept(nearest, nearest + 1) * (chosen[:, -2] - self._latents[nearest])
+        guess = self._latents[nearest + 1] + beside
         return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
 
     def save(self, folder: Path) -> None:
@@ -180,13 +196,20 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return model
 
 
-def _regions(moments: Float32, seed: int) -> Indices:
-    """The region of poses and movements that each moment lies in: of `REGIONS` by k-means."""
+def _regions(moments: Float32, liveliness: Float32, seed: int) -> Indices:
+    """Which region (k-means) and pace each moment belongs to, `(n,)`; in a region every pace has as many moments."""
     from scipy.cluster.vq import kmeans2, vq
 
     some = moments[:: ceil(len(moments) / 10_000)]
-    centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
-    return np.asarray(vq(moments, centres)[0], np.int64)
+    with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing
+        centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
+    regions = np.asarray(vq(moments, centres)[0], np.int64)
+    calm_first = np.lexsort((liveliness, regions))
+    sizes = np.bincount(regions)
+    firsts = np.cumsum(sizes) - sizes
+    ranks = np.empty_like(regions)
+    ranks[calm_first] = np.arange(len(regions)) - firsts[regions[calm_first]]
+    return regions * PACES + ranks * PACES // sizes[regions]
 
 
 def _drawn(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
