@@ -38,6 +38,8 @@ from deepdance_plugins.keras_training import (
 
 BASIS_FRAMES = 6_000
 """Frames, evenly spaced and with their mirror images, that the basis is fitted on: 300 MB of fields."""
+MOST_EPOCHS = 80
+"""More of a short video only learn it by heart: of 138 s, held-out IoU is .85 after 60 epochs and after 230."""
 MEASURED_FRAMES = 1_000
 """Frames, evenly spaced, on which loss and accuracy of the pictures are measured."""
 PLACE_IMPORTANCE = np.float32(0.3)
@@ -57,7 +59,7 @@ class SdfAEOptions(Options):
     blocks: int = Field(2, ge=0, description="residual blocks in the encoder, and in the decoder")
     radius: float = Field(8.0, gt=0, description="distance from the outline at which fields are cut off, in pixels")
     kl: float = Field(1e-4, ge=0, description="weight of the Kullback-Leibler term beside the field's error in px²")
-    steps: int = Field(2200, ge=1, description="steps of the optimizer, rounded to whole epochs")
+    steps: int = Field(2200, ge=1, description="steps of the optimizer, in whole epochs; a short video takes fewer")
     refine: int = Field(8, ge=0, description="steps down the error that an encoded pose takes after the encoder")
     batch_size: int = Field(256, ge=1, description="frames in one step of the optimizer")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's at its highest; it falls to 0 as a cosine")
@@ -142,7 +144,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         options = self.options
         data = np.concatenate(list(self._training_rows(frames, validation)))
         count = 2 * len(frames)
-        epochs = epochs_of(options.steps, count, options.batch_size)
+        epochs = min(MOST_EPOCHS, epochs_of(options.steps, count, options.batch_size))
         steps = epochs * ceil(count / options.batch_size)
         model = variational(self._encoder, self._decoder, options.kl, training.seed)
         optimizer = cosine_adamw(options.learning_rate, steps, warmup=min(200, options.steps // 10))
