@@ -2,7 +2,7 @@
 
     python benchmarks/how_good.py WORKSPACE RUN [RUN…] [--videos FILE.json]
 
-The first run is shown in pictures. `--videos` is what `dd evaluate --video … --against RUN --json` printed.
+The first run is shown in pictures and in full. `--videos` is what `dd evaluate --video … --against RUN --json` printed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,21 @@ DOCS = Path(__file__).parents[1] / "docs"
 PICTURES = DOCS / "pictures"
 CURVES = {"motion": "motion", "area": "area", "bodies": "bodies", "grey": "grey per outline"}
 GIF_FRAMES = 140
+MAIN = (
+    "motion_ratio",
+    "freeze_seconds",
+    "several_bodies",
+    "area_outside",
+    "grey_ratio",
+    "frechet_frames",
+    "frechet_motion",
+    "coverage",
+    "nearest_ratio",
+    "replay_seconds",
+    "loop",
+)
+HORIZONS = (1, 10)
+SKILLS = {"skill": "latents", "energy_skill": "energy", "iou_skill": "IoU"}
 INTRODUCTION = """\
 # How good is it?
 
@@ -49,21 +64,28 @@ def main() -> None:
         studio, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
     )
     _plot(kept[first]["long"], PICTURES / "curves.svg")
-    recipes = [f"- `{name}`: {_recipe(studio, name)}; {_length(kept[name])}" for name in given.runs]
-    page = [INTRODUCTION, *recipes, "", *_codecs(kept), *_dances(kept, given.videos), _curve_text(kept[first]["long"])]
+    videos = json.loads(given.videos.read_text())["rows"][0] if given.videos else None
+    page = [
+        INTRODUCTION,
+        *_codecs(kept),
+        *_every_dance(kept, videos),
+        *_next_frames(kept),
+        *_one_dance(kept[first]["long"], videos),
+        _curve_text(kept[first]["long"]),
+        *_options(studio, given.runs),
+    ]
     (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
 
 
-def _recipe(studio: Studio, name: str) -> str:
-    _, recipe = studio.workspace.open_run(name)
-    tables = recipe.codec.table(), recipe.sequence.table()
-    return "; ".join(", ".join(f"{key} {value}" for key, value in table.items()) for table in tables)
-
-
-def _length(tables: Any) -> str:
-    """`5 dances, 50,000 frames in all, 10 a second`: the legend's first line."""
-    legend: str = tables["long"]["legend"]
-    return legend.splitlines()[0].rstrip(".")
+def _options(studio: Studio, names: list[str]) -> list[str]:
+    """Every codec and sequence model that took part, with its options."""
+    lines: dict[str, None] = {}
+    for stage in ("codec", "sequence"):
+        for name in names:
+            _, recipe = studio.workspace.open_run(name)
+            component, *options = getattr(recipe, stage).table().items()
+            lines[f"- `{component[1]}`: {', '.join(f'{key} {value}' for key, value in options)}"] = None
+    return ["## Options\n", *lines, ""]
 
 
 def _kept(workspace: Path, name: str) -> dict[str, Any]:
@@ -78,15 +100,56 @@ def _codecs(kept: dict[str, Any]) -> list[str]:
     return ["## Codecs\n", _markdown(next(iter(kept.values()))["codec"]["columns"], list(rows.values()), "codec"), ""]
 
 
-def _dances(kept: dict[str, Any], videos: Path | None) -> list[str]:
+def _every_dance(kept: dict[str, Any], videos: Any) -> list[str]:
     tables = [tables["long"] for tables in kept.values()]
-    rows = [{**table["rows"][0], "name": name} for name, table in zip(kept, tables, strict=True)]
-    if videos:
-        table = json.loads(videos.read_text())
-        rows.append({**table["rows"][0], "name": "the paper's videos"})
-    rows += tables[0]["rows"][1:]
-    legend = tables[0]["legend"].replace("\n", " ")
-    return ["## Long dances\n", _upright(tables[0]["columns"], rows), "", legend, ""]
+    columns = [column for column in tables[0]["columns"] if column["key"] in MAIN]
+    rows = [table["rows"][0] for table in tables] + _compared_with(tables[0], videos)
+    lengths = ", ".join(dict.fromkeys(_length(table) for table in tables))
+    return ["## Every codec with every sequence model\n", f"{lengths}.\n", _markdown(columns, rows, "dance"), ""]
+
+
+def _length(table: Any) -> str:
+    """`5 dances, 50,000 frames in all, 10 a second`: the legend's first line."""
+    legend: str = table["legend"]
+    return legend.splitlines()[0].rstrip(".")
+
+
+def _one_dance(table: Any, videos: Any) -> list[str]:
+    rows = [table["rows"][0], *_compared_with(table, videos)]
+    legend = table["legend"].replace("\n", " ")
+    return ["## The first in full\n", _upright(table["columns"], rows), "", legend, ""]
+
+
+def _compared_with(table: Any, videos: Any) -> list[Any]:
+    return [*([{**videos, "name": "the paper's videos"}] if videos else []), *table["rows"][1:]]
+
+
+def _next_frames(kept: dict[str, Any]) -> list[str]:
+    columns = [
+        {"key": f"{key} {horizon}", "title": f"{title}, {horizon} on", "decimals": 2, "slope": False}
+        for key, title in SKILLS.items()
+        for horizon in HORIZONS
+    ]
+    rows, ceilings = [], {}
+    for tables in kept.values():
+        name = tables["long"]["rows"][0]["name"]
+        rows.append({"name": name, "figures": _skills(tables["next_frame"], "model")})
+        ceiling = f"{name.split(' × ')[0]} alone, the most there can be"
+        ceilings[ceiling] = {"name": ceiling, "figures": _skills(tables["next_frame"], "ceiling")}
+    text = (
+        f"Skill against copying the last frame, {' and '.join(map(str, HORIZONS))} frames ahead: 1 is perfect, 0 is as "
+        "good as the copy. Latents: squared error of the mean of 8 draws. Energy: of the 8 draws. IoU: decoded.\n"
+    )
+    return ["## The next frame\n", text, _markdown(columns, [*rows, *ceilings.values()], "model"), ""]
+
+
+def _skills(table: Any, role: str) -> dict[str, Any]:
+    return {
+        f"{key} {row['horizon']}": row["figures"].get(key)
+        for row in table["rows"]
+        if row["role"] == role
+        for key in SKILLS
+    }
 
 
 def _markdown(columns: list[Any], rows: list[Any], corner: str) -> str:

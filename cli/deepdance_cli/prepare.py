@@ -22,7 +22,9 @@ def prepare(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as remover.level=auto.")
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second to keep. Default: 10.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
     ] = None,
@@ -45,7 +47,7 @@ def prepare(
     results = []
     with show.studio(workspace) as studio:
         inputs = runs.expand(studio.registry, videos)
-        resolved = pipeline.resolve(made, studio.registry, inputs)
+        resolved = pipeline.settle(studio, made, inputs)
         for location in inputs:
             artifact = pipeline.prepare(studio, resolved, location)
             frames = Silhouettes.load([artifact.folder])

@@ -44,7 +44,10 @@ def run(
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
     fps: Annotated[
-        float | None, typer.Option(help="Frames a second to learn from. Default: the sequence model's, 10 or 3.")
+        float | None,
+        typer.Option(
+            help="Frames a second to learn from. Default: the sequence model's (10 or 3), or the video's if lower."
+        ),
     ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")

@@ -109,6 +109,18 @@ def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Rec
     return recipe.changed(changes)
 
 
+def settle(studio: Studio, recipe: Recipe, locations: Sequence[str]) -> Recipe:
+    """`resolve`, with a look at the inputs: a rate that is not given is at most theirs, so that no frame comes twice.
+
+    Raises InputError too.
+    """
+    settled = resolve(recipe, studio.registry, locations)
+    if "fps" in recipe.model_fields_set:
+        return settled
+    rates = (open_source(studio, settled, location)[1].info().fps for location in locations)
+    return settled.changed({"fps": min([settled.fps, *filter(None, rates)])})
+
+
 def _source_name(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> str:
     if recipe.source.name == DEMO and any(location != DEMO for location in locations):
         raise OptionError("source: expected no video with the source demo, got some; choose --source auto")

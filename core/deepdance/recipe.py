@@ -51,7 +51,10 @@ class Recipe(BaseModel):
         default="standard", description="values for the options that are not given: how long models learn, above all"
     )
     fps: float = Field(
-        default=10.0, gt=0, le=240, description="samples a second that are learned from; unset: the sequence model's"
+        default=10.0,
+        gt=0,
+        le=240,
+        description="samples a second that are learned from; unset: the sequence model's, or the video's if lower",
     )
     size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
     seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")

@@ -55,7 +55,7 @@ def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str
     Without locations the demo dancer is the source. What an earlier run has made already is used again.
     """
     inputs = expand(studio.registry, locations)
-    recipe = pipeline.resolve(recipe, studio.registry, inputs)
+    recipe = pipeline.settle(studio, recipe, inputs)
     _check_start_exists(recipe)
     record = studio.workspace.claim(
         name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe

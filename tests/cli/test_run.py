@@ -151,6 +151,12 @@ def test_several_videos_images_and_arrays_in_one_run(dd, video, tmp_path):
     assert [(clip["start"], clip["stop"]) for clip in clips] == [(0, 25), (25, 40)]
 
 
+def test_a_slow_video_is_read_at_its_own_rate_unless_another_is_asked_for(dd, silhouettes):
+    np.savez("slow.npz", frames=silhouettes, fps=4.0)
+    read = [json.loads(dd("prepare", "slow.npz", "--json", *rate).out)[0] for rate in ([], ["--fps", 8])]
+    assert [one["frames"] for one in read] == [120, 239]
+
+
 def test_a_folder_of_videos_is_each_of_them(dd, tmp_path):
     (tmp_path / "clips").mkdir()
     for name in ("b10.mp4", "b9.mp4"):
