@@ -26,7 +26,7 @@ FAR = np.float32(1e6)
 """How much farther a movement seems that was shown a moment ago, so that the dance does not go back to it at once."""
 REST = 4
 """For so many movements, of the longest, what was followed is not taken up again, nor what lies around it."""
-LEANING, LEANS, LEAST_LIVELINESS = 0.2, (0.25, 4.0), 0.1
+LEANING, LEANS, LEAST_LIVELINESS = 0.3, (0.25, 4.0), 0.1
 """How strongly temperature leans to calm or lively movements, between which temperatures, and the calmest there is."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
