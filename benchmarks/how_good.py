@@ -15,6 +15,7 @@ from typing import Any
 from deepdance import runs
 from deepdance.pipeline import Studio
 from deepdance.plugins import discover
+from deepdance.recipe import Choice
 from deepdance.workspace import Workspace
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -42,7 +43,8 @@ INTRODUCTION = """\
 Written by `benchmarks/how_good.py` from runs that anybody can repeat: `dd run VIDEO --codec … --seq …`, then
 `dd evaluate RUN --frames N`. [What is measured](measures.md) has the formulas. Everything is measured on the last
 tenth of the frames, which nothing was trained on; *real* is those frames in place of a dance, the floor; *copy* is the
-last frame held.
+last frame held. `lstm4` and `gru` are made for 3 frames a second; here all learn from the same 10. The options are at
+the end.
 
 ![The dance of the first run below](pictures/dance.gif)
 
@@ -78,14 +80,19 @@ def main() -> None:
 
 
 def _options(studio: Studio, names: list[str]) -> list[str]:
-    """Every codec and sequence model that took part, with its options."""
-    lines: dict[str, None] = {}
-    for stage in ("codec", "sequence"):
-        for name in names:
-            _, recipe = studio.workspace.open_run(name)
-            component, *options = getattr(recipe, stage).table().items()
-            lines[f"- `{component[1]}`: {', '.join(f'{key} {value}' for key, value in options)}"] = None
-    return ["## Options\n", *lines, ""]
+    """Every codec and sequence model that took part, with its options, and the codecs a sequence model danced on."""
+    codecs: dict[str, None] = {}
+    sequences: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        _, recipe = studio.workspace.open_run(name)
+        codecs[f"- `{recipe.codec.name}`: {_values(recipe.codec)}"] = None
+        sequences.setdefault((recipe.sequence.name, _values(recipe.sequence)), []).append(recipe.codec.name)
+    lines = [f"- `{name}` on {', '.join(on)}: {values}" for (name, values), on in sequences.items()]
+    return ["## Options\n", *codecs, *lines, ""]
+
+
+def _values(choice: Choice) -> str:
+    return ", ".join(f"{key} {value}" for key, value in choice.options.items())
 
 
 def _kept(workspace: Path, name: str) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def _every_dance(kept: dict[str, Any], videos: Any) -> list[str]:
     tables = [tables["long"] for tables in kept.values()]
     columns = [column for column in tables[0]["columns"] if column["key"] in MAIN]
     rows = [table["rows"][0] for table in tables] + _compared_with(tables[0], videos)
-    lengths = ", ".join(dict.fromkeys(_length(table) for table in tables))
+    lengths = "; ".join(dict.fromkeys(_length(table) for table in tables))
     return ["## Every codec with every sequence model\n", f"{lengths}.\n", _markdown(columns, rows, "dance"), ""]
 
 
