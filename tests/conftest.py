@@ -18,8 +18,9 @@ from deepdance.installed import ONLY, WITHOUT, Installed
 from deepdance.plugins import Registry
 
 SMALL = (24, 40)
+SMALL_RUN = ("--size", "24x40", "--fps", "10", "--frames", "40")
 FAST = (
-    *("--size", "24x40", "--fps", "10", "--frames", "40"),
+    *SMALL_RUN,
     *("--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2"),
 )
 

@@ -3,7 +3,7 @@ import json
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from conftest import FAST, demo_frames, write_video
+from conftest import FAST, SMALL_RUN, demo_frames, write_video
 
 PCA = ("--codec", "pca", "--set", "codec.latent_dim=16")
 
@@ -141,7 +141,7 @@ def test_several_videos_images_and_arrays_in_one_run(dd, video, tmp_path):
     for number, frame in enumerate(frames):
         cv2.imwrite(str(tmp_path / "pictures" / f"{number}.png"), frame[..., ::-1])
     np.savez(tmp_path / "cuts.npz", frames=frames, fps=10.0, shot_starts=np.array([0, 25]))
-    result = dd("run", video, "pictures", "cuts.npz", *PCA, "--seq", "gru", *FAST, "--json")
+    result = dd("run", video, "pictures", "cuts.npz", *PCA, "--seq", "ridge", *SMALL_RUN, "--json")
     assert result.code == 0, result.err
     record = json.loads((tmp_path / "workspace/runs" / json.loads(result.out)["run"] / "run.json").read_text())
     assert len(record["artifacts"]["silhouettes"]) == 3
@@ -168,7 +168,7 @@ def test_a_folder_of_videos_is_each_of_them(dd, tmp_path):
 
 
 def test_without_a_video_the_demo_dancer_is_used_and_the_first_line_says_so(dd):
-    result = dd("run", *PCA, "--seq", "gru", *FAST, "--set", "source.seconds=6")
+    result = dd("run", *PCA, "--seq", "ridge", *SMALL_RUN, "--set", "source.seconds=6")
     assert result.code == 0, result.err
     first = result.out.splitlines()[0]
     assert "demo dancer" in first

@@ -92,7 +92,7 @@ def test_grey_and_the_ceiling_of_accuracy_stand_in_the_real_row():
 
 def test_frames_are_read_in_chunks_and_progress_is_told():
     codec, told = Passing(), []
-    long = Silhouettes.of(np.repeat(box(10)[None], 150, axis=0))
+    long = Silhouettes.of(np.repeat(box(10)[None], 70, axis=0))
     codec_table(codec, "same", long, lambda done, total: told.append((done, total)))
     assert codec.most <= 64
     assert [done for done, _ in told] == sorted(done for done, _ in told)
