@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,10 @@ FAST = (
     *SMALL_RUN,
     *("--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2"),
 )
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell's background job ignores Ctrl-C, and so would every program that the tests start and interrupt."""
 
 
 @dataclass(frozen=True)
