@@ -22,6 +22,7 @@ from deepdance.frames import Silhouettes
 from deepdance.frames import UInt8 as UInt8  # noqa: PLC0414  (offered from here too)
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 Metrics = dict[str, float]
 
 

@@ -75,7 +75,7 @@ class Hooks:
 
         A plugin that raises is named in a warning and called no more; the run goes on.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # as above
 
 
 @dataclass(frozen=True)

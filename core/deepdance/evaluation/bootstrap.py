@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.frames import Clip
+from deepdance.interfaces import Float64
 
-Float64 = npt.NDArray[np.float64]
 BLOCK_SECONDS = 10.0
 LEAST_BLOCKS = 10
 

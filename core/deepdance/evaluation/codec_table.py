@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from deepdance.evaluation import skvideo_adapter
 from deepdance.evaluation.accuracy import accuracy_ceiling, keras_accuracy
-from deepdance.evaluation.bootstrap import Figure, Float64, blocks_of, bootstrap, mean
+from deepdance.evaluation.bootstrap import Figure, blocks_of, bootstrap, mean
 from deepdance.evaluation.shapes import boundary_iou, grey_pixels, iou, limb_counts, perimeters
 from deepdance.evaluation.tables import COPY, REAL, Column, Measured, Table
 from deepdance.frames import Clip, Silhouettes
-from deepdance.interfaces import FrameCodec, UInt8
+from deepdance.interfaces import Float64, FrameCodec, UInt8
 
 Terms = dict[str, npt.NDArray[Any]]
 CHUNK = 64

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.evaluation.distributions import squared_distances
-from deepdance.evaluation.shapes import Float64
-from deepdance.interfaces import Float32
+from deepdance.interfaces import Float32, Float64
 
 CHUNK = 256
 STEPS = (0, 1, 2)

@@ -20,11 +20,10 @@ from deepdance.evaluation.features import (
     fit_field,
     motion_windows,
 )
-from deepdance.evaluation.shapes import Float64
 from deepdance.evaluation.streams import Seen, compared, counted, watch
 from deepdance.evaluation.trends import Slope, blocks, longest_run, loop_strength, slope
 from deepdance.frames import Silhouettes, UInt8, evenly
-from deepdance.interfaces import Float32
+from deepdance.interfaces import Float32, Float64
 
 OPENING = slice(0, 10)
 HUNDREDTH = slice(100, 110)

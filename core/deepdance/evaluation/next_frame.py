@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.evaluation.bootstrap import Figure, Float64, blocks_of, bootstrap, mean
+from deepdance.evaluation.bootstrap import Figure, blocks_of, bootstrap, mean
 from deepdance.evaluation.shapes import iou
 from deepdance.evaluation.tables import COPY, Column, Measured, Table
 from deepdance.frames import Clip, Silhouettes
-from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
+from deepdance.interfaces import Float32, Float64, FrameCodec, SequenceModel, UInt8
 
 HORIZONS = (1, 2, 5, 10)
 SAMPLES = 8

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.interfaces import UInt8
+from deepdance.interfaces import Float64, UInt8
 
-Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 BOUNDARY = 2
 """Width in pixels of the band along the outline."""

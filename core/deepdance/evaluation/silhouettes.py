@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepdance.evaluation.shapes import Float64, dancer, grey_pixels, iou, perimeters
-from deepdance.frames import UInt8
+from deepdance.evaluation.shapes import dancer, grey_pixels, iou, perimeters
+from deepdance.interfaces import Float64, UInt8
 
 SMALLEST_BODY = 10 / (120 * 200)
 """A speck of fewer pixels (10 at the paper's size, as a share of the frame) is no body."""

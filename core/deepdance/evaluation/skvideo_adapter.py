@@ -19,11 +19,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from deepdance.interfaces import UInt8
+from deepdance.interfaces import Float64, UInt8
 
-Float64 = npt.NDArray[np.float64]
 PRIVATE = "_deepdance_skvideo"
 STRRED_SMALLEST = 48
 """Below so many pixels the third octave of ST-RRED's pyramid is too small for its blocks."""

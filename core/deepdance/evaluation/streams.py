@@ -9,10 +9,9 @@ import numpy as np
 
 from deepdance.evaluation.copying import Memory
 from deepdance.evaluation.features import FEATURES, Components, motion_windows, signed_distance
-from deepdance.evaluation.shapes import Float64
 from deepdance.evaluation.silhouettes import frame_measures, motion_energy
 from deepdance.frames import UInt8
-from deepdance.interfaces import Float32
+from deepdance.interfaces import Float32, Float64
 
 Watched = tuple[dict[str, Float64], Float32, list[int]]
 """Measures, field coordinates `(n, k)` and the first frame of every clip."""

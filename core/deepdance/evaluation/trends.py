@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.evaluation.shapes import Float64
-from deepdance.interfaces import Float32
+from deepdance.interfaces import Float32, Float64
 
 BLOCK = 1000
 LOOP_SECONDS = (0.5, 30.0)

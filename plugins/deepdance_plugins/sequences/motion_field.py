@@ -13,11 +13,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
-from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
+from deepdance.interfaces import Float32, Float64, History, Options, SequenceModel, Training
 from deepdance_plugins.sequences.clips import check_clips, check_seed
 
 Indices = npt.NDArray[np.int64]
-Float64 = npt.NDArray[np.float64]
 MOST_MOMENTS = 25_000
 """Of more, evenly spaced ones are compared, so that a search stays quick."""
 REGIONS, PACES = 100, 3
@@ -99,8 +98,8 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return np.stack(dances)
 
     def _prepare(self) -> None:
-        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, the way from
-        the first latent to each within the clips, 1 for a mean frame, and how lively each latent's following is.
+        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, how far the way
+        to each latent is, and how lively its following.
         """
         numbers = np.arange(len(self._latents))
         inside = numbers - self._clip_starts() >= self.context - 1
@@ -109,10 +108,14 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         begins = np.flatnonzero(inside & enough)
         self._begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
         self._moments = self._moments_at(self._begins)
-        inside = numbers[1:] < self._stops[:-1]
-        steps = np.where(inside, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
-        self._way = np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / max(steps[inside].mean(), 1e-9)])
+        self._way = self._ways()
         self._liveliness = self._followed_speed()
+
+    def _ways(self) -> Float64:
+        """The way from the first latent to each, `(n,)`: 1 for a mean frame, 0 from one clip to the next."""
+        linked = np.arange(1, len(self._latents)) < self._stops[:-1]
+        steps = np.where(linked, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
+        return np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / max(steps[linked].mean(), 1e-9)])
 
     def _followed_speed(self) -> Float32:
         """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
@@ -143,7 +146,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         wanted = self._liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
         real = np.bincount(self._regions, wanted, minlength=REGIONS * PACES) / wanted.sum()
         nearness = 1 / wanted[begins] ** 2
-        shown = np.zeros(REGIONS * PACES)
+        shown = np.zeros_like(real)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
         now, around, rest = len(seed), 2 * options.longest, REST * options.longest
@@ -161,7 +164,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
             movement = self._latents[chosen : chosen + length + 1]
             kept = self._kept(chosen, np.arange(chosen + 1, chosen + length + 1))
             dance[now : now + length] = movement[1:] + kept * (dance[now - 1] - movement[0])
-            shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=REGIONS * PACES)
+            shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=len(shown))
             now += length
             free_from[max(0, chosen - around) : chosen + length + around] = now + rest
         return dance[len(seed) : len(seed) + steps]

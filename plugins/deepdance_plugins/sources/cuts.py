@@ -14,6 +14,8 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from deepdance.interfaces import Float64
+
 RATE = 30
 """Frames a second that are looked at."""
 GRID = (64, 96)
@@ -33,7 +35,6 @@ MOTION = 1.5
 BLOCK = 4096
 
 Words = npt.NDArray[np.uint64]
-Float64 = npt.NDArray[np.float64]
 
 
 def filters() -> str:
