@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance import runs
-from deepdance.pipeline import Studio
+from deepdance.pipeline import Session
 from deepdance.plugins import discover
 from deepdance.recipe import Choice
 from deepdance.workspace import Workspace
@@ -58,12 +58,12 @@ def main() -> None:
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--videos", type=Path)
     given = parser.parse_args()
-    studio = Studio(Workspace(given.workspace), discover())
+    session = Session(Workspace(given.workspace), discover())
     PICTURES.mkdir(exist_ok=True)
     kept = {name: _kept(given.workspace, name) for name in given.runs}
     first = given.runs[0]
     runs.generate(
-        studio, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
+        session, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
     )
     _plot(kept[first]["long"], PICTURES / "curves.svg")
     videos = json.loads(given.videos.read_text())["rows"][0] if given.videos else None
@@ -74,17 +74,17 @@ def main() -> None:
         *_next_frames(kept),
         *_one_dance(kept[first]["long"], videos),
         _curve_text(kept[first]["long"]),
-        *_options(studio, given.runs),
+        *_options(session, given.runs),
     ]
     (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
 
 
-def _options(studio: Studio, names: list[str]) -> list[str]:
+def _options(session: Session, names: list[str]) -> list[str]:
     """Every codec and sequence model that took part, with its options, and the codecs a sequence model danced on."""
     codecs: dict[str, None] = {}
     sequences: dict[tuple[str, str], list[str]] = {}
     for name in names:
-        _, recipe = studio.workspace.open_run(name)
+        _, recipe = session.workspace.open_run(name)
         codecs[f"- `{recipe.codec.name}`: {_values(recipe.codec)}"] = None
         sequences.setdefault((recipe.sequence.name, _values(recipe.sequence)), []).append(recipe.codec.name)
     lines = [f"- `{name}` on {', '.join(on)}: {values}" for (name, values), on in sequences.items()]

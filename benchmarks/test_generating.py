@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from deepdance.interfaces import Training
-from deepdance_plugins.sequences.lstm4 import LSTM4, LSTM4Options
+from deepdance_plugins.sequences.lstm4.model import LSTM4
+from deepdance_plugins.sequences.lstm4.options import LSTM4Options
 
 CONTEXT, LATENTS = 10, 128
 PLAIN_STEPS, STEPS, ROUNDS = 30, 1280, 5

@@ -20,7 +20,7 @@ import json, resource, sys
 from pathlib import Path
 from deepdance.frames import SilhouetteWriter, shrink
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
-from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
+from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
 remover = Threshold(ThresholdOptions())
 with SilhouetteWriter(Path(sys.argv[2]), (120, 200)) as writer:

@@ -14,7 +14,7 @@ import pytest
 
 from deepdance.frames import SilhouetteWriter, shrink
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
-from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
+from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 CLIP = SHARED / "shadowdance/train_00.mp4"

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdance import plugins
-from deepdance.installed import ONLY, WITHOUT, Installed
-from deepdance.plugins import Registry
+from deepdance.plugins import Registry, discovery
+from deepdance.plugins.discovery import ONLY, WITHOUT, Installed
 
 SMALL = (24, 40)
 SMALL_RUN = ("--size", "24x40", "--fps", "10", "--frames", "40")
@@ -63,7 +62,7 @@ def dd(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_p
 
 def demo_frames(seconds: float, fps: float, size: tuple[int, int], seed: int = 0) -> np.ndarray:
     """RGB frames `(n, h, w, 3)` of the demo dancer."""
-    from deepdance_plugins.sources.demo import DemoOptions, DemoSource
+    from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
 
     return np.concatenate(list(DemoSource("demo", DemoOptions(seed=seed, seconds=seconds)).frames(fps, size)))
 
@@ -117,5 +116,5 @@ def registry_of(monkeypatch: pytest.MonkeyPatch, **modules: object) -> Registry:
 def registry_from(monkeypatch: pytest.MonkeyPatch, points: Sequence[EntryPoint]) -> Registry:
     """Discovery with these entry points as the only ones."""
     found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
-    monkeypatch.setattr(plugins, "find_installed", lambda: found)
-    return plugins._discover.__wrapped__(None, None)
+    monkeypatch.setattr(discovery, "find_installed", lambda: found)
+    return discovery._discover.__wrapped__(None, None)

@@ -20,7 +20,7 @@ import yaml
 
 import deepdance
 from deepdance import events
-from deepdance.pipeline import resolve
+from deepdance.inputs import resolve
 from deepdance.plugins import KINDS, ComponentSpec, Hooks, discover
 from deepdance.recipe import Recipe
 from deepdance.testing import results

@@ -56,8 +56,8 @@ def component(kind: str, flag: str) -> Any:
 def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
     """The component of this name, of whatever kind if none is given. Raises OptionError, PluginError."""
     from deepdance.errors import OptionError
-    from deepdance.plugins import KINDS
+    from deepdance.plugins import KINDS, LOGGER
 
-    if kind not in (None, *KINDS):
-        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    if kind not in (None, *KINDS, LOGGER):
+        raise OptionError(f"--kind: expected one of {', '.join((*KINDS, LOGGER))}, got {kind!r}")
     return registry.find(kind or registry.kind_of(name), name)

@@ -28,8 +28,8 @@ def compare(
 
     evaluations = []
     for place, name in [locate_run(text, workspace) for text in run]:
-        with show.studio(place.root) as studio:
-            evaluations.append(report.evaluate(studio, name, frames, seeds))
+        with show.session(place.root) as session:
+            evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.comparison(evaluations)
     if json:
         show.as_json({key: table.as_json() for key, table in tables.items()})

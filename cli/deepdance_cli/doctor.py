@@ -54,7 +54,7 @@ def _checks(workspace: Path) -> dict[str, Callable[[], str]]:
 
 
 def _keras() -> str:
-    from deepdance_plugins.backend import keras
+    from deepdance_plugins._keras.backend import keras
 
     module = keras()
     name = module.backend.backend()

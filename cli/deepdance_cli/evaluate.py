@@ -50,11 +50,11 @@ def evaluate(
     if name is None or (run and video) or (not video and (against or remover or settings)):
         raise OptionError("expected a RUN, or --video VIDEO --against RUN, got something else; see dd evaluate --help")
     place, name = locate_run(name, workspace)
-    with show.studio(place.root) as studio:
+    with show.session(place.root) as session:
         if video:
-            tables = {"videos": report.evaluate_videos(studio, name, video, remover, settings or [])}
+            tables = {"videos": report.evaluate_videos(session, name, video, remover, settings or [])}
         else:
-            measured = report.evaluate(studio, name, frames, seeds)
+            measured = report.evaluate(session, name, frames, seeds)
             tables = measured.tables
     if json:
         show.as_json(tables["videos"].as_json() if video else asdict(measured))

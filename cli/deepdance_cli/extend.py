@@ -28,15 +28,16 @@ def extend(
     """
     from deepdance import runs
     from deepdance.errors import InputError
+    from deepdance.inputs import expand_inputs
     from deepdance.workspace import locate_run
     from deepdance_cli import show
 
     place, name = locate_run(run, workspace)
-    with show.studio(place.root, log or ()) as studio:
-        location, *more = runs.expand(studio.registry, [video])
+    with show.session(place.root, log or ()) as session:
+        location, *more = expand_inputs(session.registry, [video])
         if more:
             raise InputError(f"expected one video, got the {1 + len(more)} in {video}; name one of them")
-        written = runs.extend(studio, name, location, seconds, out)
+        written = runs.extend(session, name, location, seconds, out)
     if json:
         show.as_json({"run": name, "video": str(written)})
     else:

@@ -39,8 +39,8 @@ def generate(
 
     changes = {"frames": frames, "render_fps": fps, "start": start, "temperature": temperature, "seed": seed}
     place, name = locate_run(run, workspace)
-    with show.studio(place.root, log or ()) as studio:
-        video = runs.generate(studio, name, out, {key: value for key, value in changes.items() if value is not None})
+    with show.session(place.root, log or ()) as session:
+        video = runs.generate(session, name, out, {key: value for key, value in changes.items() if value is not None})
     if json:
         show.as_json({"run": name, "video": str(video)})
     else:

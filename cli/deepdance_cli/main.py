@@ -40,7 +40,7 @@ def choose_plugins(
 ) -> None:
     """What holds for every command."""
     if no_plugins:
-        from deepdance.installed import leave_out
+        from deepdance.plugins.discovery import leave_out
 
         for names in no_plugins:
             leave_out(None if names == ALL else names)

@@ -27,6 +27,7 @@ FLAGS = {
     "codec": "--codec",
     "sequence": "--seq",
     "renderer": "--renderer",
+    "logger": "--log",
 }
 SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
 SIGNS |= {"min_length": "length ≥ {}", "max_length": "length ≤ {}"}
@@ -115,14 +116,16 @@ def show_plugin(
 def _shown(registry: Registry, entry: Entry) -> dict[str, Any]:
     from importlib.util import find_spec
 
-    from deepdance.installed import needs
+    from deepdance.errors import PluginError
+    from deepdance.plugins.requirements import look_up
 
     kind, reference = entry.spec.kind, registry.reference(entry)
-    required = needs(entry.spec.requires)
+    required = look_up(entry.spec.requires)
     full = f"{entry.distribution}:{entry.spec.name}"
     options = options_of(registry.options_model(kind, full))
-    if all(need.met for need in required):
-        registry.component(kind, full)
+    state, reason = registry.state(entry)
+    if state == "broken":
+        raise PluginError(f"{entry.title} cannot be used: {reason}; update or remove {entry.distribution}")
     module = find_spec(entry.spec.target.partition(":")[0])
     return {
         **asdict(entry.spec),

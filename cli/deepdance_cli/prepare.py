@@ -38,23 +38,24 @@ def prepare(
     """
     import numpy as np
 
-    from deepdance import pipeline, runs
+    from deepdance import pipeline
     from deepdance.frames import Silhouettes
+    from deepdance.inputs import expand_inputs, settle
     from deepdance_cli import show
     from deepdance_cli.run import make_recipe, parse_size
 
     made = make_recipe(recipe, {"remover": remover, "fps": fps, "size": parse_size(size)}, settings or [])
     results = []
-    with show.studio(workspace) as studio:
-        inputs = runs.expand(studio.registry, videos)
-        resolved = pipeline.settle(studio, made, inputs)
+    with show.session(workspace) as session:
+        inputs = expand_inputs(session.registry, videos)
+        resolved = settle(made, session.registry, inputs)
         for location in inputs:
-            artifact = pipeline.prepare(studio, resolved, location)
+            artifact = pipeline.prepare(session, resolved, location)
             frames = Silhouettes.load([artifact.folder])
             sheet = artifact.folder / "sheet.png"
             if not sheet.exists():
                 picks = np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).astype(int)
-                pipeline.render(studio, resolved, [frames[picks]], sheet, "sheet")
+                pipeline.render(session, resolved, [frames[picks]], sheet, "sheet")
             results.append(
                 {"input": location, "frames": len(frames), "folder": str(artifact.folder), "sheet": str(sheet)}
             )

@@ -79,7 +79,7 @@ def commented(recipe: Recipe, registry: Registry) -> str:
     from deepdance.plugins import KINDS
 
     values = recipe.model_dump(mode="json", exclude=set(KINDS))
-    rate = registry.component("sequence", recipe.sequence.name).frame_rate
+    rate = registry.find("sequence", recipe.sequence.name).spec.frame_rate
     derived = {} if "fps" in recipe.model_fields_set else {"fps": (rate, "the sequence model's")}
     tables = [_table(recipe, registry, kind) for kind in KINDS]
     return "".join([HEADER, *_settings(type(recipe), values, derived), *tables]).rstrip() + "\n"

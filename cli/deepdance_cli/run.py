@@ -72,8 +72,8 @@ def run(
     made = make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
         (show.err if json else show.out).print(DEMO_LINE)
-    with show.studio(workspace, log or ()) as studio:
-        finished = runs.run(studio, made, videos or [], name)
+    with show.session(workspace, log or ()) as session:
+        finished = runs.run(session, made, videos or [], name)
     if json:
         table = [asdict(row) for row in finished.table]
         paths = {"folder": str(finished.folder), "video": str(finished.video)}
@@ -87,7 +87,7 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     """The recipe of a file or the default one, changed by the flags that were given, then by `--set`."""
     from deepdance.plugins import KINDS
     from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings
-    from deepdance.validation import validated
+    from deepdance.validation import validate
 
     default = DEMO_RECIPE if demo else Recipe()
     base = Recipe.read(file) if file else default
@@ -97,7 +97,7 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     for kind in KINDS:
         if given.get(kind) == getattr(base, kind).name:
             del given[kind]
-    return validated(Recipe, apply_settings(base.changed(given).table(only_set=True), settings))
+    return validate(Recipe, apply_settings(base.changed(given).table(only_set=True), settings))
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

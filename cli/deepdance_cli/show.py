@@ -14,14 +14,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from rich.table import Table
 
 from deepdance.evaluation import tables
-from deepdance.evaluation.bootstrap import Figure
-from deepdance.evaluation.paper_table import PAPER, Row
-from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, following
+from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
-from deepdance.pipeline import Studio
+from deepdance.metrics.bootstrap import Figure
+from deepdance.metrics.paper_table import PAPER, Row
+from deepdance.pipeline import Session, make_loggers
 from deepdance.plugins import discover
 from deepdance.workspace import Workspace
-from deepdance_plugins.loggers import loggers
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -90,11 +89,11 @@ class StageBars:
 
 
 @contextmanager
-def studio(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Studio]:
-    """A studio whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
+def session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]:
+    """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
     _show_warnings()
     registry = discover()
-    logging_too = [*loggers(logs), *registry.listeners]
+    listeners = [*make_loggers(registry, logs), *registry.listeners]
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<12}"),
@@ -105,9 +104,9 @@ def studio(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Studio]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars:
-        listen = Listeners([("the progress display", StageBars(bars)), *logging_too])
-        with following(listen):
-            yield Studio(Workspace(workspace), registry, listen)
+        listen = Listeners([("the progress display", StageBars(bars)), *listeners])
+        with follow(listen):
+            yield Session(Workspace(workspace), registry, listen)
 
 
 class _WarningLines(logging.Handler):

@@ -9,19 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deepdance.api import Run, codec, fit, open_run, remover, renderer, run, sequence, source
     from deepdance.errors import DeepDanceError
     from deepdance.frames import Silhouettes
-    from deepdance.library import Run, codec, fit, open_run, remover, renderer, run, sequence, source
-    from deepdance.pipeline import Studio
+    from deepdance.pipeline import Session
     from deepdance.recipe import Recipe
 
-__version__ = "0.1.0"
 __all__ = [
     "DeepDanceError",
     "Recipe",
     "Run",
+    "Session",
     "Silhouettes",
-    "Studio",
     "codec",
     "fit",
     "open_run",
@@ -31,14 +30,18 @@ __all__ = [
     "sequence",
     "source",
 ]
-_HOMES = {"DeepDanceError": "errors", "Recipe": "recipe", "Silhouettes": "frames", "Studio": "pipeline"}
-"""Where a name comes from, if not from `library`."""
+_HOMES = {"DeepDanceError": "errors", "Recipe": "recipe", "Silhouettes": "frames", "Session": "pipeline"}
+"""Where a name comes from, if not from `api`."""
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("deepdance")
     if name not in __all__:
         raise AttributeError(f"module 'deepdance' has no attribute {name!r}")
-    return getattr(import_module(f"deepdance.{_HOMES.get(name, 'library')}"), name)
+    return getattr(import_module(f"deepdance.{_HOMES.get(name, 'api')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -141,7 +141,7 @@ class Listeners:
 
 
 @contextmanager
-def following(listen: Listener) -> Iterator[None]:
+def follow(listen: Listener) -> Iterator[None]:
     """While the block runs, `listen` is told the warnings of the logger `deepdance`, and the error that ends it."""
     shown = logging.lastResort
     handlers = [_WarningEvents(listen), *([shown] if shown and not log.hasHandlers() else [])]

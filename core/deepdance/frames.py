@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-UInt8 = npt.NDArray[np.uint8]
+from deepdance.arrays import UInt8
 
 BACKGROUND = 255
 
@@ -70,6 +70,13 @@ class Silhouettes:
         """All frames in order, at most `length` at a time."""
         for start in range(0, len(self), length):
             yield self[start : start + length]
+
+    def neighbours(self, length: int = 256) -> Iterator[tuple[UInt8, UInt8]]:
+        """Frames beside those that follow them in their clip, `(before, after)`, at most `length` at a time."""
+        after = np.concatenate([np.arange(clip.start + 1, clip.stop) for clip in self.clips] or [np.arange(0)])
+        for chunk in np.array_split(after, range(length, len(after), length)):
+            if len(chunk):
+                yield self[chunk - 1], self[chunk]
 
     def between(self, start: int, stop: int) -> Silhouettes:
         """The frames from `start` up to `stop`, with the clips cut to fit."""
@@ -133,11 +140,6 @@ class SilhouetteWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._file.close()
-
-
-def evenly(count: int, most: int) -> npt.NDArray[np.int64]:
-    """At most `most` of the indices below `count`, evenly spread."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

@@ -8,41 +8,32 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.errors import InputError, OptionError
+from deepdance.arrays import Float32
+from deepdance.errors import OptionError
 from deepdance.frames import Clip
-from deepdance.interfaces import Float32
-from deepdance.recipe import Recipe
+from deepdance.recipe import Opening
 
 
-def starting_latents(
-    recipe: Recipe, context: int, latents: Float32, clips: Sequence[Clip], seed_clip: Float32 | None
+def take_opening(
+    opening: Opening, context: int, latents: Float32, clips: Sequence[Clip], seed: int, video: Float32 | None = None
 ) -> Float32:
-    """The `(context, d)` latents that generation continues.
+    """The `(context, d)` latents that generation continues, of the run's own `latents` `(n, d)` unless from a `video`.
 
-    `last` continues the last clip, `random` a moment that the recipe's seed picks, each as likely as any other. `noise`
-    is the paper's: uniform in [0, 1). A frame number takes the latents from that frame on, and anything else is a video
-    whose latents are given as `seed_clip`.
+    Raises OptionError for a frame with too few after it in its clip.
     """
-    start = recipe.start
-    if start == "noise":
-        return np.random.default_rng(recipe.seed).random((context, latents.shape[1]), dtype=np.float32)
-    if seed_clip is not None:
-        if len(seed_clip) < context:
-            raise InputError(
-                f"expected at least {context} frames in {start} to start from, got {len(seed_clip)} "
-                f"at {recipe.fps:g} frames a second; give a longer video"
-            )
-        return seed_clip[-context:]
+    if opening.kind == "noise":
+        return np.random.default_rng(seed).random((context, latents.shape[1]), dtype=np.float32)
+    if video is not None:
+        return video[-context:]
     long_enough = [clip for clip in clips if len(clip) >= context]
-    if start == "last":
+    if opening.kind == "last":
         stop = long_enough[-1].stop
         return latents[stop - context : stop]
-    if start == "random":
-        places = np.concatenate([np.arange(clip.start, clip.stop - context + 1) for clip in long_enough])
-        first = int(np.random.default_rng(recipe.seed).choice(places))
-        return latents[first : first + context]
-    first = int(start)
-    if not any(clip.start <= first and first + context <= clip.stop for clip in clips):
+    first = opening.frame
+    if opening.kind == "random":
+        starts = np.concatenate([np.arange(clip.start, clip.stop - context + 1) for clip in long_enough])
+        first = int(np.random.default_rng(seed).choice(starts))
+    elif not any(clip.start <= first and first + context <= clip.stop for clip in clips):
         raise OptionError(
             f"--from: expected {context} frames in a row from frame {first}, got the end of a clip; "
             f"the {len(latents)} frames have clips beginning at {', '.join(str(c.start) for c in long_enough[:8])}"
@@ -50,21 +41,22 @@ def starting_latents(
     return latents[first : first + context]
 
 
-def keyframes_needed(frames: int, key_fps: float, fps: float) -> int:
+def count_keyframes(frames: int, key_fps: float, fps: float) -> int:
     """Keyframes at `key_fps` that cover `frames` at `fps`."""
     return ceil((frames - 1) * key_fps / fps) + 1
 
 
-def in_between(keys: Float32, key_fps: float, fps: float, frames: int, *, curve: str = "smooth") -> Float32:
+def interpolate(keys: Float32, key_fps: float, fps: float, frames: int, *, curve: str = "smooth") -> Float32:
     """What lies between successive keys: `(k, d)` at `key_fps` → `(frames, d)` at `fps` (the paper's ×10 is 3 → 30).
 
     `smooth` is a Catmull-Rom spline (Catmull and Rom 1974), `linear` the paper's mixing. Frame 0 is the first key
     itself: the published code mixed from a zero vector there, which decodes to noise.
     """
+    # the position in keys, of which the whole part is the key before and the rest is how far the next one is
     position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
     left = np.minimum(position.astype(int), max(len(keys) - 2, 0))
     at = (position - left)[:, None].astype(np.float32)
-    before, here, there, after = (_key(keys, left + step) for step in (-1, 0, 1, 2))
+    before, here, there, after = (_take_keys(keys, left + step) for step in (-1, 0, 1, 2))
     if curve == "linear":
         return np.asarray((1 - at) * here + at * there, np.float32)
     slope_here, slope_there = (there - before) / 2, (after - here) / 2
@@ -73,7 +65,7 @@ def in_between(keys: Float32, key_fps: float, fps: float, frames: int, *, curve:
     return np.asarray(here + at * (slope_here + at * (bend + at * twist)), np.float32)
 
 
-def _key(keys: Float32, number: npt.NDArray[np.int64]) -> Float32:
+def _take_keys(keys: Float32, number: npt.NDArray[np.int64]) -> Float32:
     """Keys by number; past an end they go on as they were going there."""
     inside = np.clip(number, 0, len(keys) - 1)
     beyond = (number - inside)[:, None].astype(np.float32)

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from deepdance.arrays import Float32 as Float32  # noqa: PLC0414  (offered from here too)
+from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
+from deepdance.events import Event
 from deepdance.frames import Silhouettes
-from deepdance.frames import UInt8 as UInt8  # noqa: PLC0414  (offered from here too)
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
 Metrics = dict[str, float]
 
 
@@ -156,9 +154,6 @@ class FrameCodec(ABC, Generic[OptionsT]):
 class SequenceModel(ABC, Generic[OptionsT]):
     """Predicts the next latent vectors from the last ones."""
 
-    frame_rate: ClassVar[float] = 10.0
-    """Frames a second that the model is made for: a run's, where its user asks for no other."""
-
     def __init__(self, options: OptionsT) -> None:
         self.options = options
 
@@ -210,11 +205,23 @@ class Renderer(ABC, Generic[OptionsT]):
         """
 
 
+class Logger(ABC, Generic[OptionsT]):
+    """Writes down what a run tells, for `--log NAME`: a listener, made anew for every command."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @abstractmethod
+    def __call__(self, event: Event) -> None:
+        """Take notice of an event, while the run waits. A logger that raises is told of, and hears nothing more."""
+
+
 INTERFACES: dict[str, type] = {
     "source": FrameSource,
     "remover": BackgroundRemover,
     "codec": FrameCodec,
     "sequence": SequenceModel,
     "renderer": Renderer,
+    "logger": Logger,
 }
 """The interface of each kind of component."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from deepdance.errors import OptionError
 from deepdance.plugins import KINDS
-from deepdance.validation import validated
+from deepdance.validation import validate
 
 AUTO = "auto"
 
@@ -37,10 +38,47 @@ class Choice(BaseModel):
         return {"name": self.name, **self.options}
 
 
+@dataclass(frozen=True, repr=False)
+class Opening:
+    """Where a dance starts.
+
+    `last` continues the last clip, `random` a span that the recipe's seed picks, each as likely as any other. `noise`
+    is the paper's: uniform in [0, 1). `frame` goes on from a frame by its number, `video` from the end of a video.
+    """
+
+    kind: Literal["last", "random", "noise", "frame", "video"]
+    frame: int = 0
+    video: str = ""
+
+    @classmethod
+    def parse(cls, typed: str | int | Path | Opening) -> Opening:
+        """What `--from` says: a word, a frame number, or the path of a video, which is made absolute if it is there."""
+        text = str(typed)
+        match text:
+            case "last" | "random" | "noise":
+                return cls(text)
+            case _ if text.isdecimal():
+                return cls("frame", frame=int(text))
+            case _:
+                return cls("video", video=str(Path(text).absolute()) if Path(text).exists() else text)
+
+    def check_exists(self) -> None:
+        """Raise OptionError where it is a video that is not there."""
+        if self.kind == "video" and not Path(self.video).exists():
+            raise OptionError(f"--from: expected last, random, noise, a frame number or a video, got {self.video!r}")
+
+    def __str__(self) -> str:
+        return {"frame": str(self.frame), "video": self.video}.get(self.kind, self.kind)
+
+    def __repr__(self) -> str:
+        """As it is typed."""
+        return repr(str(self))
+
+
 class Recipe(BaseModel):
     """Everything that decides what a run does, apart from the videos it is given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Choice = Choice(name=AUTO)
     remover: Choice = Choice(name="threshold")
@@ -59,7 +97,12 @@ class Recipe(BaseModel):
     size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
     seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")
     validation: float = Field(default=0.1, ge=0, le=0.5, description="share of the frames, the last ones, held out")
-    start: str = Field(default="last", description="last, random, noise, a frame number, or a video")
+    start: Annotated[
+        Opening,
+        BeforeValidator(Opening.parse),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema({"type": "string"}),
+    ] = Field(default=Opening("last"), description="last, random, noise, a frame number, or a video")
     temperature: float = Field(default=1.0, ge=0, le=10, description="0 is calm, 1 as learned, more is wilder")
     frames: int = Field(default=300, ge=1, description="frames of the finished dance")
     curve: Literal["smooth", "linear"] = Field(default="smooth", description="how frames lie between keyframes")
@@ -74,7 +117,7 @@ class Recipe(BaseModel):
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """A copy with `changes`; a component given by name alone keeps no options of another component."""
         values = {**self.model_dump(exclude_unset=True), **changes}
-        return validated(Recipe, values)
+        return validate(Recipe, values)
 
     def table(self, *, only_set: bool = False) -> dict[str, Any]:
         """The TOML form as nested dicts; `only_set` leaves out values that nobody chose, components aside."""
@@ -96,10 +139,10 @@ class Recipe(BaseModel):
             raise OptionError(f"expected a recipe file, got {path}, which does not exist; check the path") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
-        return validated(Recipe, table, owner=f"the recipe {path.name}")
+        return validate(Recipe, table, owner=f"the recipe {path.name}")
 
 
-DEMO_RECIPE = Recipe(preset="quick", start="0")
+DEMO_RECIPE = Recipe(preset="quick", start=Opening("frame"))
 """Without a video of the user's there is none to go on from: the demo dances from the first frames that it learned."""
 
 

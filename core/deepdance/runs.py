@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import deepdance
 from deepdance import pipeline
+from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError
-from deepdance.evaluation.paper_table import Row, latent_reference, pixel_reference, table_row
 from deepdance.events import RunFinished, RunStarted
-from deepdance.frames import Clip, Silhouettes, natural_order
-from deepdance.generation import starting_latents
-from deepdance.interfaces import Float32, FrameCodec, SequenceModel, UInt8
-from deepdance.pipeline import DEMO, Studio
+from deepdance.frames import Clip, Silhouettes
+from deepdance.generation import take_opening
+from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
+from deepdance.interfaces import FrameCodec, SequenceModel
+from deepdance.metrics.paper_table import Row, latent_reference, pixel_reference, table_row
+from deepdance.pipeline import Session
 from deepdance.plugins import Registry
-from deepdance.recipe import Recipe, apply_settings
-from deepdance.validation import validated
-from deepdance.workspace import Artifact, Run, read_json, write_json
+from deepdance.recipe import Recipe
+from deepdance.splits import Split, split_latents
+from deepdance.workspace import Artifact, RunRecord, read_json, write_json
 
-STARTS = ("last", "random", "noise")
+VERSION = version("deepdance")
 FADE_SECONDS = 0.5
 """How long the last real frame lingers in a continuation."""
 
@@ -33,7 +35,7 @@ FADE_SECONDS = 0.5
 class Finished:
     """A run that is done."""
 
-    run: Run
+    run: RunRecord
     folder: Path
     video: Path
     table: list[Row]
@@ -49,63 +51,64 @@ class Trained:
     clips: list[Clip]
 
 
-def run(studio: Studio, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None) -> Finished:
+def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
     Without locations the demo dancer is the source. What an earlier run has made already is used again.
     """
-    inputs = expand(studio.registry, locations)
-    recipe = pipeline.settle(studio, recipe, inputs)
-    _check_start_exists(recipe)
-    record = studio.workspace.claim(
+    inputs = expand_inputs(session.registry, locations)
+    recipe = settle(recipe, session.registry, inputs)
+    recipe.start.check_exists()
+    record = session.workspace.claim(
         name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
-    _started(studio, record, recipe)
-    prepared = [pipeline.prepare(studio, recipe, location) for location in inputs]
+    _tell_start(session, record, recipe)
+    pipeline.import_components(session, recipe)
+    prepared = [pipeline.prepare(session, recipe, location) for location in inputs]
     frames = Silhouettes.load([artifact.folder for artifact in prepared])
-    _check_start(studio, recipe, pipeline.check_length(studio, recipe, frames.clips), frames.clips)
-    codec = pipeline.fit_codec(studio, recipe, prepared)
-    latents = pipeline.encode(studio, recipe, codec, prepared)
-    sequence = pipeline.fit_sequence(studio, recipe, latents, frames.clips)
+    _check_opening(session, recipe, pipeline.check_length(session, recipe, frames.clips), frames.clips)
+    codec = pipeline.fit_codec(session, recipe, prepared)
+    latents = pipeline.encode(session, recipe, codec, prepared)
+    sequence = pipeline.fit_sequence(session, recipe, latents, frames.clips)
     stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
     record.artifacts = {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
-    studio.workspace.record(record, recipe)
-    table = paper_table(studio, recipe, record)
-    video = studio.workspace.run_folder(record.name) / f"dance{_suffix(studio.registry, recipe.renderer.name)}"
-    _render_dance(studio, recipe, record, video)
-    record.status, record.video, record.version = "finished", video.name, deepdance.__version__
-    studio.workspace.record(record, recipe)
-    studio.listen(RunFinished(record.name, video))
-    return Finished(record, studio.workspace.run_folder(record.name), video, table)
+    session.workspace.record(record, recipe)
+    table = paper_table(session, recipe, record)
+    video = session.workspace.run_folder(record.name) / f"dance{_suffix(session.registry, recipe.renderer.name)}"
+    _render_dance(session, recipe, record, video)
+    record.status, record.video, record.version = "finished", video.name, VERSION
+    session.workspace.record(record, recipe)
+    session.listen(RunFinished(record.name, video))
+    return Finished(record, session.workspace.run_folder(record.name), video, table)
 
 
-def generate(studio: Studio, name: str, out: Path, changes: dict[str, Any]) -> Path:
+def generate(session: Session, name: str, out: Path, changes: Mapping[str, Any]) -> Path:
     """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, temperature, seed."""
-    record, recipe = studio.workspace.open_run(name)
+    record, recipe = session.workspace.open_run(name)
     recipe = recipe.changed(changes)
-    _refuse_overwriting(recipe.start, out)
-    _started(studio, record, recipe)
-    _render_dance(studio, recipe, record, out)
-    studio.listen(RunFinished(name, out))
+    _refuse_overwriting(recipe.start.video, out)
+    _tell_start(session, record, recipe)
+    _render_dance(session, recipe, record, out)
+    session.listen(RunFinished(name, out))
     return out
 
 
-def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) -> Path:
+def extend(session: Session, name: str, location: str, seconds: float, out: Path) -> Path:
     """The silhouettes of a video followed by their continuation, at the run's `render_fps`.
 
     The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
     new frames, fading within `FADE_SECONDS`, so that nothing jumps at the joint.
     """
-    record, recipe = studio.workspace.open_run(name)
+    record, recipe = session.workspace.open_run(name)
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
     _refuse_overwriting(location, out)
-    renderer = renderer_for(studio.registry, recipe, out)
-    _started(studio, record, recipe)
-    read_as = reading(studio, recipe, location)
-    if pipeline.open_source(studio, read_as, location)[1].info().fps is None:
+    renderer = renderer_for(session.registry, recipe, out)
+    _tell_start(session, record, recipe)
+    read_as = recipe_for(recipe, session.registry, location)
+    if open_source(read_as, session.registry, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
-    trained = open_trained(studio, recipe, record)
-    artifact = pipeline.prepare(studio, read_as, location, fps=recipe.render_fps)
+    trained = open_trained(session, recipe, record)
+    artifact = pipeline.prepare(session, read_as, location, fps=recipe.render_fps)
     video = Silhouettes.load([artifact.folder])
     stride = recipe.render_fps / recipe.fps
     picks = len(video) - 1 - np.rint(np.arange(trained.model.context)[::-1] * stride).astype(int)
@@ -115,19 +118,19 @@ def extend(studio: Studio, name: str, location: str, seconds: float, out: Path) 
             f"continue from, got {(len(video) - video.clips[-1].start) / recipe.render_fps:.1f} s; give a longer video"
         )
     opening = trained.codec.encode(video[picks])
-    new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=opening)
+    new = pipeline.dance(recipe, trained.model, trained.latents, trained.clips, video=opening)
     fade = round(FADE_SECONDS * recipe.render_fps)
-    continuation = _joined(pipeline.decoded(studio, trained.codec, new), video[picks[-1:]][0], fade)
-    pipeline.render(studio, recipe, _after(video, continuation), out, renderer)
-    studio.listen(RunFinished(name, out))
+    continuation = _join(pipeline.decode_frames(session, trained.codec, new), video[picks[-1:]][0], fade)
+    pipeline.render(session, recipe, _append(video, continuation), out, renderer)
+    session.listen(RunFinished(name, out))
     return out
 
 
-def _started(studio: Studio, record: Run, recipe: Recipe) -> None:
-    studio.listen(RunStarted(record.name, studio.workspace.run_folder(record.name), recipe.table()))
+def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
+    session.listen(RunStarted(record.name, session.workspace.run_folder(record.name), recipe.table()))
 
 
-def _joined(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
+def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
     """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
     error = None
     shown = 0
@@ -140,7 +143,7 @@ def _joined(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
         shown += len(frames)
 
 
-def _after(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]:
+def _append(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]:
     """The video, then its continuation without the frame that both share."""
     yield from video.chunks()
     first = next(continuation)
@@ -149,108 +152,89 @@ def _after(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]
     yield from continuation
 
 
-def paper_table(studio: Studio, recipe: Recipe, record: Run) -> list[Row]:
+def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[Row]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
-    made = artifacts_of(studio, record)
+    made = artifacts_of(session, record)
     keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
 
     def work(folder: Path) -> dict[str, Any]:
-        rows = [asdict(row) for row in _table_rows(studio, recipe, made)]
+        rows = [asdict(row) for row in _table_rows(session, recipe, made)]
         write_json(folder / "table.json", {"rows": rows})
         return {}
 
-    artifact = studio.make("evaluation", {"artifacts": keys, "version": deepdance.__version__}, work)
+    artifact = session.make("evaluation", {"artifacts": keys, "version": VERSION}, work)
     rows = read_json(artifact.folder / "table.json")["rows"]
-    write_json(studio.workspace.run_folder(record.name) / "metrics.json", {"paper_table": rows})
+    write_json(session.workspace.run_folder(record.name) / "metrics.json", {"paper_table": rows})
     return [Row(**row) for row in rows]
 
 
-def artifacts_of(studio: Studio, record: Run) -> dict[str, list[Artifact]]:
+def artifacts_of(session: Session, record: RunRecord) -> dict[str, list[Artifact]]:
     """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
     if not record.artifacts:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
-    return {stage: [studio.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    return {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
 
 
-def _table_rows(studio: Studio, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[Row]:
+def _table_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[Row]:
     frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
     latents = pipeline.load_latents(made["latents"][0])
-    context = pipeline.context_of(studio, recipe)
-    cut = pipeline.split_point(len(frames), recipe.validation)
-    held_out = frames.between(cut if cut < len(frames) else 0, len(frames))
-    train, validation = pipeline.split_clips(latents, frames.clips, recipe.validation, context)
+    context = pipeline.context_of(session, recipe)
+    held_out = frames.between(Split.of(frames.clips, recipe.validation).measured, len(frames))
+    train, validation = split_latents(latents, frames.clips, recipe.validation, context)
     codec, sequence = (pipeline.history_of(made[stage][0]) for stage in ("codec", "sequence"))
     return [
-        table_row("codec", recipe.codec.name, codec, pixel_reference(held_out)),
+        table_row("codec", recipe.codec.name, codec, pixel_reference(held_out.neighbours())),
         table_row("sequence", recipe.sequence.name, sequence, latent_reference(validation or train, context)),
     ]
 
 
-def open_trained(studio: Studio, recipe: Recipe, record: Run) -> Trained:
+def open_trained(session: Session, recipe: Recipe, record: RunRecord) -> Trained:
     """Load what a run has trained. Raises WorkspaceError."""
-    made = artifacts_of(studio, record)
+    made = artifacts_of(session, record)
     return Trained(
-        pipeline.load_codec(studio, recipe, made["codec"][0]),
-        pipeline.load_sequence(studio, recipe, made["sequence"][0]),
+        pipeline.load_codec(session, recipe, made["codec"][0]),
+        pipeline.load_sequence(session, recipe, made["sequence"][0]),
         pipeline.load_latents(made["latents"][0]),
         Silhouettes.load([artifact.folder for artifact in made["silhouettes"]]).clips,
     )
 
 
-def _render_dance(studio: Studio, recipe: Recipe, record: Run, out: Path) -> None:
-    renderer = renderer_for(studio.registry, recipe, out)
-    trained = open_trained(studio, recipe, record)
-    pipeline.render(studio, recipe, danced(studio, recipe, trained), out, renderer)
+def _render_dance(session: Session, recipe: Recipe, record: RunRecord, out: Path) -> None:
+    renderer = renderer_for(session.registry, recipe, out)
+    trained = open_trained(session, recipe, record)
+    pipeline.render(session, recipe, generate_frames(session, recipe, trained), out, renderer)
 
 
-def danced(studio: Studio, recipe: Recipe, trained: Trained) -> Iterator[UInt8]:
+def generate_frames(session: Session, recipe: Recipe, trained: Trained) -> Iterator[UInt8]:
     """A new dance from trained models, as chunks of silhouettes. Raises OptionError, InputError."""
-    seed_clip = _seed_clip(studio, recipe, trained)
-    new = pipeline.dance(studio, recipe, trained.model, trained.latents, trained.clips, seed_clip=seed_clip)
-    return pipeline.decoded(studio, trained.codec, new)
+    recipe.start.check_exists()
+    video = None
+    if recipe.start.kind == "video":
+        video = trained.codec.encode(_last_frames(session, recipe, trained.model.context))
+    new = pipeline.dance(recipe, trained.model, trained.latents, trained.clips, video=video)
+    return pipeline.decode_frames(session, trained.codec, new)
 
 
-def _check_start_exists(recipe: Recipe) -> None:
-    if not _starts_inside(recipe) and not Path(recipe.start).exists():
-        raise OptionError(f"--from: expected last, random, noise, a frame number or a video, got {recipe.start!r}")
-
-
-def _check_start(studio: Studio, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:
+def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:
     """Raise, before anything is trained, if the dance could not start where `--from` says."""
-    seed = None if _starts_inside(recipe) else np.zeros((len(_seed_frames(studio, recipe, context)), 1), np.float32)
-    starting_latents(recipe, context, np.zeros((clips[-1].stop, 1), np.float32), clips, seed)
+    if recipe.start.kind == "video":
+        _last_frames(session, recipe, context)
+    else:
+        take_opening(recipe.start, context, np.zeros((clips[-1].stop, 1), np.float32), clips, recipe.seed)
 
 
-def _starts_inside(recipe: Recipe) -> bool:
-    return recipe.start in STARTS or recipe.start.isdecimal()
-
-
-def _seed_frames(studio: Studio, recipe: Recipe, context: int) -> UInt8:
-    """The last silhouettes, at most `context`, of the video that `--from` names."""
-    artifact = pipeline.prepare(studio, reading(studio, recipe, recipe.start), recipe.start)
+def _last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
+    """The last `context` silhouettes of the video that `--from` names. Raises InputError where a shot has too few."""
+    location = recipe.start.video
+    artifact = pipeline.prepare(session, recipe_for(recipe, session.registry, location), location)
     frames = Silhouettes.load([artifact.folder])
     last = frames.clips[-1]
-    return frames[max(last.start, last.stop - context) : last.stop]
-
-
-def _seed_clip(studio: Studio, recipe: Recipe, trained: Trained) -> Float32 | None:
-    """The latents of the video that `--from` names, or nothing."""
-    _check_start_exists(recipe)
-    if _starts_inside(recipe):
-        return None
-    return trained.codec.encode(_seed_frames(studio, recipe, trained.model.context))
-
-
-def reading(
-    studio: Studio, recipe: Recipe, location: str, remover: str | None = None, settings: Sequence[str] = ()
-) -> Recipe:
-    """The recipe with the source that reads `location`: the recipe's own, with its options, if it can.
-
-    It may be given another `remover`, and `settings` such as `remover.level=auto`. Raises OptionError.
-    """
-    chosen = {"source": pipeline.source_for(studio.registry, location), "remover": remover or recipe.remover.name}
-    changed = recipe.changed({kind: name for kind, name in chosen.items() if name != getattr(recipe, kind).name})
-    return validated(Recipe, apply_settings(changed.table(only_set=True), settings)) if settings else changed
+    if len(last) < context:
+        raise InputError(
+            f"expected at least {context} frames in {location} to start from, got {len(last)} "
+            f"at {recipe.fps:g} frames a second; give a longer video"
+        )
+    return frames[last.stop - context : last.stop]
 
 
 def _refuse_overwriting(location: str, out: Path) -> None:
@@ -272,31 +256,6 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
 
 def _suffix(registry: Registry, renderer: str) -> str:
     return registry.find("renderer", renderer).spec.suffixes[0]
-
-
-def expand(registry: Registry, locations: Sequence[str]) -> list[str]:
-    """Inputs as absolute paths; a folder that holds videos stands for them, in natural order. None: the demo."""
-    inputs: list[str] = []
-    for location in locations:
-        path = Path(location)
-        if location == DEMO and not path.exists():
-            inputs.append(DEMO)
-        elif not path.exists():
-            raise InputError(
-                f"expected a video, a folder of images or an array, got {location}, which does not exist; "
-                "check the path"
-            )
-        else:
-            inputs += [str(p) for p in _videos_in(registry, path)] or [str(path.absolute())]
-    return inputs or [DEMO]
-
-
-def _videos_in(registry: Registry, folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    videos = [p.absolute() for p in files if registry.for_suffix("source", p.suffix)]
-    return sorted(videos, key=natural_order)
 
 
 def _default_name(inputs: Sequence[str], recipe: Recipe) -> str:

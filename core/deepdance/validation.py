@@ -20,7 +20,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def validated(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = "", owner: str = "recipe") -> ModelT:
+def validate(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = "", owner: str = "recipe") -> ModelT:
     """`model(**values)`; the first thing that does not fit is an OptionError."""
     from pydantic import ValidationError
 

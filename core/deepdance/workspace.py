@@ -28,7 +28,7 @@ def digest(value: Any) -> str:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`, of the same suffix, that becomes `path` when the block ends well."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -42,7 +42,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON under a temporary name and rename it."""
-    with written_whole(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
@@ -60,7 +60,7 @@ class Artifact:
 
 
 @dataclass
-class Run:
+class RunRecord:
     """A run's record. Artifacts are names of folders under `artifacts/` of the same workspace."""
 
     name: str
@@ -152,7 +152,7 @@ class Workspace:
         """Where a run keeps its recipe, its record and its video."""
         return self.root / "runs" / name
 
-    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> Run:
+    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> RunRecord:
         """The run for these inputs and this recipe: continued if it exists, else new.
 
         A run that came to nothing gives its name away. A name taken by another recipe is an error when it was asked
@@ -165,7 +165,7 @@ class Workspace:
             candidate = name if number == 1 else f"{name}-{number}"
             folder = self.run_folder(candidate)
             if not (folder / "run.json").exists():
-                run = Run(candidate, inputs, created=_now())
+                run = RunRecord(candidate, inputs, created=_now())
                 self._make(folder)
                 self.record(run, recipe)
                 return run
@@ -173,7 +173,7 @@ class Workspace:
             if run.inputs == inputs and taken == recipe:
                 return run
             if not run.artifacts and run.status != "finished":
-                run = Run(candidate, inputs, created=run.created)
+                run = RunRecord(candidate, inputs, created=run.created)
                 self.record(run, recipe)
                 return run
             if exact:
@@ -182,31 +182,31 @@ class Workspace:
                 )
             number += 1
 
-    def record(self, run: Run, recipe: Recipe) -> None:
+    def record(self, run: RunRecord, recipe: Recipe) -> None:
         """Write the run's record and recipe."""
         folder = self.run_folder(run.name)
-        with written_whole(folder / "recipe.toml") as temporary:
+        with write_atomically(folder / "recipe.toml") as temporary:
             temporary.write_text(recipe.to_toml(), encoding="utf-8")
         write_json(folder / "run.json", asdict(run))
 
-    def open_run(self, name: str) -> tuple[Run, Recipe]:
+    def open_run(self, name: str) -> tuple[RunRecord, Recipe]:
         """A run's record and recipe. Raises WorkspaceError."""
         folder = self.run_folder(name)
         if not (folder / "run.json").is_file():
             known = ", ".join(run.name for run in self.runs()) or "none yet"
             raise WorkspaceError(f"expected a run in {self.root / 'runs'}, got {name!r}; there are: {known}")
         try:
-            run = Run(**read_json(folder / "run.json"))
+            run = RunRecord(**read_json(folder / "run.json"))
         except TypeError as error:
             raise WorkspaceError(f"expected a run's record, got {folder / 'run.json'}: {error}") from None
         return run, Recipe.read(folder / "recipe.toml")
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunRecord]:
         """All runs, oldest first."""
         found = []
         for path in (self.root / "runs").glob("*/run.json"):
             try:
-                found.append(Run(**read_json(path)))
+                found.append(RunRecord(**read_json(path)))
             except (TypeError, WorkspaceError) as error:
                 log.warning("%s is passed over, it is no run's record: %s", path, error)
         return sorted(found, key=lambda run: run.created)

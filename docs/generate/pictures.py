@@ -17,7 +17,7 @@ import numpy as np
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import UInt8
 from deepdance_plugins.renderers.sheet import tile
-from deepdance_plugins.sources.demo import DemoOptions, DemoSource
+from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 SECONDS, FPS = 4, 10
@@ -63,17 +63,17 @@ def silhouettes(workspace: Path) -> None:
 def codecs(workspace: Path) -> None:
     """`codecs.png`: held-out frames above what each codec makes of them."""
     from deepdance import runs
-    from deepdance.pipeline import Studio
+    from deepdance.pipeline import Session
     from deepdance.plugins import discover
     from deepdance.workspace import Workspace
 
-    studio = Studio(Workspace(workspace), discover())
+    session = Session(Workspace(workspace), discover())
     frames = kept(workspace, "demo")
     picks = np.linspace(int(0.91 * len(frames)), len(frames) - 1, COLUMNS).astype(int)
     rows = [frames[picks]]
     for run in CODECS:
-        record, recipe = studio.workspace.open_run(run)
-        codec = runs.open_trained(studio, recipe, record).codec
+        record, recipe = session.workspace.open_run(run)
+        codec = runs.open_trained(session, recipe, record).codec
         rows.append(codec.decode(codec.encode(frames[picks])))
     labels = [labelled(text) for text in ("real", *CODECS.values())]
     sheets = [tile(list(row), COLUMNS) for row in rows]

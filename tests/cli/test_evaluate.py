@@ -5,7 +5,7 @@ from conftest import FAST
 
 from deepdance.evaluation import report
 from deepdance.events import Progress
-from deepdance.pipeline import Studio
+from deepdance.pipeline import Session
 from deepdance.plugins import discover
 from deepdance.workspace import Workspace
 
@@ -167,7 +167,7 @@ def test_progress_is_told_while_measuring(dd, trained, tmp_path):
         shutil.copytree(kept, tmp_path / kept.name)
         shutil.rmtree(kept)
     told = []
-    report.evaluate(Studio(Workspace(trained), discover(), told.append), "one", 30, 2)
+    report.evaluate(Session(Workspace(trained), discover(), told.append), "one", 30, 2)
     for stage in ("codec_table", "next_frame_table", "long_table"):
         steps = [event for event in told if isinstance(event, Progress) and event.stage == stage]
         assert steps

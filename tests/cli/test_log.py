@@ -72,6 +72,7 @@ def test_a_run_tells_its_events_in_order_and_what_is_kept_is_told_so(dd, trained
     first = lines(log)
     assert names(first) == [
         "RunStarted",
+        *("StageStarted:models", "StageFinished:models"),
         *("StageStarted:silhouettes", "ArtifactReady:silhouettes", "StageFinished:silhouettes"),
         *("StageStarted:codec", "EpochFinished:codec", "ArtifactReady:codec", "StageFinished:codec"),
         *("StageStarted:latents", "ArtifactReady:latents", "StageFinished:latents"),
@@ -128,9 +129,10 @@ def test_after_ctrl_c_the_last_line_tells_it(dd, dance, tmp_path, monkeypatch):
 
 def test_numbers_that_json_cannot_hold_become_null(tmp_path):
     from deepdance.events import EpochFinished, Progress, RunStarted
+    from deepdance.interfaces import Options
     from deepdance_plugins.loggers.jsonl import JsonLines
 
-    log = JsonLines()
+    log = JsonLines(Options())
     log(RunStarted("x", tmp_path, {"size": (24, 40)}))
     log(EpochFinished("codec", 1, 1, {"loss": float("nan"), "acc": np.float32(0.5), "val_loss": np.inf}))
     for done in range(1, 1001):
@@ -181,7 +183,7 @@ def test_an_unknown_log_names_the_nearest(dd, dance, tmp_path):
     result = dd("run", dance, *SMALL, "--log", "tensorbord")
     assert (result.code, result.err) == (
         2,
-        "dd: --log: expected jsonl or tensorboard, got 'tensorbord'; did you mean 'tensorboard'?\n",
+        "dd: no logger is called 'tensorbord'; did you mean 'tensorboard'? (there are: jsonl, tensorboard)\n",
     )
     assert not (tmp_path / "workspace").exists()
 

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from deepdance.pipeline import resolve
+from deepdance.inputs import resolve
 from deepdance.plugins import discover
 from deepdance.recipe import Recipe
 from deepdance_cli.recipe import allowed, commented

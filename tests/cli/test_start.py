@@ -111,7 +111,7 @@ def test_show_gives_a_command_that_works_and_the_source_file(dd, component):
     assert Path(shown["file"]).read_text().count(f"class {component.target.partition(':')[2]}(")
     assert shown["needs"] == []
     words = shown["example"].split()
-    assert {"source": "--source", "sequence": "--seq"}.get(component.kind, f"--{component.kind}") in words
+    assert {"sequence": "--seq", "logger": "--log"}.get(component.kind, f"--{component.kind}") in words
     if "--set" in words:
         table = apply_settings({}, words[words.index("--set") + 1 :])
         assert discover().options(component.kind, component.name, "standard", table[component.kind])

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from conftest import registry_of
 
-from deepdance.events import Event, Failed, Listeners, Progress, StageStarted, Warned, following
+from deepdance.events import Event, Failed, Listeners, Progress, StageStarted, Warned, follow
 from deepdance.plugins import hookimpl
 
 STARTED = StageStarted("codec", "pca")
@@ -75,7 +75,7 @@ def test_two_listeners_that_raise_are_both_told_of_to_the_one_that_stays():
     heard = []
     bad = [(name, Raiser(ValueError("no")).deepdance_event) for name in ("one", "two")]
     listen = Listeners([*bad, ("good", heard.append)])
-    with following(listen):
+    with follow(listen):
         listen(STARTED)
         listen(STARTED)
     messages = [event.message for event in heard if isinstance(event, Warned)]
@@ -86,7 +86,7 @@ def test_two_listeners_that_raise_are_both_told_of_to_the_one_that_stays():
 @pytest.mark.parametrize("error", [ValueError("expected a dancer"), KeyboardInterrupt()], ids=["error", "ctrl-c"])
 def test_the_last_event_is_the_error_and_it_is_raised_on(error):
     heard = []
-    with pytest.raises(type(error)), following(heard.append):
+    with pytest.raises(type(error)), follow(heard.append):
         heard.append(STARTED)
         raise error
     assert heard == [STARTED, Failed(type(error).__name__, str(error))]
@@ -94,7 +94,7 @@ def test_the_last_event_is_the_error_and_it_is_raised_on(error):
 
 def test_warnings_become_events_and_are_kept_from_nobody_else(caplog, log):
     heard = []
-    with following(heard.append):
+    with follow(heard.append):
         logging.getLogger("deepdance.more").warning("%d%% is dancer", 3)
         log.info("nothing")
     log.warning("after")
@@ -105,8 +105,8 @@ def test_warnings_become_events_and_are_kept_from_nobody_else(caplog, log):
 
 def test_warnings_reach_standard_error_where_nobody_has_set_up_logging():
     code = (
-        "import logging; from deepdance.events import following, ignore\n"
-        "with following(ignore): logging.getLogger('deepdance').warning('one')\n"
+        "import logging; from deepdance.events import follow, ignore\n"
+        "with follow(ignore): logging.getLogger('deepdance').warning('one')\n"
         "logging.getLogger('deepdance').warning('two')"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -4,10 +4,11 @@ import pytest
 from conftest import registry_from, registry_of
 
 from deepdance.errors import OptionError, PluginError
-from deepdance.installed import needs, unmet
-from deepdance.plugins import ComponentSpec, Entry, Problem, Registry, discover, hookimpl
+from deepdance.plugins import ComponentSpec, Entry, Registry, discover, hookimpl
+from deepdance.plugins.isolation import Problem
+from deepdance.plugins.requirements import describe_unmet, look_up
 from deepdance_plugins.catalog import COMPONENTS
-from deepdance_plugins.sources.demo import DemoOptions
+from deepdance_plugins.sources.demo.source import DemoOptions
 
 
 def spec(name="mine", kind="codec", target="deepdance_plugins.codecs.pca:PCA", **more):
@@ -133,12 +134,12 @@ def test_one_object_is_one_plugin(monkeypatch):
 
 
 def test_requirements_are_looked_up():
-    found = needs(["numpy>=1", "NumPy<1", "no-such-thing", "x; python_version<'3'", "not a requirement!"])
+    found = look_up(["numpy>=1", "NumPy<1", "no-such-thing", "x; python_version<'3'", "not a requirement!"])
     assert [(need.requirement, need.met) for need in found] == [
         ("numpy>=1", True),
         ("NumPy<1", False),
         ("no-such-thing", False),
         ("not a requirement!", False),
     ]
-    assert "NumPy<1 (" in unmet(["numpy>=1", "NumPy<1"])
-    assert unmet(["numpy"]) == ""
+    assert "NumPy<1 (" in describe_unmet(["numpy>=1", "NumPy<1"])
+    assert describe_unmet(["numpy"]) == ""

@@ -2,7 +2,7 @@ import pytest
 
 from deepdance.errors import OptionError
 from deepdance.recipe import Recipe, apply_settings
-from deepdance.validation import validated
+from deepdance.validation import validate
 
 
 def test_a_recipe_survives_its_toml(tmp_path):
@@ -17,7 +17,7 @@ def test_a_recipe_survives_its_toml(tmp_path):
 
 def test_settings_reach_components_and_the_recipe():
     table = apply_settings(Recipe().table(), ["codec.epochs=27", "remover.level=auto", "seed=4", "remover.invert=true"])
-    recipe = validated(Recipe, table)
+    recipe = validate(Recipe, table)
     assert recipe.codec.options == {"epochs": 27}
     assert recipe.remover.options == {"level": "auto", "invert": True}
     assert recipe.seed == 4
@@ -35,7 +35,7 @@ def test_settings_reach_components_and_the_recipe():
 )
 def test_a_wrong_setting_says_what_was_expected(setting, message):
     with pytest.raises(OptionError, match=message.replace("[", r"\[").replace("(", r"\(")):
-        validated(Recipe, apply_settings(Recipe().table(), [setting]))
+        validate(Recipe, apply_settings(Recipe().table(), [setting]))
 
 
 @pytest.mark.parametrize("text", ["= 3", "[codec]\nname = 3", "spee = 1"])

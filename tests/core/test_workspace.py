@@ -5,7 +5,7 @@ import pytest
 
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
-from deepdance.workspace import Workspace, locate_run, written_whole
+from deepdance.workspace import Workspace, locate_run, write_atomically
 
 
 def test_the_same_inputs_are_made_once(tmp_path):
@@ -67,12 +67,12 @@ def test_two_at_once_make_it_once_and_the_second_waits(tmp_path):
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
     target = tmp_path / "deep" / "dance.mp4"
-    with pytest.raises(OSError, match="full"), written_whole(target) as temporary:
+    with pytest.raises(OSError, match="full"), write_atomically(target) as temporary:
         temporary.write_text("half")
         assert temporary.suffix == ".mp4"
         raise OSError("full")
     assert list(target.parent.iterdir()) == []
-    with written_whole(target) as temporary:
+    with write_atomically(target) as temporary:
         temporary.write_text("whole")
     assert [path.name for path in target.parent.iterdir()] == ["dance.mp4"]
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from deepdance.errors import OptionError
-from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
-from deepdance_plugins.codecs import sdf_ae
-from deepdance_plugins.codecs.conv_ae import ConvAE, ConvAEOptions, build_decoder, build_encoder
+from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error
+from deepdance_plugins.codecs.conv_ae.model import ConvAE, ConvAEOptions, build_decoder, build_encoder
 from deepdance_plugins.codecs.pca import PCA, PCAOptions
-from deepdance_plugins.codecs.sdf_ae import SdfAE, SdfAEOptions
+from deepdance_plugins.codecs.sdf_ae import model as sdf_ae
+from deepdance_plugins.codecs.sdf_ae.model import SdfAE, SdfAEOptions
 
 CODECS = [
     pytest.param(PCA, PCAOptions(latent_dim=12), id="pca"),

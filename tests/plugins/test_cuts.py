@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdance_plugins import ffmpeg_process
-from deepdance_plugins.sources.cuts import GRID, cut_frames, find_cuts
-from deepdance_plugins.sources.demo import DemoOptions, DemoSource
-from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
+from deepdance_plugins._ffmpeg import process as ffmpeg_process
+from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
+from deepdance_plugins.sources.ffmpeg.cuts import GRID, cut_frames, find_cuts
+from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
 VIDEOS = Path(__file__).parents[2].parent / "shared/data/shadowdance"
 SIZE = (120, 200)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from deepdance_plugins.sources.demo import NATIVE_SIZE, DemoOptions, DemoSource
+from deepdance_plugins.sources.demo.source import NATIVE_SIZE, DemoOptions, DemoSource
 
 SMALL = (120, 200)
 

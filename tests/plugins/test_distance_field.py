@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance_plugins.codecs.distance_field import placements, smallest_piece, to_fields, to_silhouettes
+from deepdance_plugins.codecs.sdf_ae.distance_field import placements, smallest_piece, to_fields, to_silhouettes
 
 SCALE = np.log([6, 12]).astype(np.float32)
 

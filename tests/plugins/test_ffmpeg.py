@@ -18,8 +18,8 @@ import pytest
 from pydantic import ValidationError
 
 from deepdance.errors import InputError
-from deepdance_plugins import ffmpeg_process
-from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
+from deepdance_plugins._ffmpeg import process as ffmpeg_process
+from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
 ODD = SHARED / "odd"
@@ -276,8 +276,8 @@ def test_closing_the_generator_ends_ffmpeg(tmp_path: Path, monkeypatch: pytest.M
 
 INTERRUPTED = """
 import sys
-from deepdance_plugins import ffmpeg_process
-from deepdance_plugins.sources.ffmpeg import FfmpegOptions, FfmpegSource
+from deepdance_plugins._ffmpeg import process as ffmpeg_process
+from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 ffmpeg_process._executable = lambda: sys.argv[2]
 chunks = FfmpegSource(sys.argv[1], FfmpegOptions()).frames(3, (480, 800))
 try:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from deepdance.interfaces import Training
-from deepdance_plugins.sequences.lanes import NOTHING, Lanes
-from deepdance_plugins.sequences.mdn import MDN, MDNOptions
+from deepdance_plugins.sequences.mdn.model import MDN, MDNOptions
+from deepdance_plugins.sequences.mdn.tbptt import NOTHING, Lanes
 
 SMALL = {"context": 4, "units": 16, "mixtures": 3, "span": 2, "epochs": 4, "batch_size": 4}
 

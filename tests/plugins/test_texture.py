@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deepdance.interfaces import Training
-from deepdance_plugins.sequences.moments import STRETCH, Moments
-from deepdance_plugins.sequences.texture import Texture, TextureOptions, _left, _played_on
+from deepdance_plugins.sequences.texture.model import Texture, TextureOptions, _left, _played_on
+from deepdance_plugins.sequences.texture.neighbours import STRETCH, Moments
 
 
 def wandering(count, seed, dim=5):

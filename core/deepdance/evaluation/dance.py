@@ -9,21 +9,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepdance.arrays import Float32, Float64, UInt8, sample_evenly
 from deepdance.errors import InputError
-from deepdance.evaluation.copying import Memory
-from deepdance.evaluation.distributions import NEIGHBOURS, density_coverage, frechet_distance
-from deepdance.evaluation.features import (
+from deepdance.evaluation.streams import Seen, compared, counted, watch
+from deepdance.frames import Silhouettes
+from deepdance.metrics.copying import Memory
+from deepdance.metrics.distributions import NEIGHBOURS, density_coverage, frechet_distance
+from deepdance.metrics.features import (
+    COORDINATES,
     FEATURES,
     SAMPLE,
     SPAN,
     Components,
-    fit_field,
     motion_windows,
+    signed_distance,
 )
-from deepdance.evaluation.streams import Seen, compared, counted, watch
-from deepdance.evaluation.trends import Slope, blocks, longest_run, loop_strength, slope
-from deepdance.frames import Silhouettes, UInt8, evenly
-from deepdance.interfaces import Float32, Float64
+from deepdance.metrics.motion import longest_run, loop_strength
+from deepdance.metrics.trends import Slope, blocks, slope
 
 OPENING = slice(0, 10)
 HUNDREDTH = slice(100, 110)
@@ -127,7 +129,7 @@ class Reference:
             for part in (train, held_out)
         )
         windows = motion_windows(coordinates, starts)
-        movement = Components.fit(windows[evenly(len(windows), SAMPLE)], FEATURES) if len(windows) else None
+        movement = Components.fit(windows[sample_evenly(len(windows), SAMPLE)], FEATURES) if len(windows) else None
         memory = Memory.of(coordinates[:, :FEATURES], starts)
         motions = movement(windows) if movement else windows
         training = Seen(measures, memory.features, motions, starts, np.zeros(len(train)), 0)
@@ -169,6 +171,13 @@ class Reference:
             yield chunk
         if not count:
             raise InputError("expected frames to measure, got none; is the video empty?")
+
+
+def fit_field(frames: Silhouettes) -> Components:
+    """128 components of the distance field of at most 5,000 evenly chosen frames."""
+    chosen = sample_evenly(len(frames), SAMPLE)
+    chunks = np.array_split(chosen, range(256, len(chosen), 256))
+    return Components.fit(np.concatenate([signed_distance(frames[chunk]) for chunk in chunks]), COORDINATES)
 
 
 def _report(reference: Reference, seen: Sequence[Seen]) -> DanceReport:
@@ -251,13 +260,13 @@ def _frechet_ratio(train: Float32, held_out: Float32, made: Float32) -> float | 
     count = min(len(held_out), len(made), SAMPLE)
     if count < SPAN:
         return None
-    floor, distance = (frechet_distance(train, rows[evenly(len(rows), count)]) for rows in (held_out, made))
+    floor, distance = (frechet_distance(train, rows[sample_evenly(len(rows), count)]) for rows in (held_out, made))
     return _ratio(distance, floor)
 
 
 def _density_coverage(real: Seen, rows: Float32, count: int) -> tuple[float, float]:
-    balls = real.features[evenly(len(real.features), SAMPLE)]
-    return density_coverage(balls, rows[evenly(len(rows), count)])
+    balls = real.features[sample_evenly(len(real.features), SAMPLE)]
+    return density_coverage(balls, rows[sample_evenly(len(rows), count)])
 
 
 def _moment(seen: Sequence[Seen], span: slice, reference: Reference) -> Moment | None:

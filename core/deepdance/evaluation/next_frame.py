@@ -9,11 +9,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.evaluation.bootstrap import Figure, blocks_of, bootstrap, mean
-from deepdance.evaluation.shapes import iou
+from deepdance.arrays import Float32, Float64, UInt8
 from deepdance.evaluation.tables import COPY, Column, Measured, Table
 from deepdance.frames import Clip, Silhouettes
-from deepdance.interfaces import Float32, Float64, FrameCodec, SequenceModel, UInt8
+from deepdance.interfaces import FrameCodec, SequenceModel
+from deepdance.metrics.bootstrap import Figure, bootstrap, mean
+from deepdance.metrics.shapes import iou
+from deepdance.splits import number_blocks
 
 HORIZONS = (1, 2, 5, 10)
 SAMPLES = 8
@@ -139,7 +141,7 @@ def next_frame_table(
     on_progress(1, total)
     last = seeds[:, -1]
     last_shown = _decoded(codec, last)
-    blocks = blocks_of(frames.between(cut, len(frames)).clips)[windows.target(1) - cut]
+    blocks = number_blocks(frames.between(cut, len(frames)).clips)[windows.target(1) - cut]
     rows = []
     for done, ahead in enumerate(windows.horizons, 2):
         truth, real = latents[windows.target(ahead)], frames[windows.target(ahead)]

@@ -9,18 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import deepdance
 from deepdance import pipeline, runs
-from deepdance.evaluation.bootstrap import Figure
-from deepdance.evaluation.codec_table import codec_table
-from deepdance.evaluation.long_table import long_table, video_table
+from deepdance.evaluation.codec import codec_table
+from deepdance.evaluation.long_dances import long_table, video_table
 from deepdance.evaluation.next_frame import next_frame_table
-from deepdance.evaluation.paper_table import Row
 from deepdance.evaluation.tables import COPY, REAL, Column, Measured, Role, Table
 from deepdance.events import Progress
 from deepdance.frames import Silhouettes
-from deepdance.pipeline import Studio
+from deepdance.inputs import expand_inputs, recipe_for
+from deepdance.metrics.bootstrap import Figure
+from deepdance.metrics.paper_table import Row
+from deepdance.pipeline import Session
 from deepdance.recipe import Recipe
+from deepdance.splits import Split
 from deepdance.workspace import Artifact, digest, read_json, write_json
 
 Made = Mapping[str, Sequence[Artifact]]
@@ -52,38 +53,38 @@ class Part:
 
     name: str
     needs: tuple[str, ...]
-    make: Callable[[Studio, Recipe, Made, Watch], Table]
+    make: Callable[[Session, Recipe, Made, Watch], Table]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _codec(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Table:
+def _codec(session: Session, recipe: Recipe, made: Made, watch: Watch) -> Table:
     frames = _frames(made["silhouettes"])
-    held_out = frames.between(_cut(frames, recipe), len(frames))
-    return codec_table(pipeline.load_codec(studio, recipe, made["codec"][0]), recipe.codec.name, held_out, watch)
+    held_out = frames.between(_measured_from(frames, recipe), len(frames))
+    return codec_table(pipeline.load_codec(session, recipe, made["codec"][0]), recipe.codec.name, held_out, watch)
 
 
-def _next_frame(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Table:
+def _next_frame(session: Session, recipe: Recipe, made: Made, watch: Watch) -> Table:
     frames = _frames(made["silhouettes"])
     return next_frame_table(
-        pipeline.load_sequence(studio, recipe, made["sequence"][0]),
-        pipeline.load_codec(studio, recipe, made["codec"][0]),
+        pipeline.load_sequence(session, recipe, made["sequence"][0]),
+        pipeline.load_codec(session, recipe, made["codec"][0]),
         recipe.sequence.name,
         frames,
         pipeline.load_latents(made["latents"][0]),
-        _cut(frames, recipe),
+        _measured_from(frames, recipe),
         watch,
     )
 
 
-def _long(studio: Studio, recipe: Recipe, made: Made, watch: Watch, *, length: int, seeds: int) -> Table:
+def _long(session: Session, recipe: Recipe, made: Made, watch: Watch, *, length: int, seeds: int) -> Table:
     frames = _frames(made["silhouettes"])
     return long_table(
-        pipeline.load_sequence(studio, recipe, made["sequence"][0]),
-        pipeline.load_codec(studio, recipe, made["codec"][0]),
+        pipeline.load_sequence(session, recipe, made["sequence"][0]),
+        pipeline.load_codec(session, recipe, made["codec"][0]),
         f"{recipe.codec.name} × {recipe.sequence.name}",
         frames,
         pipeline.load_latents(made["latents"][0]),
-        _cut(frames, recipe),
+        _measured_from(frames, recipe),
         recipe.fps,
         length=length,
         seeds=seeds,
@@ -97,10 +98,8 @@ def _frames(prepared: Sequence[Artifact]) -> Silhouettes:
     return Silhouettes.load([artifact.folder for artifact in prepared])
 
 
-def _cut(frames: Silhouettes, recipe: Recipe) -> int:
-    """The first held-out frame; all are measured on if the recipe holds none out."""
-    cut = pipeline.split_point(len(frames), recipe.validation)
-    return cut if cut < len(frames) else 0
+def _measured_from(frames: Silhouettes, recipe: Recipe) -> int:
+    return Split.of(frames.clips, recipe.validation).measured
 
 
 def parts(recipe: Recipe, length: int, seeds: int) -> tuple[Part, ...]:
@@ -142,41 +141,41 @@ motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
 training frames themselves. replay: of training frames in their order."""
 
 
-def evaluate(studio: Studio, name: str, length: int = LENGTH, seeds: int = SEEDS) -> Evaluation:
+def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEEDS) -> Evaluation:
     """Every table of a run, measured on its held-out frames or read from what an earlier evaluation kept.
 
     `seeds` dances of `length` keyframes are generated for the last one.
 
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there.
     """
-    record, recipe = studio.workspace.open_run(name)
-    made = runs.artifacts_of(studio, record)
-    paper = runs.paper_table(studio, recipe, record)
-    tables = {part.name: _kept(studio, recipe, made, part) for part in parts(recipe, length, seeds)}
+    record, recipe = session.workspace.open_run(name)
+    made = runs.artifacts_of(session, record)
+    paper = runs.paper_table(session, recipe, record)
+    tables = {part.name: _kept(session, recipe, made, part) for part in parts(recipe, length, seeds)}
     write_json(
-        studio.workspace.run_folder(name) / "evaluation.json",
+        session.workspace.run_folder(name) / "evaluation.json",
         {key: table.as_json() for key, table in tables.items()},
     )
     frames = digest([[artifact.key for artifact in made["silhouettes"]], recipe.validation])
     return Evaluation(name, recipe.codec.name, recipe.sequence.name, frames, paper, tables)
 
 
-def _kept(studio: Studio, recipe: Recipe, made: Made, part: Part) -> Table:
+def _kept(session: Session, recipe: Recipe, made: Made, part: Part) -> Table:
     stage = f"{part.name}_table"
     keys: dict[str, Any] = {need: [artifact.key for artifact in made[need]] for need in part.needs}
 
     def work(folder: Any) -> dict[str, Any]:
-        table = part.make(studio, recipe, made, lambda done, total: studio.listen(Progress(stage, done, total)))
+        table = part.make(session, recipe, made, lambda done, total: session.listen(Progress(stage, done, total)))
         write_json(folder / "table.json", table.as_json())
         return {}
 
-    inputs = {"artifacts": keys, "settings": dict(part.settings), "version": deepdance.__version__}
-    artifact = studio.make(stage, inputs, work)
+    inputs = {"artifacts": keys, "settings": dict(part.settings), "version": runs.VERSION}
+    artifact = session.make(stage, inputs, work)
     return Table.from_json(read_json(artifact.folder / "table.json"))
 
 
 def evaluate_videos(
-    studio: Studio,
+    session: Session,
     name: str,
     locations: Sequence[str],
     remover: str | None = None,
@@ -187,21 +186,21 @@ def evaluate_videos(
     They are read as the run's videos were, at its rate and size, but for another `remover` and for `settings` such as
     `source.crop=54,44,335,200`. Raises InputError, OptionError, WorkspaceError.
     """
-    record, recipe = studio.workspace.open_run(name)
-    made = {"silhouettes": runs.artifacts_of(studio, record)["silhouettes"]}
-    inputs = runs.expand(studio.registry, locations)
-    reading = [runs.reading(studio, recipe, location, remover, settings) for location in inputs]
-    videos = [pipeline.prepare(studio, one, location) for one, location in zip(reading, inputs, strict=True)]
+    record, recipe = session.workspace.open_run(name)
+    made = {"silhouettes": runs.artifacts_of(session, record)["silhouettes"]}
+    inputs = expand_inputs(session.registry, locations)
+    read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
+    videos = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
     shown = Path(inputs[0]).name if len(inputs) == 1 else f"{len(inputs)} videos"
 
-    def make(studio: Studio, recipe: Recipe, made: Made, watch: Watch) -> Table:
+    def make(session: Session, recipe: Recipe, made: Made, watch: Watch) -> Table:
         frames = _frames(made["silhouettes"])
         return video_table(
-            shown, [_frames([video]) for video in videos], frames, _cut(frames, recipe), recipe.fps, watch
+            shown, [_frames([video]) for video in videos], frames, _measured_from(frames, recipe), recipe.fps, watch
         )
 
     keys = {"videos": [video.key for video in videos], "validation": recipe.validation, "name": shown}
-    return _kept(studio, recipe, made, Part("videos", ("silhouettes",), make, keys))
+    return _kept(session, recipe, made, Part("videos", ("silhouettes",), make, keys))
 
 
 def comparison(evaluations: Sequence[Evaluation]) -> dict[str, Table]:

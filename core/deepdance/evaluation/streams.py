@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepdance.evaluation.copying import Memory
-from deepdance.evaluation.features import FEATURES, Components, motion_windows, signed_distance
-from deepdance.evaluation.silhouettes import frame_measures, motion_energy
-from deepdance.frames import UInt8
-from deepdance.interfaces import Float32, Float64
+from deepdance.arrays import Float32, Float64, UInt8
+from deepdance.metrics.copying import Memory
+from deepdance.metrics.features import FEATURES, Components, motion_windows, signed_distance
+from deepdance.metrics.motion import motion_energy
+from deepdance.metrics.shapes import measure_frames
 
 Watched = tuple[dict[str, Float64], Float32, list[int]]
 """Measures, field coordinates `(n, k)` and the first frame of every clip."""
@@ -52,7 +52,7 @@ def watch(chunks: Iterable[UInt8], field: Components, starts: list[int]) -> Watc
             continue
         linked = chunk if before is None else np.concatenate([before, chunk])
         motion = motion_energy(linked)
-        parts.append(frame_measures(chunk) | {"motion": motion if before is not None else np.append(np.nan, motion)})
+        parts.append(measure_frames(chunk) | {"motion": motion if before is not None else np.append(np.nan, motion)})
         coordinates.append(field(signed_distance(chunk)))
         before = chunk[-1:]
     measures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

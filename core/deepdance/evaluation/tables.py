@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-from deepdance.evaluation.bootstrap import Figure
+from deepdance.metrics.bootstrap import Figure
 
 Role = Literal["model", "real", "copy", "ceiling"]
 Curves = Mapping[str, Sequence[Sequence[float | None]]]

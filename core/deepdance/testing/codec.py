@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.arrays import UInt8
 from deepdance.errors import InputError
 from deepdance.frames import BACKGROUND, Silhouettes
-from deepdance.interfaces import FrameCodec, History, Training, UInt8
-from deepdance.testing import common, trained
-from deepdance.testing.material import SIZE, silhouettes
+from deepdance.interfaces import FrameCodec, History, Training
+from deepdance.testing import common, learners
+from deepdance.testing.learners import Trained
+from deepdance.testing.sample_data import SIZE, silhouettes
 from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
-from deepdance.testing.trained import Trained
 
 TRAIN, HELD_OUT = 48, 8
 
@@ -111,7 +112,7 @@ def refuses_to_learn_from_nothing(subject: CodecSubject) -> None:
 
 CHECKS = (
     *common.CHECKS,
-    *trained.CHECKS,
+    *learners.CHECKS,
     encodes_and_decodes,
     chunks_are_as_the_whole,
     takes_no_frames,

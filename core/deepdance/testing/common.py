@@ -8,7 +8,7 @@ from typing import Any, get_args
 from deepdance.errors import OptionError
 from deepdance.interfaces import Options
 from deepdance.testing.subject import Subject, expect, expect_error
-from deepdance.validation import validated
+from deepdance.validation import validate
 
 PRESETS = ("quick", "standard", "paper")
 FAR = 10**9
@@ -70,7 +70,7 @@ def options_survive_a_recipe(subject: Subject) -> None:
     for options in (subject.options_model(), subject.options):
         written = options.model_dump(mode="json", exclude_none=True)
         try:
-            again = validated(subject.options_model, written)
+            again = validate(subject.options_model, written)
         except OptionError as error:
             expect(False, f"{written} to be read again", error)
         expect(again == options, f"{options!r} when read again", repr(again))

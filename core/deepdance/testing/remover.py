@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from deepdance.interfaces import BackgroundRemover, UInt8
+from deepdance.arrays import UInt8
+from deepdance.interfaces import BackgroundRemover
 from deepdance.testing import common
-from deepdance.testing.material import SIZE, pictures, silhouettes
+from deepdance.testing.sample_data import SIZE, pictures, silhouettes
 from deepdance.testing.subject import Subject, expect, expect_array, expect_same, expect_unchanged, memory
 
 CHUNKS, LENGTH = 40, 64

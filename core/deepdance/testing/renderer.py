@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.arrays import UInt8
 from deepdance.errors import RenderError
-from deepdance.interfaces import Renderer, UInt8
+from deepdance.interfaces import Renderer
 from deepdance.testing import common
-from deepdance.testing.material import silhouettes
+from deepdance.testing.sample_data import silhouettes
 from deepdance.testing.subject import Subject, expect, expect_error, expect_unchanged, memory, skip
 
 FPS = 25.0

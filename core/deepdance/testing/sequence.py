@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.arrays import Float32
 from deepdance.errors import InputError
-from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance.testing import common, trained
-from deepdance.testing.material import DIM, clips, latents
+from deepdance.interfaces import History, SequenceModel, Training
+from deepdance.testing import common, learners
+from deepdance.testing.learners import Trained
+from deepdance.testing.sample_data import DIM, clips, latents
 from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
-from deepdance.testing.trained import Trained
 
 STEPS = 12
 
@@ -125,7 +126,7 @@ def refuses_what_is_not_finite(subject: SequenceSubject) -> None:
 
 CHECKS = (
     *common.CHECKS,
-    *trained.CHECKS,
+    *learners.CHECKS,
     has_a_context,
     continues_a_batch,
     takes_no_steps_and_one,

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.arrays import UInt8
 from deepdance.errors import InputError
 from deepdance.frames import fit_size
-from deepdance.interfaces import FrameSource, SourceInfo, UInt8
+from deepdance.interfaces import FrameSource, SourceInfo
 from deepdance.testing import common
-from deepdance.testing.material import pictures
+from deepdance.testing.sample_data import pictures
 from deepdance.testing.subject import Subject, expect, expect_array, expect_error, expect_same, memory, skip
 
 FPS = 10.0

@@ -15,8 +15,9 @@ from unittest import SkipTest
 import numpy as np
 import numpy.typing as npt
 
+from deepdance.guards import guard
 from deepdance.plugins import ComponentSpec
-from deepdance.validation import validated
+from deepdance.validation import validate
 
 Array = npt.NDArray[Any]
 TOLERANCE = 1e-4
@@ -114,8 +115,8 @@ class Subject:
 
     @cached_property
     def cls(self) -> Any:
-        """The component's class, imported."""
-        return resolve_name(self.spec.target)
+        """The component's class, imported, with the guards of its kind, as the toolkit hands it out."""
+        return guard(resolve_name(self.spec.target))
 
     @cached_property
     def options_model(self) -> Any:
@@ -131,7 +132,7 @@ class Subject:
         """Options as a run makes them: a preset's, then those given. Raises OptionError."""
         model = self.options_model
         values = {**model.presets.get(preset, {}), **given}
-        return validated(model, values, prefix=self.spec.kind, owner=self.spec.name)
+        return validate(model, values, prefix=self.spec.kind, owner=self.spec.name)
 
     @cached_property
     def folder(self) -> Path:

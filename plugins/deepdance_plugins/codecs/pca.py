@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error, with_held_out
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
-from deepdance_plugins.codecs.given import check_frames, finite_decoded
-from deepdance_plugins.codecs.principal_components import principal_components
+from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error, with_held_out
+
+OVERSAMPLING = 10
+Chunks = Callable[[], Iterable[Float32]]
 
 
 class PCAOptions(Options):
@@ -42,9 +44,8 @@ class PCA(FrameCodec[PCAOptions]):
         return len(self._components) or self.options.latent_dim
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
-        check_frames(train)
         self._size = train.size
-        self._mean, self._components, deviations = principal_components(
+        self._mean, self._components, deviations = fit_principal_components(
             lambda: map(_rows, train.chunks()),
             self.options.latent_dim,
             power_iterations=self.options.power_iterations,
@@ -72,9 +73,6 @@ class PCA(FrameCodec[PCAOptions]):
         return np.clip(latents * self._scale @ self._components + self._mean, 0, 1)
 
     def decode(self, latents: Float32) -> UInt8:
-        return finite_decoded(self._decoded, latents, self._size)
-
-    def _decoded(self, latents: Float32) -> UInt8:
         return np.rint(self._rebuild(latents) * 255).astype(np.uint8).reshape(-1, *self._size)
 
     def save(self, folder: Path) -> None:
@@ -100,3 +98,47 @@ def _rows(frames: UInt8) -> npt.NDArray[Any]:
     """`(n, h, w)` uint8 → `(n, h·w)` float32 in [0, 1]."""
     count, height, width = frames.shape
     return frames.reshape(count, height * width).astype(np.float32) / 255
+
+
+def fit_principal_components(
+    chunks: Chunks, components: int, *, power_iterations: int, seed: int
+) -> tuple[Float32, Float32, Float32]:
+    """Mean `(p,)`, components `(k, p)` and their standard deviations `(k,)` of rows that come as chunks `(n, p)`.
+
+    Randomized PCA (Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1): `chunks` is called, and the rows read,
+    `3 + 2 · power_iterations` times. There are fewer components than asked for where there are fewer rows.
+    """
+    count, mean = _count_and_mean(chunks)
+    rank = min(components, count)
+    columns = min(rank + OVERSAMPLING, count)
+    probes = np.random.default_rng(seed).standard_normal((len(mean), columns), dtype=np.float32)
+    for _ in range(power_iterations):
+        probes = np.linalg.qr(_project_back(chunks, mean, _project_rows(chunks, mean, probes)))[0]
+    _, singular, found = np.linalg.svd(
+        _project_back(chunks, mean, _project_rows(chunks, mean, probes)).T, full_matrices=False
+    )
+    deviations = (singular[:rank] / np.sqrt(count)).astype(np.float32)
+    return mean, np.ascontiguousarray(found[:rank]), deviations
+
+
+def _count_and_mean(chunks: Chunks) -> tuple[int, Float32]:
+    count, total = 0, np.zeros(1)
+    for rows in chunks():
+        count += len(rows)
+        total = total + rows.sum(axis=0, dtype=np.float64)
+    return count, (total / count).astype(np.float32)
+
+
+def _project_rows(chunks: Chunks, mean: Float32, probes: Float32) -> Float32:
+    """An orthonormal basis of the centred rows applied to the probes, `(n, columns)`."""
+    return np.linalg.qr(np.concatenate([(rows - mean) @ probes for rows in chunks()]))[0]
+
+
+def _project_back(chunks: Chunks, mean: Float32, left: Float32) -> Float32:
+    """The transposed centred rows applied to `left`, `(p, columns)`."""
+    out = np.zeros((len(mean), left.shape[1]), np.float32)
+    start = 0
+    for rows in chunks():
+        out += (rows - mean).T @ left[start : start + len(rows)]
+        start += len(rows)
+    return out

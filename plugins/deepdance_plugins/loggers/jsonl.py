@@ -14,19 +14,21 @@ from typing import Any
 import numpy as np
 
 from deepdance.events import Event, Progress, RunStarted
+from deepdance.interfaces import Logger, Options
 
 FILE = "log.jsonl"
 SECONDS_BETWEEN_PROGRESS = 1.0
 
 
-class JsonLines:
+class JsonLines(Logger[Options]):
     """Appends to `log.jsonl` in the run's folder: `time` (ISO 8601, with its zone), `event`, and the event's fields.
 
     The file is complete at any moment, one JSON object a line. Of `Progress`, a line a second is kept, and what
     completes a stage or an epoch. A number that is not finite becomes `null`, which JSON can hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
         self._path: Path | None = None
         self._progress_at = -math.inf
 

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from deepdance.events import ArtifactReady, EpochFinished, Event, Failed, RunFinished, RunStarted
-from deepdance_plugins.backend import silent_stderr
+from deepdance.interfaces import Logger, Options
+from deepdance_plugins._keras.backend import silent_stderr
 
 FOLDER = "tensorboard"
 FORMAT = "brain.Event:2"
 """TensorBoard's name of the format, with which a file begins."""
 
 
-class TensorBoard:
+class TensorBoard(Logger[Options]):
     """Writes `codec/loss`, `sequence/val_loss` and the like, a step an epoch, into `tensorboard/` in the run's folder.
 
     `tensorboard --logdir workspace/runs` shows several runs beside one another. Each run of the program writes a file
@@ -27,7 +28,8 @@ class TensorBoard:
     written with TensorFlow, whatever the backend.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
         self._folder: Path | None = None
         self._first = True
         self._writer: Any = None

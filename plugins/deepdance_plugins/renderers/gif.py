@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from deepdance.interfaces import Options, Renderer, UInt8
-from deepdance_plugins.ffmpeg_process import write_video
+from deepdance_plugins._ffmpeg.encoding import write_video
 
 SHORTEST_DELAY = 2
 """Hundredths of a second; browsers slow down anything faster to ten."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from deepdance.errors import RenderError
 from deepdance.frames import BACKGROUND
 from deepdance.interfaces import Options, Renderer, UInt8
 
@@ -36,13 +35,8 @@ class Sheet(Renderer[SheetOptions]):
 
         shown = self.options.columns * self.options.rows
         kept = evenly_spaced(frames, shown)
-        if not len(kept):
-            raise RenderError(f"{path}: expected at least one frame to write, got none; ask for a longer dance")
         _, png = cv2.imencode(".png", tile(kept, self.options.columns))
-        try:
-            path.write_bytes(png.tobytes())
-        except OSError as error:
-            raise RenderError(f"{path}: expected to write the sheet, but: {error.strerror}; choose another") from None
+        path.write_bytes(png.tobytes())
 
 
 def evenly_spaced(frames: Iterable[UInt8], count: int) -> list[UInt8]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deepdance_plugins.sequences.recurrent import Recurrent, RecurrentOptions
+from deepdance_plugins.sequences.lstm4.model import LSTM4
 
 
-class GRUOptions(RecurrentOptions):
-    """The paper's values are the defaults."""
-
-
-class GRU(Recurrent):
-    """Four GRU layers where the paper has LSTM."""
+class GRU(LSTM4):
+    """Four GRU layers where the paper has LSTM; all else, the options too, is that of `lstm4`."""
 
     cell: ClassVar[str] = "gru"

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
-from deepdance.interfaces import Float32, Float64, History, Options, SequenceModel, Training
-from deepdance_plugins.sequences.clips import check_clips, check_seed
+from deepdance.arrays import Float64
+from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
+from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 
 Indices = npt.NDArray[np.int64]
 MOST_MOMENTS = 25_000
@@ -77,7 +77,6 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        check_clips(train, self.context)
         long_enough = [clip for clip in train if len(clip) > self.context]
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
@@ -90,7 +89,6 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return [metrics]
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        check_seed(seed)
         dances = [
             self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
             for number, one in enumerate(np.asarray(seed, np.float32))

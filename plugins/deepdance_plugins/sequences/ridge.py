@@ -9,9 +9,8 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
-from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
-from deepdance_plugins.sequences.clips import check_clips, check_seed
+from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 
 RADIUS = 0.999
 """No eigenvalue of the transition is longer than this, so what is generated stays bounded for ever."""
@@ -42,7 +41,6 @@ class Ridge(SequenceModel[RidgeOptions]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        check_clips(train, self.context)
         self._mean = np.concatenate(train).mean(axis=0)
         inputs, targets = self._pairs(train)
         last = inputs[:, -len(self._mean) :]
@@ -73,7 +71,6 @@ class Ridge(SequenceModel[RidgeOptions]):
         return {"loss": loss, "acc": argmax_agreement(targets + self._mean, predicted + self._mean)}
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        check_seed(seed)
         latents = np.empty((len(seed), self.context + steps, seed.shape[-1]), np.float32)
         latents[:, : self.context] = seed - self._mean
         for step in range(steps):

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins.sources.files import CHUNK_BYTES, MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
+from deepdance_plugins._files import CHUNK_BYTES, MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
 
 WHAT = "a .npy or .npz file of frames"
 DAMAGED = (ValueError, EOFError, OSError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error, SyntaxError)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from deepdance.errors import InputError
 from deepdance.frames import natural_order
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins.sources.files import CHUNK_BYTES, fingerprint, fit_inside, readable, shown
+from deepdance_plugins._files import CHUNK_BYTES, fingerprint, fit_inside, readable, shown
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 WITHOUT_ALPHA = frozenset({".jpg", ".jpeg"})

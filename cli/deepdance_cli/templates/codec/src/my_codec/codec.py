@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 from deepdance.errors import InputError
-from deepdance.evaluation.accuracy import keras_accuracy, mean_squared_error
 from deepdance.frames import BACKGROUND, Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Metrics, Options, Training, UInt8
+from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error
 from pydantic import Field
 
 

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 from deepdance.errors import InputError
-from deepdance.evaluation.accuracy import argmax_agreement, mean_squared_error
 from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
+from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error
 from pydantic import Field
 
 Places = npt.NDArray[np.int64]

@@ -1,0 +1,326 @@
+"""What `import deepdance` offers: runs from videos or arrays, and components that work on arrays alone."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from itertools import accumulate, pairwise
+from mimetypes import guess_type
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from deepdance import runs
+from deepdance.arrays import Float32, UInt8
+from deepdance.errors import InputError, OptionError, WorkspaceError
+from deepdance.events import Listener, follow
+from deepdance.frames import Clip, Silhouettes
+from deepdance.inputs import expand_inputs, source_for
+from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
+from deepdance.metrics.paper_table import Row
+from deepdance.pipeline import Session
+from deepdance.plugins import discover
+from deepdance.recipe import DEMO_RECIPE, Recipe
+from deepdance.splits import split_frames, split_latents
+from deepdance.workspace import Workspace, locate_run, write_atomically
+
+if TYPE_CHECKING:
+    from deepdance.evaluation.report import Evaluation
+
+Video = str | Path | npt.NDArray[Any]
+"""A path, or frames: uint8 RGB `(n, h, w, 3)`, or silhouettes `(n, h, w)`, uint8, or bool where True is the dancer."""
+Component = str | Mapping[str, Any]
+"""A component's name, or `{"name": …}` with its options beside it, as in a recipe file."""
+
+
+class DanceFields(TypedDict, total=False):
+    """The fields of a `Recipe` that another dance from the same models may change."""
+
+    start: str | int | Path
+    temperature: float
+    frames: int
+    curve: str
+    render_fps: float
+    seed: int
+
+
+class RecipeFields(DanceFields, total=False):
+    """The fields of a `Recipe`, which says what they mean."""
+
+    source: Component
+    remover: Component
+    codec: Component
+    sequence: Component
+    renderer: Component
+    preset: str
+    fps: float
+    size: tuple[int, int]
+    validation: float
+
+
+class Run:
+    """A run of a workspace: what it was made of, and what came out. Shows its video in a notebook."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self._studio = session
+        self._record, self.recipe = session.workspace.open_run(name)
+        self.name = name
+        self.folder = session.workspace.run_folder(name)
+
+    @property
+    def video(self) -> Path:
+        """The file of the finished dance. Raises WorkspaceError before the run is finished."""
+        if not self._record.video:
+            raise WorkspaceError(f"expected a finished run, got {self.name!r}, unfinished; run it again to go on")
+        return self.folder / self._record.video
+
+    @cached_property
+    def frames(self) -> UInt8:
+        """The dance as silhouettes `(frames, height, width)`, of the size that the recipe says."""
+        return self.dance()
+
+    @cached_property
+    def table(self) -> list[Row]:
+        """The paper's table: a row for the codec, a row for the sequence model."""
+        return runs.paper_table(self._studio, self.recipe, self._record)
+
+    @property
+    def silhouettes(self) -> Silhouettes:
+        """The silhouettes that were learned from, with their clips."""
+        made = runs.artifacts_of(self._studio, self._record)
+        return Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
+
+    @property
+    def latents(self) -> Float32:
+        """The silhouettes' latents `(n, d)`."""
+        return self._trained.latents
+
+    @property
+    def codec(self) -> FrameCodec[Any]:
+        """The trained codec."""
+        return self._trained.codec
+
+    @property
+    def sequence(self) -> SequenceModel[Any]:
+        """The trained sequence model."""
+        return self._trained.model
+
+    @cached_property
+    def _trained(self) -> runs.Trained:
+        return runs.open_trained(self._studio, self.recipe, self._record)
+
+    def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
+        """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
+        with follow(self._studio.listen):
+            recipe = self.recipe.changed(changes)
+            return np.concatenate(list(runs.generate_frames(self._studio, recipe, self._trained)))
+
+    def generate(self, out: str | Path, **changes: Unpack[DanceFields]) -> Path:
+        """Another dance from the same models, as a file. Raises OptionError."""
+        with follow(self._studio.listen):
+            return runs.generate(self._studio, self.name, Path(out), changes)
+
+    def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
+        """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
+        with follow(self._studio.listen):
+            (location,) = expand_inputs(self._studio.registry, [str(video)])
+            return runs.extend(self._studio, self.name, location, seconds, Path(out))
+
+    def evaluate(self, frames: int = 1000, seeds: int = 5) -> Evaluation:
+        """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured."""
+        from deepdance.evaluation import report
+
+        with follow(self._studio.listen):
+            return report.evaluate(self._studio, self.name, frames, seeds)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {self._record.status})"
+
+    def _repr_html_(self) -> str:
+        kind = (guess_type(self._record.video)[0] or "").partition("/")[0]
+        if kind not in ("video", "image"):
+            return f"<code>{escape(repr(self))}</code>"
+        data = f"data:{guess_type(self.video)[0]};base64,{b64encode(self.video.read_bytes()).decode()}"
+        tag = "video controls loop" if kind == "video" else "img"
+        return f'<{tag} title="{escape(self.name)}" src="{data}">' + ("</video>" if kind == "video" else "")
+
+
+def run(
+    videos: Video | Sequence[Video] = (),
+    *,
+    recipe: Recipe | str | Path | None = None,
+    name: str | None = None,
+    workspace: str | Path = "workspace",
+    listen: Sequence[Listener] = (),
+    **fields: Unpack[RecipeFields],
+) -> Run:
+    """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
+
+    `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
+    recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. Raises InputError,
+    OptionError, PluginError, WorkspaceError.
+    """
+    session = Session.open(workspace, listen)
+    with follow(session.listen):
+        given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
+        base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
+        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(fields)
+        locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
+        return Run(session, runs.run(session, made, locations, name).run.name)
+
+
+def open_run(run: str | Path, *, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Run:
+    """A run by its name in the workspace, or by its folder anywhere. Raises WorkspaceError."""
+    place, name = locate_run(str(run), Path(workspace))
+    return Run(Session.open(place.root, listen), name)
+
+
+def source(location: str | Path, name: str | None = None, /, **options: Any) -> FrameSource[Any]:
+    """A source that reads `location`, chosen by its suffix if not by `name`. Raises OptionError, PluginError."""
+    registry = discover()
+    name = name or source_for(registry, str(location))
+    checked = registry.options("source", name, "standard", options)
+    made: FrameSource[Any] = registry.component("source", name)(str(location), checked)
+    return made
+
+
+def remover(name: str, /, **options: Any) -> BackgroundRemover[Any]:
+    """A background remover. Raises OptionError, PluginError."""
+    made: BackgroundRemover[Any] = _component("remover", name, options)
+    return made
+
+
+def codec(name: str, /, **options: Any) -> FrameCodec[Any]:
+    """An untrained codec: `fit` trains it. Raises OptionError, PluginError."""
+    made: FrameCodec[Any] = _component("codec", name, options)
+    return made
+
+
+def sequence(name: str, /, **options: Any) -> SequenceModel[Any]:
+    """An untrained sequence model: `fit` trains it. Raises OptionError, PluginError."""
+    made: SequenceModel[Any] = _component("sequence", name, options)
+    return made
+
+
+def renderer(name: str, /, **options: Any) -> Renderer[Any]:
+    """A renderer. Raises OptionError, PluginError."""
+    made: Renderer[Any] = _component("renderer", name, options)
+    return made
+
+
+def _component(kind: str, name: str, options: dict[str, Any]) -> Any:
+    registry = discover()
+    return registry.component(kind, name)(registry.options(kind, name, "standard", options))
+
+
+@overload
+def fit(
+    component: FrameCodec[Any],
+    data: Silhouettes | UInt8 | Sequence[UInt8],
+    *,
+    fps: float = 10.0,
+    validation: float = 0.1,
+    seed: int = 0,
+    listen: Sequence[Listener] = (),
+) -> History: ...
+
+
+@overload
+def fit(
+    component: SequenceModel[Any],
+    data: Float32 | Sequence[Float32],
+    *,
+    fps: float = 10.0,
+    validation: float = 0.1,
+    seed: int = 0,
+    listen: Sequence[Listener] = (),
+) -> History: ...
+
+
+def fit(
+    component: FrameCodec[Any] | SequenceModel[Any],
+    data: Any,
+    *,
+    fps: float = 10.0,
+    validation: float = 0.1,
+    seed: int = 0,
+    listen: Sequence[Listener] = (),
+) -> History:
+    """Train a codec on silhouettes `(n, height, width)`, uint8, or a sequence model on latents `(n, d)`, float32.
+
+    A list of arrays is one clip each. As in a run, the last `validation` share of all frames is held out, with a gap
+    before it, whose length depends on `fps`, the frames a second. The history has an entry an epoch: `loss`, `acc`,
+    `val_loss`, `val_acc`. Raises InputError, OptionError.
+    """
+    if not 0 <= validation <= 0.5:
+        raise OptionError(f"validation: expected a share from 0 to 0.5, got {validation}")
+    session = Session.open(listen=listen)
+    with follow(session.listen):
+        if isinstance(component, FrameCodec):
+            frames = data if isinstance(data, Silhouettes) else _silhouettes(_clips(data), fps)
+            learned, held_out = split_frames(frames, validation)
+            return component.fit(learned, held_out, session.training("codec", seed))
+        latents = [_latents(clip) for clip in _clips(data)]
+        if len({clip.shape[1] for clip in latents}) != 1:
+            raise InputError(f"expected latents of one length, got {[clip.shape for clip in latents]}")
+        train, validation_clips = split_latents(
+            np.concatenate(latents), _lay_out(latents, fps), validation, component.context
+        )
+        return component.fit(train, validation_clips, session.training("sequence", seed))
+
+
+def _clips(data: Any) -> list[npt.NDArray[Any]]:
+    clips = [data] if isinstance(data, np.ndarray) else list(data)
+    if not clips:
+        raise InputError("expected an array or a list of arrays, got an empty list")
+    return [np.asarray(clip) for clip in clips]
+
+
+def _lay_out(clips: Iterable[npt.NDArray[Any]], fps: float) -> list[Clip]:
+    ends = accumulate((len(clip) for clip in clips), initial=0)
+    return [Clip(start, stop, "array", fps) for start, stop in pairwise(ends)]
+
+
+def _silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes:
+    fitting = all(clip.dtype == np.uint8 and clip.ndim == 3 and clip.size for clip in clips)
+    if not fitting or len({clip.shape[1:] for clip in clips}) != 1:
+        raise InputError(
+            f"expected silhouettes (n, height, width) of one size, uint8, got {_describe(clips)}; "
+            "0 is the dancer, 255 the background, and a remover makes them of RGB frames"
+        )
+    return Silhouettes(clips, _lay_out(clips, fps))
+
+
+def _latents(clip: npt.NDArray[Any]) -> Float32:
+    if clip.ndim != 2 or not clip.size or clip.dtype.kind not in "fiu" or not np.isfinite(clip).all():
+        raise InputError(
+            f"expected latents (n, d), finite numbers, got {_describe([clip])}; a codec's encode gives them"
+        )
+    return clip.astype(np.float32, copy=False)
+
+
+def _describe(arrays: list[npt.NDArray[Any]]) -> str:
+    return ", ".join(f"{array.dtype} {array.shape}" for array in arrays[:4])
+
+
+def _store_array(frames: npt.NDArray[Any], workspace: Workspace) -> str:
+    """The path of a file of the workspace that holds `frames`: written once, and named by its content."""
+    rgb = frames.ndim == 4 and frames.shape[3] == 3 and frames.dtype == np.uint8
+    if not (rgb or (frames.ndim == 3 and frames.dtype in (np.uint8, np.bool_))) or not frames.size:
+        raise InputError(
+            f"expected RGB frames (n, height, width, 3), uint8, or silhouettes (n, height, width), uint8 or bool, "
+            f"got {_describe([frames])}; convert them first"
+        )
+    whole = np.ascontiguousarray(frames)
+    content = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())
+    content.update(whole.data)
+    path = workspace.root / "arrays" / f"array-{content.hexdigest()[:16]}.npy"
+    if not path.exists():
+        with write_atomically(path) as temporary:
+            np.save(temporary, whole, allow_pickle=False)
+    return str(path)

@@ -1,0 +1,17 @@
+"""The arrays that everything agrees on, as types."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+def sample_evenly(count: int, most: int) -> Int64:
+    """At most `most` of the indices below `count`, evenly spread."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

@@ -1,0 +1,161 @@
+"""What holds for every component of a kind, whoever wrote it: applied here, once, to all that the toolkit hands out.
+
+A component is mathematics alone. `guard` derives a class from it that looks at what goes in and what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepdance.arrays import Float32, UInt8
+from deepdance.errors import InputError, PluginError, RenderError
+from deepdance.frames import BACKGROUND, Silhouettes
+from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel, Training
+
+
+@cache
+def guard(component: type) -> type:
+    """The class with the guards of its interface before its own methods; itself where its interface has none."""
+    for interface, guards in GUARDS.items():
+        if issubclass(component, interface):
+            names = {name: getattr(component, name) for name in ("__module__", "__qualname__", "__doc__")}
+            return type(component.__name__, (guards, component), names)
+    return component
+
+
+class SourceGuards(FrameSource[Any]):
+    """Chunks are RGB frames of one size, and none is empty."""
+
+    def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
+        shape: tuple[int, ...] = ()
+        for chunk in super().frames(fps, size):
+            shape = shape or np.shape(chunk)[1:3]
+            if len(chunk):
+                yield _checked(self, "RGB frames", chunk, (len(chunk), *shape, 3), np.uint8)
+
+
+class RemoverGuards(BackgroundRemover[Any]):
+    """A frame in is a silhouette out; an empty chunk does not reach the remover."""
+
+    def remove(self, frames: UInt8) -> UInt8:
+        if not len(frames):
+            return np.empty(frames.shape[:3], np.uint8)
+        return _checked(self, "silhouettes", super().remove(frames), frames.shape[:3], np.uint8)
+
+
+class CodecGuards(FrameCodec[Any]):
+    """No codec learns from nothing; a latent that is not finite is background; what is empty stays empty."""
+
+    def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        if not len(train):
+            raise InputError("expected at least one frame to learn from, got none; give a longer video")
+        return super().fit(train, validation, training)
+
+    def encode(self, frames: UInt8) -> Float32:
+        if not len(frames):
+            return np.empty((0, self.latent_dim), np.float32)
+        return _checked(self, "latents", super().encode(frames), (len(frames), self.latent_dim), np.float32)
+
+    def decode(self, latents: Float32) -> UInt8:
+        finite = np.asarray(np.isfinite(latents).all(axis=1))
+        # a codec alone knows the size of its frames: the zero latent, which is as good as any, shows it
+        shown = super().decode(latents[finite] if finite.any() else np.zeros((1, self.latent_dim), np.float32))
+        shown = _checked(self, "frames", shown, (max(int(finite.sum()), 1), *np.shape(shown)[1:3]), np.uint8)
+        if finite.all() and len(finite):
+            return shown
+        frames = np.full((len(latents), *shown.shape[1:]), BACKGROUND, np.uint8)
+        frames[finite] = shown[: finite.sum()]
+        return frames
+
+
+class SequenceGuards(SequenceModel[Any]):
+    """A model learns from, and goes on from, finite latents alone, and from a clip that is longer than its context."""
+
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        longest = max((len(clip) for clip in train), default=0)
+        if longest <= self.context:
+            raise InputError(
+                f"expected a clip of more than {self.context} latents to learn from (the model's context), "
+                f"got at most {longest}; give a longer video or clip"
+            )
+        broken = sum(int((~np.isfinite(clip).all(axis=1)).sum()) for clip in train)
+        if broken:
+            raise InputError(
+                f"expected finite latents to learn from, got NaN or infinity in {broken}; the codec's training has "
+                "diverged: try a smaller --set codec.learning_rate"
+            )
+        return super().fit(train, validation, training)
+
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        if not np.isfinite(seed).all():
+            raise InputError("expected finite latents to start from, got NaN or infinity; start from other frames")
+        seed = np.asarray(seed, np.float32)
+        shape = (len(seed), steps, seed.shape[-1])
+        if not steps:
+            return np.empty(shape, np.float32)
+        return _checked(
+            self, "latents", super().generate(seed, steps, temperature=temperature, rng=rng), shape, np.float32
+        )
+
+
+class RendererGuards(Renderer[Any]):
+    """A renderer is given frames, and at least one; a file that cannot be written is a RenderError."""
+
+    def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
+        filled = _FramesOrTheirError(chunk for chunk in frames if len(chunk))
+        first = next(filled, None)
+        if first is None:
+            raise RenderError(f"{path.name}: expected at least one frame to write, got none; ask for a longer dance")
+        try:
+            super().render(chain([first], filled), fps, path)
+        except OSError as error:
+            if error is filled.error:
+                raise
+            raise RenderError(
+                f"{path.name}: expected to write it, but: {error.strerror or error}; choose another"
+            ) from error
+
+
+class _FramesOrTheirError(Iterator[UInt8]):
+    """Chunks, and the error that ended them: it is not the renderer's."""
+
+    def __init__(self, chunks: Iterator[UInt8]) -> None:
+        self._chunks = chunks
+        self.error: Exception | None = None
+
+    def __next__(self) -> UInt8:
+        try:
+            return next(self._chunks)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+GUARDS: dict[type, type] = {
+    FrameSource: SourceGuards,
+    BackgroundRemover: RemoverGuards,
+    FrameCodec: CodecGuards,
+    SequenceModel: SequenceGuards,
+    Renderer: RendererGuards,
+}
+
+
+def _checked(component: object, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
+    """The array, if a component gave what its interface promises; floats are made float32. Raises PluginError."""
+    got = array if isinstance(array, np.ndarray) else None
+    if got is not None and got.dtype.kind == "f" and dtype is np.float32:
+        got = got.astype(np.float32, copy=False)
+    if got is None or got.shape != shape or got.dtype != dtype:
+        given = type(array).__name__ if got is None else f"{got.dtype} {got.shape}"
+        raise PluginError(
+            f"{type(component).__name__}: expected {what} as {np.dtype(dtype)} {shape}, got {given}; "
+            "update it, or choose another component"
+        )
+    return got

@@ -1,0 +1,169 @@
+"""One ffmpeg child at a time: frames out of it, frames into it, and never a child left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import BufferedReader, FileIO
+from types import TracebackType
+from typing import IO, Self, cast
+
+import numpy as np
+
+from deepdance.errors import PluginError
+from deepdance.interfaces import UInt8
+from deepdance_plugins._files import CHUNK_BYTES
+
+STALL_SECONDS = 60.0
+"""An ffmpeg that delivers nothing for so long is taken for hung and killed."""
+
+SIDE_FILE = "pipe:0"
+"""What ffmpeg calls its side file: its standard input, which can be written to if it is a file opened for that."""
+
+PIPE_BYTES = 1 << 20
+KEPT_MESSAGES = 20
+
+
+class StalledError(Exception):
+    """ffmpeg delivered nothing for `STALL_SECONDS`."""
+
+
+class FfmpegProcess:
+    """An ffmpeg child with its standard error collected, killed and reaped when the block is left.
+
+    It has a session of its own, so that Ctrl-C reaches Python first and Python ends it. A `side_file` is one more
+    that it can write to; being handed over open, it needs no name and vanishes with the last process that holds it.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], *, reads_frames: bool = False, side_file: IO[bytes] | int = subprocess.DEVNULL
+    ) -> None:
+        self.messages: list[str] = []
+        """The first lines it wrote to standard error; with `-v error` each one is a complaint."""
+        self.message_count = 0
+        self._child = subprocess.Popen(
+            [_executable(), "-hide_banner", "-v", "error", *arguments],
+            stdin=subprocess.PIPE if reads_frames else side_file,
+            stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                _widen(pipe)
+
+    def _listen(self) -> None:
+        for line in BufferedReader(_opened(self._child.stderr)):
+            text = _plain(line)
+            self.message_count += bool(text)
+            if text and len(self.messages) < KEPT_MESSAGES:
+                self.messages.append(text)
+
+    def chunks(self, shape: tuple[int, ...]) -> Iterator[UInt8]:
+        """Yield what it writes as arrays `(n, *shape)` of about `CHUNK_BYTES`, reading one ahead. Raises StalledError.
+
+        A last frame that is cut short is dropped.
+        """
+        frame_bytes = int(np.prod(shape))
+        length = max(1, CHUNK_BYTES // frame_bytes)
+        received = 0
+        pipe = _opened(self._child.stdout)
+
+        def read() -> UInt8:
+            nonlocal received
+            chunk = np.empty((length, *shape), np.uint8)
+            space, filled = chunk.reshape(-1).data, 0
+            while filled < chunk.nbytes and (count := pipe.readinto(space[filled:])):
+                filled += count
+                received += count
+            return chunk[: filled // frame_bytes]
+
+        def wait_for(pending: Future[UInt8]) -> UInt8:
+            while True:
+                before = received
+                try:
+                    return pending.result(timeout=STALL_SECONDS)
+                except TimeoutError:
+                    if received == before:
+                        raise StalledError from None
+
+        with ThreadPoolExecutor(1) as reader:
+            try:
+                pending = reader.submit(read)
+                while len(chunk := wait_for(pending)):
+                    pending = reader.submit(read)
+                    yield chunk
+            finally:
+                if not pending.done():
+                    self.kill()
+
+    def write(self, frames: UInt8) -> None:
+        """Give it frames. Raises BrokenPipeError once it has died."""
+        pipe = _opened(self._child.stdin)
+        rest = np.ascontiguousarray(frames).reshape(-1).data
+        while rest:
+            rest = rest[pipe.write(rest) :]
+
+    def finish(self) -> int:
+        """Tell it that no more frames come, let it end, and return its exit status."""
+        if self._child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
+        status = self._child.wait()
+        self._listener.join()
+        return status
+
+    def kill(self) -> None:
+        """End it now. Harmless when it has ended already."""
+        self._child.kill()
+        self._child.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.kill()
+        self._listener.join()
+        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _executable() -> str:
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        raise PluginError(
+            "expected an ffmpeg program with imageio-ffmpeg, found none; install one and set IMAGEIO_FFMPEG_EXE to it"
+        ) from None
+
+
+def _opened(pipe: IO[bytes] | None) -> FileIO:
+    """Popen's own pipe: without buffering it is a FileIO, which its type does not say."""
+    return cast(FileIO, pipe)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a Linux pipe hold about one frame, so that both sides are woken less often."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):
+        return
+
+
+def _plain(line: bytes) -> str:
+    """A line of ffmpeg's standard error without the part's name and address: `[mov @ 0x5590]`."""
+    text = line.decode(errors="replace").strip()
+    return re.sub(r"^(\[[^\]]* @ 0x[0-9a-f]+\] ?)+", "", text)

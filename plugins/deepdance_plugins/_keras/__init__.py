@@ -1,0 +1,1 @@
+"""What the components that are Keras networks share."""

@@ -1,0 +1,22 @@
+"""Where latents lie and how they change: what networks that predict them are scaled by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deepdance.interfaces import Float32
+
+
+def measure_scales(clips: Sequence[Float32]) -> dict[str, Float32]:
+    """Where latents lie and how they change, `(d,)` each; `spread` is one number for all."""
+    latents = np.concatenate(clips)
+    change = np.concatenate([np.diff(clip, axis=0) for clip in clips]).std(axis=0)
+    return {
+        "mean": latents.mean(axis=0),
+        "spread": np.maximum(np.sqrt(latents.var(axis=0).mean()), np.float32(1e-6)),
+        "change": np.maximum(change, max(1e-3 * float(change.mean()), 1e-6)).astype(np.float32),
+        "low": latents.min(axis=0),
+        "high": latents.max(axis=0),
+    }

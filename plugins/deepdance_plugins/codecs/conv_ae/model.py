@@ -1,0 +1,154 @@
+"""`conv-ae`: the paper's convolutional autoencoder, layer for layer (Deep Dance; its published encoder and decoder)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from deepdance.errors import OptionError
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
+from deepdance_plugins._keras.backend import keras, load_network
+from deepdance_plugins._keras.training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins.codecs.conv_ae.options import ConvAEOptions
+
+POOLINGS = 3
+AT_ONCE = 64
+"""Frames that go through a network at once; a layer at full size holds 3 MB of each."""
+RELU = {"activation": "relu", "kernel_initializer": "he_normal"}
+
+
+class ConvAE(FrameCodec[ConvAEOptions]):
+    """Adam on the mean squared error of grey levels in [0, 1].
+
+    The paper does not say how the weights begin. Keras' default (Glorot) loses the signal on its way through eighteen
+    relu layers, and the first steps, all towards white, end in a saturated white picture that never learns. So relu
+    layers begin as in He et al. 2015, and the last bias at the logit of the mean grey level.
+    """
+
+    def __init__(self, options: ConvAEOptions) -> None:
+        super().__init__(options)
+        self._encoder: Any = None
+        self._decoder: Any = None
+
+    @property
+    def latent_dim(self) -> int:
+        return self.options.latent_dim
+
+    def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
+        self._build(train, training.seed)
+        model = keras().Sequential([self._encoder, self._decoder])
+        optimizer = keras().optimizers.Adam(self.options.learning_rate)
+        model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
+        history = _train(model, train, validation, self.options, training)
+        self._scale_latents(train)
+        return history
+
+    def _scale_latents(self, frames: Silhouettes) -> None:
+        """Give latents a root mean square of 1 and the same pictures: relu(x / s) is relu(x) / s."""
+        squares = [np.square(self.encode(chunk)).mean() for chunk in frames.chunks()]
+        scale = max(float(np.sqrt(np.mean(squares))), 1e-6)
+        kernel, bias = self._encoder.layers[-1].weights
+        kernel.assign(kernel / scale)
+        bias.assign(bias / scale)
+        first = self._decoder.layers[0].kernel
+        first.assign(first * scale)
+
+    def _build(self, frames: Silhouettes, seed: int) -> None:
+        size, step = frames.size, 2**POOLINGS
+        if size[0] % step or size[1] % step:
+            nearest = "x".join(str(max(step, round(side / step) * step)) for side in size)
+            raise OptionError(
+                f"conv-ae: expected a height and width divisible by {step}, got {size[0]}x{size[1]}; "
+                f"try --size {nearest}"
+            )
+        keras().utils.set_random_seed(seed)
+        self._encoder = build_encoder(size, self.options.latent_dim)
+        self._decoder = build_decoder(size, self.options.latent_dim)
+        self._decoder.layers[-1].bias.assign([_logit(_mean_grey(frames))])
+
+    def encode(self, frames: UInt8) -> Float32:
+        latents: Float32 = self._encoder.predict(_grey(frames), batch_size=AT_ONCE, verbose=0)
+        return latents
+
+    def decode(self, latents: Float32) -> UInt8:
+        pictures: Float32 = self._decoder.predict(latents, batch_size=AT_ONCE, verbose=0)
+        return np.rint(pictures[..., 0] * 255).astype(np.uint8)
+
+    def save(self, folder: Path) -> None:
+        self._encoder.save(folder / "encoder.keras")
+        self._decoder.save(folder / "decoder.keras")
+        forget_checkpoint(folder)
+
+    @classmethod
+    def load(cls, folder: Path, options: ConvAEOptions) -> Self:
+        codec = cls(options)
+        codec._encoder = load_network(folder / "encoder.keras")
+        codec._decoder = load_network(folder / "decoder.keras")
+        return codec
+
+
+def build_encoder(size: tuple[int, int], latent_dim: int) -> Any:
+    """`(height, width, 1)` → 32 32 · pool · 32 32 · pool · 32 32 · pool · 32 8 → 512 → `latent_dim`, all relu."""
+    layers = keras().layers
+
+    def conv(filters: int) -> Any:
+        return layers.Conv2D(filters, 3, padding="same", **RELU)
+
+    stack = [keras().Input((*size, 1))]
+    for _ in range(POOLINGS):
+        stack += [conv(32), conv(32), layers.MaxPooling2D(2)]
+    stack += [conv(32), conv(8), layers.Flatten()]
+    stack += [layers.Dense(512, **RELU), layers.Dense(latent_dim, **RELU)]
+    return keras().Sequential(stack, name="encoder")
+
+
+def build_decoder(size: tuple[int, int], latent_dim: int) -> Any:
+    """`latent_dim` → 512 → 1500 → 15×25×4 → 4 32 · up · 32 32 · up · 32 32 · up · 32 32 · 1 sigmoid, else relu."""
+    layers = keras().layers
+    rows, columns = size[0] // 2**POOLINGS, size[1] // 2**POOLINGS
+
+    def deconv(filters: int) -> Any:
+        return layers.Conv2DTranspose(filters, 3, padding="same", **RELU)
+
+    stack = [keras().Input((latent_dim,)), layers.Dense(512, **RELU)]
+    stack += [layers.Dense(rows * columns * 4, **RELU), layers.Reshape((rows, columns, 4)), deconv(4), deconv(32)]
+    for _ in range(POOLINGS):
+        stack += [layers.UpSampling2D(2), deconv(32), deconv(32)]
+    stack += [layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid")]
+    return keras().Sequential(stack, name="decoder")
+
+
+def _mean_grey(frames: Silhouettes) -> float:
+    return float(np.mean([chunk.mean() for chunk in frames.chunks()])) / 255
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, 1e-3), 1 - 1e-3)
+    return float(np.log(clipped / (1 - clipped)))
+
+
+def _grey(frames: UInt8) -> Float32:
+    """`(n, h, w)` uint8 → `(n, h, w, 1)` float32 in [0, 1]."""
+    return frames.astype(np.float32)[..., None] / np.float32(255)
+
+
+def _train(
+    model: Any, frames: Silhouettes, validation: Silhouettes, options: ConvAEOptions, training: Training
+) -> History:
+    def batch(indices: Indices) -> Batch:
+        mine, other = indices[indices < len(frames)], indices[indices >= len(frames)] - len(frames)
+        pictures = _grey(np.concatenate([frames[mine], validation[other]]))
+        return pictures, pictures
+
+    return train(
+        model,
+        batch,
+        len(frames),
+        len(validation),
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        training=training,
+    )

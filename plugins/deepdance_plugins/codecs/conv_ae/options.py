@@ -1,0 +1,24 @@
+"""The options of `conv-ae`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from deepdance.interfaces import Options
+
+
+class ConvAEOptions(Options):
+    """The paper's values are the defaults; a short video needs smaller batches, or it gets too few steps."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"epochs": 16, "batch_size": 8},
+        "standard": {"epochs": 40, "batch_size": 16},
+    }
+
+    latent_dim: int = Field(128, ge=1, description="numbers in a latent vector")
+    epochs: int = Field(27, ge=1, description="passes over the frames")
+    batch_size: int = Field(128, ge=1, description="frames in one step of the optimizer")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's")

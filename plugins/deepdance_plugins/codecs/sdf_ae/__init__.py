@@ -1,0 +1,1 @@
+"""`sdf-ae`: a variational autoencoder of signed distance fields, sharp by construction."""

@@ -1,0 +1,1 @@
+"""`lstm4`: the paper's four LSTM layers."""

@@ -1,0 +1,106 @@
+"""`lstm4`: the paper's four LSTM layers, and a loop that generates with them fast and exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from deepdance.interfaces import Float32, History, SequenceModel, Training
+from deepdance_plugins._keras.backend import compiled, keras, load_network
+from deepdance_plugins._keras.sliding_window import arrivals, empty_windows, windows_in_flight
+from deepdance_plugins._keras.training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins.sequences.lstm4.options import LSTM4Options
+
+
+class LSTM4(SequenceModel[LSTM4Options]):
+    """Deep Dance's sequence model: windows of `context` latents → the next latent; Adam on the mean squared error.
+
+    The last layer is the paper's relu where the latents are never negative, as those of `conv-ae`, and linear for the
+    latents of other codecs, which relu could not reach.
+    """
+
+    cell: ClassVar[str] = "lstm"
+
+    def __init__(self, options: LSTM4Options) -> None:
+        super().__init__(options)
+        self._model: Any = None
+        self._loop: Callable[..., Any] | None = None
+
+    @property
+    def context(self) -> int:
+        return self.options.context
+
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        inputs, targets, train_count = _windows(train, validation, self.context)
+        keras().utils.set_random_seed(training.seed)
+        self._model = self._build(inputs.shape[-1], "relu" if targets.min() >= 0 else "linear")
+        optimizer = keras().optimizers.Adam(self.options.learning_rate)
+        self._model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
+        return _train(self._model, inputs, targets, train_count, self.options, training)
+
+    def _build(self, dim: int, activation: str) -> Any:
+        layers, options = keras().layers, self.options
+        layer = {"lstm": layers.LSTM, "gru": layers.GRU}[self.cell]
+        stack = [keras().Input((options.context, dim))]
+        for number in range(options.layers):
+            stack += [
+                layer(options.units, return_sequences=number < options.layers - 1),
+                layers.Dropout(options.dropout),
+            ]
+        stack += [layers.Dense(dim, activation=activation)]
+        return keras().Sequential(stack, name=type(self).__name__.lower())
+
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        if self._loop is None:
+            self._loop = compiled(windows_in_flight(self.cell, self._model.layers[-1].activation))
+        recurrent = [layer.cell for layer in self._model.layers if hasattr(layer, "cell")]
+        weights = [[np.asarray(w) for w in (c.kernel, c.recurrent_kernel, c.bias)] for c in recurrent]
+        head = [np.asarray(w) for w in self._model.layers[-1].weights]
+        carry = empty_windows(
+            self.cell, len(seed), self.context, self.options.units, self.options.layers, seed.shape[-1]
+        )
+        generated: list[Float32] = []
+        for given, is_given in arrivals(np.asarray(seed, np.float32), steps):
+            latents, carry = self._loop(weights, head, carry, given, is_given)
+            generated.append(np.asarray(latents))
+        return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
+
+    def save(self, folder: Path) -> None:
+        self._model.save(folder / "model.keras")
+        forget_checkpoint(folder)
+
+    @classmethod
+    def load(cls, folder: Path, options: LSTM4Options) -> Self:
+        model = cls(options)
+        model._model = load_network(folder / "model.keras")
+        return model
+
+
+def _windows(train: Sequence[Float32], validation: Sequence[Float32], context: int) -> tuple[Float32, Float32, int]:
+    """All windows `(m, context, d)` and the latent after each `(m, d)`, training first; and how many are training."""
+    clips = [clip for clip in train if len(clip) > context]
+    held_out = [clip for clip in validation if len(clip) > context]
+    views = [np.lib.stride_tricks.sliding_window_view(clip, context, axis=0)[:-1] for clip in [*clips, *held_out]]
+    inputs = np.concatenate(views).swapaxes(1, 2)
+    targets = np.concatenate([clip[context:] for clip in [*clips, *held_out]])
+    return np.ascontiguousarray(inputs), targets, sum(len(clip) - context for clip in clips)
+
+
+def _train(
+    model: Any, inputs: Float32, targets: Float32, train_count: int, options: LSTM4Options, training: Training
+) -> History:
+    def batch(indices: Indices) -> Batch:
+        return inputs[indices], targets[indices]
+
+    return train(
+        model,
+        batch,
+        train_count,
+        len(inputs) - train_count,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        training=training,
+    )

@@ -1,0 +1,27 @@
+"""The options of `lstm4` and of `gru`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from deepdance.interfaces import Options
+
+
+class LSTM4Options(Options):
+    """The paper's values are the defaults."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"epochs": 200, "batch_size": 16},
+        "standard": {"epochs": 300, "batch_size": 32},
+    }
+
+    context: int = Field(10, ge=1, description="latents that the next one is predicted from")
+    layers: int = Field(4, ge=1, description="recurrent layers (the paper has four, its published code three)")
+    units: int = Field(256, ge=1, description="units of a recurrent layer")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout after each recurrent layer")
+    epochs: int = Field(853, ge=1, description="passes over the windows")
+    batch_size: int = Field(128, ge=1, description="windows in one step of the optimizer")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's")

@@ -1,0 +1,1 @@
+"""`texture`: video textures, real moments in a new order."""

@@ -1,1 +1,0 @@
-"""The dancer that the `demo` source draws: moves, skeleton, body, stage."""

@@ -1,0 +1,1 @@
+"""`demo`: a dancer that the project draws itself: no download, no end, and the same for the same seed."""

@@ -1,0 +1,19 @@
+"""The options of `demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from deepdance.interfaces import Options
+
+
+class DemoOptions(Options):
+    """Which dance, and how much of it."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"seconds": 48.0}, "paper": {"seconds": 600.0}}
+
+    seed: int = Field(0, ge=0, description="another number is another dance, camera and stage")
+    seconds: float = Field(120.0, gt=0, allow_inf_nan=False, description="how long the video is")

@@ -1,0 +1,1 @@
+"""`ffmpeg`: any video file, read through a pipe from ffmpeg."""

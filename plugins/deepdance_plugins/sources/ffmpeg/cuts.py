@@ -1,0 +1,112 @@
+"""Camera cuts: where a nearly black dancer jumps, whatever the picture behind does.
+
+A cut is sought at 30 frames a second, because between the samples of a run (3 or 10 a second) a fast dancer moves as
+far as a cut moves them. The picture is reduced to which points are nearly black: strobes and colourful visuals
+leave those alone.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from deepdance.arrays import Float64
+
+RATE = 30
+"""Frames a second that are looked at."""
+GRID = (64, 96)
+"""Points of a frame that are looked at: rows, columns."""
+BYTES = GRID[0] * GRID[1] // 8
+STACK = 30
+"""Frames that ffmpeg judges in one go: a filter costs more per frame than per point."""
+NEARLY_BLACK = 35
+"""The brightest channel of a point of the dancer is at most this."""
+SMALLEST = 0.01
+"""Of the points: a smaller dancer is measured as if it were this large."""
+SIDE = 3
+"""Frames on either side that must all differ, so that a flash of two frames is no cut."""
+LEAST = 0.145
+"""Measured on six videos with 68 cuts: one missed, one false, and the same from .12 to .15."""
+MOTION = 1.5
+BLOCK = 4096
+
+Words = npt.NDArray[np.uint64]
+
+
+def filters() -> str:
+    """What makes ffmpeg write `GRID` points a frame, `RATE` times a second: one bit each, 0 nearly black.
+
+    A frame at time t becomes number ⌈t · RATE⌉, less a tenth for the rounded stamps of some containers. The number
+    of frames is rounded up to whole stacks with frames that have no dancer.
+    """
+    return ",".join(
+        [
+            f"settb=AVTB,setpts='max(0,PTS-STARTPTS-{0.1 / RATE:.4f}/TB)',fps={RATE}:start_time=0:round=up",
+            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor:threads=1,format=yuv420p,tile=1x{STACK}:color=white,format=gbrp",
+            "extractplanes=r+g+b[r][g][b];[r][g]blend=all_mode=lighten[rg];[rg][b]blend=all_mode=lighten",
+            f"lut=c0='gt(val,{NEARLY_BLACK})*255',format=monob",
+        ]
+    )
+
+
+def find_cuts(points: IO[bytes], fps: float) -> list[int]:
+    """The first sample, at `fps` a second, of each shot after the first, from the file that ffmpeg wrote."""
+    count = os.fstat(points.fileno()).st_size // BYTES
+    if not count:
+        return []
+    packed: Words = np.memmap(points, np.uint64, mode="r", shape=(count, BYTES // 8))
+    return sorted({math.ceil(frame * fps / RATE - 1e-8) for frame in cut_frames(packed)})
+
+
+def cut_frames(packed: Words) -> list[int]:
+    """The frames `(n, words)`, one bit a point and 0 the dancer, that begin a new shot; frame 0 is implied.
+
+    The distance of two frames is 1 − IoU of their dancers. The jump at a frame is the least distance from any of the
+    `SIDE` frames before to any of the `SIDE` from it on, less `MOTION` times the mean distance of successive frames
+    around it. A cut is a jump of at least `LEAST` and the largest nearby. Frames that repeat the one before are left
+    out, so that a lower native rate does not look like rest between jumps.
+    """
+    distinct = _distinct(packed)
+    n = len(distinct)
+    if n < 2 * SIDE:
+        return []
+    apart = {gap: _distances(packed, distinct, gap) for gap in range(1, 2 * SIDE)}
+    at = np.arange(SIDE, n - SIDE + 1)
+    across = np.min(
+        [apart[1 + i + j][at - 1 - i] for i in range(SIDE) for j in range(SIDE)],
+        axis=0,
+    )
+    around = np.mean([apart[1][at - 1 + k] for k in (-2, -1, 1, 2)], axis=0)
+    return [int(distinct[SIDE + peak]) for peak in _peaks(across - MOTION * around)]
+
+
+def _distinct(packed: Words) -> npt.NDArray[np.int64]:
+    changed = np.ones(len(packed), bool)
+    for start in range(1, len(packed), BLOCK):
+        block = packed[start - 1 : start + BLOCK]
+        changed[start : start + BLOCK] = (block[1:] != block[:-1]).any(axis=1)
+    return np.flatnonzero(changed)
+
+
+def _distances(packed: Words, distinct: npt.NDArray[np.int64], gap: int) -> Float64:
+    """1 − IoU of each distinct frame and the one `gap` later: `(len(distinct) − gap,)`."""
+    out = np.empty(len(distinct) - gap)
+    smallest = SMALLEST * math.prod(GRID)
+    for start in range(0, len(out), BLOCK):
+        chosen = distinct[start : start + BLOCK + gap]
+        dancer = ~packed[chosen]
+        one, other = dancer[:-gap], dancer[gap:]
+        common = np.bitwise_count(one & other).sum(axis=1, dtype=np.int64)
+        either = np.bitwise_count(one | other).sum(axis=1, dtype=np.int64)
+        out[start : start + BLOCK] = (either - common) / np.maximum(either, smallest)
+    return out
+
+
+def _peaks(jumps: Float64) -> list[int]:
+    """Where a jump is large enough and none within `SIDE` frames is larger."""
+    near = [(k, max(0, k - SIDE)) for k in np.flatnonzero(jumps >= LEAST).tolist()]
+    return [k for k, first in near if k == first + int(np.argmax(jumps[first : k + SIDE + 1]))]

@@ -1,0 +1,265 @@
+"""`import deepdance`: what it offers, what it imports, what a type checker sees."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import get_type_hints
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import deepdance
+from deepdance import pipeline
+from deepdance.api import RecipeFields
+from deepdance.events import EpochFinished, Failed, RunFinished, RunStarted
+from deepdance.inputs import resolve
+
+ROOT = Path(__file__).parents[2]
+MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": SMALL}
+SCRIPT = """\
+import deepdance
+from deepdance import Run
+
+run: Run = deepdance.run("dance.mp4", codec={"name": "pca"}, frames=40)
+reveal_type(run.frames)
+reveal_type(run.dance(seed=3))
+codec = deepdance.codec("pca", latent_dim=8)
+reveal_type(deepdance.fit(codec, run.frames))
+reveal_type(codec.encode(run.frames))
+deepdance.run(frmes=40)
+deepdance.fit(codec, "dance.mp4")
+"""
+
+
+@pytest.fixture(scope="module")
+def run(silhouettes, tmp_path_factory):
+    """A run on an array, and all that it told."""
+    heard = []
+    workspace = tmp_path_factory.mktemp("library")
+    return deepdance.run(silhouettes, **MODELS, frames=40, workspace=workspace, listen=[heard.append]), tuple(heard)
+
+
+def test_a_run_from_an_array_to_an_array(run, silhouettes):
+    run, heard = run
+    assert (run.frames.dtype, run.frames.shape) == (np.uint8, (40, *SMALL))
+    assert 0.005 < (run.frames < 128).mean() < 0.5
+    assert np.array_equal(run.silhouettes[:], silhouettes)
+    assert run.latents.shape == (len(silhouettes), 8)
+    assert np.array_equal(run.codec.encode(silhouettes), run.latents)
+    assert run.video.stat().st_size > 500
+    assert [row.component for row in run.table] == ["pca", "ridge"]
+    assert run.recipe.codec.options["latent_dim"] == 8
+    assert isinstance(heard[0], RunStarted)
+    assert heard[-1] == RunFinished(run.name, run.video)
+
+
+def test_another_dance_as_an_array_and_as_a_file(run, tmp_path):
+    run, _ = run
+    first = run.dance(start="random", seed=1, frames=20)
+    assert first.shape == (20, *SMALL)
+    assert np.array_equal(first, run.dance(start="random", seed=1, frames=20))
+    assert not np.array_equal(first, run.dance(start="random", seed=2, frames=20))
+    assert run.generate(tmp_path / "new.gif", frames=5).read_bytes()[:3] == b"GIF"
+
+
+def test_a_run_is_opened_again_and_shown_in_a_notebook(run):
+    run, _ = run
+    again = deepdance.open_run(run.folder)
+    assert np.array_equal(again.frames, run.frames)
+    assert deepdance.open_run(run.name, workspace=run.folder.parents[1]).video == run.video
+    assert re.fullmatch(
+        r'<video controls loop title="[\w-]+" src="data:video/mp4;base64,[\w+/=]+"></video>', again._repr_html_()
+    )
+
+
+def test_arrays_files_and_what_is_kept(run, silhouettes, tmp_path, monkeypatch):
+    run, _ = run
+    workspace = run.folder.parents[1]
+    heard = []
+    np.save(tmp_path / "dance.npy", silhouettes)
+    both = [tmp_path / "dance.npy", silhouettes < 128]
+    two = deepdance.run(both, **MODELS, frames=10, workspace=workspace, listen=[heard.append])
+    assert [clip.stop - clip.start for clip in two.silhouettes.clips] == [len(silhouettes)] * 2
+    assert set(np.unique(two.silhouettes[len(silhouettes) :])) == {0, 255}
+    same = deepdance.run(silhouettes, recipe=run.folder / "recipe.toml", workspace=workspace)
+    assert same.folder == run.folder
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((5, 4, 4)), r"expected RGB frames .*, got float64 \(5, 4, 4\)"),
+        (np.zeros((0, 4, 4), np.uint8), r"got uint8 \(0, 4, 4\)"),
+        ("no-such.mp4", "no-such.mp4, which does not exist"),
+    ],
+)
+def test_a_run_refuses_in_one_line_and_the_listener_hears_it(given, message, tmp_path):
+    heard = []
+    with pytest.raises(deepdance.DeepDanceError, match=message) as told:
+        deepdance.run(given, workspace=tmp_path / "w", listen=[heard.append])
+    assert heard == [Failed("InputError", str(told.value))]
+    assert not (tmp_path / "w/runs").exists()
+
+
+def test_a_codec_and_a_sequence_model_on_arrays(silhouettes):
+    heard = []
+    codec = deepdance.codec("pca", latent_dim=8)
+    (metrics,) = deepdance.fit(codec, [silhouettes[:70], silhouettes[70:]], listen=[heard.append])
+    assert metrics.keys() == {"loss", "acc", "val_loss", "val_acc"}
+    latents = codec.encode(silhouettes)
+    assert (latents.shape, latents.dtype) == ((120, 8), np.float32)
+    assert ((codec.decode(latents) < 128) == (silhouettes < 128)).mean() > 0.97
+    model = deepdance.sequence("ridge", context=3)
+    history = deepdance.fit(model, [latents[:60], latents[60:]], validation=0.2, seed=1, listen=[heard.append])
+    assert len(history) == 1
+    assert model.generate(latents[None, : model.context], 5).shape == (1, 5, 8)
+    epochs = [(event.stage, event.epoch, event.epochs) for event in heard if isinstance(event, EpochFinished)]
+    assert epochs == [("codec", 1, 1), ("sequence", 1, 1)]
+
+
+def test_training_in_python_is_the_same_as_in_a_run(run, silhouettes):
+    run, _ = run
+    codec = deepdance.codec("pca", latent_dim=8)
+    deepdance.fit(codec, silhouettes)
+    assert np.array_equal(codec.encode(silhouettes), run.latents)
+    model = deepdance.sequence("ridge")
+    deepdance.fit(model, run.latents)
+    seed = run.latents[None, :10]
+    assert np.array_equal(
+        model.generate(seed[:, : model.context], 5), run.sequence.generate(seed[:, : model.context], 5)
+    )
+
+
+PCA, RIDGE = deepdance.codec("pca"), deepdance.sequence("ridge", context=5)
+
+
+@pytest.mark.parametrize(
+    ("component", "data", "message"),
+    [
+        (PCA, np.zeros((9, 4, 4), np.float32), r"expected silhouettes .* uint8, got float32 \(9, 4, 4\)"),
+        (PCA, np.zeros((9, 4, 4, 3), np.uint8), r"got uint8 \(9, 4, 4, 3\)"),
+        (PCA, [np.zeros((9, 4, 4), np.uint8), np.zeros((9, 4, 5), np.uint8)], "of one size"),
+        (PCA, [], "got an empty list"),
+        (RIDGE, np.full((9, 4), np.nan, np.float32), r"finite numbers, got float32 \(9, 4\)"),
+        (RIDGE, np.zeros(9, np.float32), r"expected latents \(n, d\)"),
+        (RIDGE, [np.zeros((9, 4)), np.zeros((9, 3))], "of one length"),
+        (RIDGE, np.zeros((5, 4)), "expected a clip of more than 5 latents .* got at most 5"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(component, data, message):
+    with pytest.raises(deepdance.DeepDanceError, match=message):
+        deepdance.fit(component, data)
+
+
+def test_a_share_that_cannot_be_held_out_is_refused(silhouettes):
+    with pytest.raises(deepdance.DeepDanceError, match="validation: expected a share from 0 to 0.5, got 1.5"):
+        deepdance.fit(PCA, silhouettes, validation=1.5)
+
+
+def test_components_take_options_as_on_the_command_line():
+    with pytest.raises(
+        deepdance.DeepDanceError, match="codec.latent_dims: pca has no such option; did you mean 'latent_dim'"
+    ):
+        deepdance.codec("pca", latent_dims=3)
+    with pytest.raises(deepdance.DeepDanceError, match="no renderer is called 'mp5'; did you mean 'mp4'"):
+        deepdance.renderer("mp5")
+    chunks = list(deepdance.source("demo", seconds=1).frames(10, (48, 80)))
+    assert np.concatenate(chunks).shape == (10, 48, 80, 3)
+    assert deepdance.remover("threshold", level=400).remove(chunks[0]).ndim == 3
+    assert type(deepdance.source("dance.npy")).__name__ == "ArraySource"
+
+
+def test_each_stage_alone(silhouettes, tmp_path):
+    np.save(tmp_path / "dance.npy", silhouettes)
+    location = str(tmp_path / "dance.npy")
+    session = deepdance.Session.open(tmp_path / "workspace")
+    recipe = resolve(deepdance.Recipe().changed({**MODELS, "frames": 12}), session.registry, [location])
+    prepared = pipeline.prepare(session, recipe, location)
+    codec = pipeline.fit_codec(session, recipe, [prepared])
+    latents = pipeline.encode(session, recipe, codec, [prepared])
+    clips = deepdance.Silhouettes.load([prepared.folder]).clips
+    sequence = pipeline.fit_sequence(session, recipe, latents, clips)
+    model = pipeline.load_sequence(session, recipe, sequence)
+    new = pipeline.dance(recipe, model, pipeline.load_latents(latents), clips)
+    chunks = pipeline.decode_frames(session, pipeline.load_codec(session, recipe, codec), new)
+    pipeline.render(session, recipe, chunks, tmp_path / "dance.gif", "gif")
+    assert new.shape == (12, 8)
+    assert (tmp_path / "dance.gif").read_bytes()[:3] == b"GIF"
+
+
+def test_a_listener_that_raises_does_not_stop_a_run(run, silhouettes, caplog, log):
+    run, _ = run
+
+    def bad(event):
+        raise ValueError("no")
+
+    frames = deepdance.run(silhouettes, recipe=run.recipe, workspace=run.folder.parents[1], listen=[bad]).frames
+    assert len(frames) == 40
+    assert [r.getMessage() for r in caplog.records] == [
+        "the listener bad failed at RunStarted and is switched off: ValueError: no"
+    ]
+
+
+def test_the_import_is_lazy():
+    code = (
+        "import numpy, sys, json; before = set(sys.modules); import deepdance;"
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    modules = set(json.loads(listed.stdout))
+    assert {name for name in modules if name.startswith("deepdance")} == {"deepdance"}
+    assert not modules & {"pydantic", "pluggy", "keras", "tensorflow", "cv2", "av", "scipy", "rich", "typer"}
+    assert len(modules) < 5
+
+
+def test_a_run_of_linear_models_needs_no_framework(tmp_path):
+    arguments = 'source={"name": "demo", "seconds": 12}, codec="pca", sequence="ridge", size=(24, 40), frames=9'
+    code = (
+        f"import deepdance, sys; deepdance.run({arguments}); print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (ran.stdout, ran.stderr) == ("False False\n", "")
+
+
+def test_every_name_is_there_and_no_other():
+    for name in deepdance.__all__:
+        assert getattr(deepdance, name).__doc__
+        assert name in dir(deepdance)
+    with pytest.raises(AttributeError, match="no attribute 'dance'"):
+        deepdance.dance  # noqa: B018
+
+
+def test_the_fields_of_a_run_are_those_of_a_recipe():
+    assert set(get_type_hints(RecipeFields)) == set(deepdance.Recipe.model_fields)
+
+
+def test_every_package_of_the_wheel_is_typed():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert len(build["packages"]) == 3
+    assert "exclude" not in build
+    for package in build["packages"]:
+        assert (ROOT / package / "py.typed").is_file()
+
+
+def test_a_type_checker_sees_the_types_of_a_users_script(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [Path(sys.executable).with_name("mypy"), "--strict", "--follow-imports=silent", "script.py"]
+    roots = os.pathsep.join(str(ROOT / root) for root in ("core", "plugins", "cli"))
+    result = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "MYPYPATH": roots}, capture_output=True, text=True, timeout=200
+    )
+    lines = [line.removeprefix("script.py:") for line in result.stdout.splitlines()]
+    array = r"ndarray\[.*\[{}\[.*\]\]\]"
+    shown = {int(line.split(":")[0]): line for line in lines if "Revealed type" in line}
+    for number, kind in ((5, "unsignedinteger"), (6, "unsignedinteger"), (9, "floating")):
+        assert re.search(array.format(rf"numpy\.{kind}"), shown[number]), shown[number]
+    assert "list[dict[str, float]]" in shown[8].replace("builtins.", "")
+    errors = {int(line.split(":")[0]): line for line in lines if " error: " in line}
+    assert errors.keys() == {10, 11}
+    assert 'Unexpected keyword argument "frmes"' in errors[10]
+    assert 'Argument 2 to "fit" has incompatible type "str"' in errors[11]
