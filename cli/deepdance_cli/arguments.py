@@ -15,7 +15,6 @@ Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 Log = Annotated[
     list[str] | None,
     typer.Option("--log", metavar="LOGGER", help="Log into the run's folder too: jsonl, tensorboard, or both."),
@@ -27,6 +26,10 @@ ComponentName = Annotated[
 ]
 ComponentKind = Annotated[
     str | None, typer.Option("--kind", help="Its kind, where two kinds have a component of this name.")
+]
+Videos = Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as codec.epochs=27.")
 ]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import ComponentKind, ComponentName, Debug, Json, find_component
+from deepdance_cli.arguments import ComponentKind, ComponentName, Json, find_component
+from deepdance_cli.output import print_json
 
 if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
@@ -26,7 +27,6 @@ def check_plugin(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of it, such as epochs=2.")
     ] = None,
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Check that a component holds the contract of its kind; exit with 1 if it does not.
 
@@ -46,8 +46,6 @@ def check_plugin(
     options = _options(registry, entry, name, settings or [])
     results = _run(entry, options, location)
     if json:
-        from deepdance_cli.plugins import print_json
-
         origin = {"distribution": entry.distribution, "version": entry.version}
         shown = [asdict(result) for result in results]
         print_json({"kind": entry.spec.kind, "name": entry.spec.name, **origin, "checks": shown})

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Length, Seeds, Workspace
+from deepdance_cli.arguments import Json, Length, Seeds, Workspace
+from deepdance_cli.output import print_json
 
 
 def compare(
@@ -16,7 +17,6 @@ def compare(
     seeds: Seeds = 5,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Show the main figures of several runs beside one another, one row each.
 
@@ -32,7 +32,7 @@ def compare(
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.comparison(evaluations)
     if json:
-        show.as_json({key: table.as_json() for key, table in tables.items()})
+        print_json({key: table.as_json() for key, table in tables.items()})
         return
     for table in tables.values():
         show.table(table)

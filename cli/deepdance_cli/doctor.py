@@ -11,12 +11,13 @@ from pathlib import Path
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace
+from deepdance_cli.arguments import Json, Workspace
+from deepdance_cli.output import print_json
 
 FREE_DISK = 2 * 10**9
 
 
-def doctor(workspace: Workspace = Path("workspace"), json: Json = False, debug: Debug = False) -> None:
+def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
     """Check the machine: Python, Keras and its backend, FFmpeg, OpenCV, plugins, disk.
 
     Example: dd doctor
@@ -25,7 +26,7 @@ def doctor(workspace: Workspace = Path("workspace"), json: Json = False, debug: 
 
     results = [_checked(name, check) for name, check in _checks(workspace).items()]
     if json:
-        show.as_json([{"check": name, "ok": ok, "found": found} for name, ok, found in results])
+        print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in results])
     else:
         for name, ok, found in results:
             mark, style = ("✓", "green") if ok else ("✗", "red")

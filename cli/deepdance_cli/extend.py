@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Log, Workspace
+from deepdance_cli.arguments import Json, Log, Workspace
+from deepdance_cli.output import print_json
 
 
 def extend(
@@ -20,7 +21,6 @@ def extend(
     log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Write a video's silhouettes followed by their continuation.
 
@@ -39,6 +39,6 @@ def extend(
             raise InputError(f"expected one video, got the {1 + len(more)} in {video}; name one of them")
         written = runs.extend(session, name, location, seconds, out)
     if json:
-        show.as_json({"run": name, "video": str(written)})
+        print_json({"run": name, "video": str(written)})
     else:
         show.out.print(f"video {written}")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Log, RunName, Workspace
+from deepdance_cli.arguments import Json, Log, RunName, Workspace
+from deepdance_cli.output import print_json
 
 
 def generate(
@@ -27,7 +28,6 @@ def generate(
     log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Dance again with the models of a run.
 
@@ -42,6 +42,6 @@ def generate(
     with show.session(place.root, log or ()) as session:
         video = runs.generate(session, name, out, {key: value for key, value in changes.items() if value is not None})
     if json:
-        show.as_json({"run": name, "video": str(video)})
+        print_json({"run": name, "video": str(video)})
     else:
         show.out.print(f"video {video}")

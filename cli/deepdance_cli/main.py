@@ -6,12 +6,13 @@ import errno
 import os
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deepdance_cli import compare, doctor, evaluate, extend, generate, plugins, prepare, recipe, run, runs
+from deepdance_cli import compare, doctor, evaluate, extend, generate, measure, plugins, prepare, recipe, run, runs
 
 ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
@@ -25,8 +26,16 @@ app = typer.Typer(
 )
 
 
+@dataclass
+class Invocation:
+    """What holds for one call of the program, whatever the command."""
+
+    debug: bool = False
+
+
 @app.callback()
-def choose_plugins(
+def set_up(
+    context: typer.Context,
     no_plugins: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,8 +46,12 @@ def choose_plugins(
             "It may stand anywhere. DEEPDANCE_PLUGINS=NAME,… names the only ones to load.",
         ),
     ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback when something fails. It may stand anywhere.")
+    ] = False,
 ) -> None:
     """What holds for every command."""
+    context.ensure_object(Invocation).debug = debug
     if no_plugins:
         from deepdance.plugins.discovery import leave_out
 
@@ -52,6 +65,7 @@ app.command("generate")(generate.generate)
 app.command("extend")(extend.extend)
 app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
+app.command("measure")(measure.measure)
 app.command("compare")(compare.compare)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
@@ -60,15 +74,16 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """`deepdance`: run the app and end with 0, 2 after a mistake, or 130 after Ctrl-C."""
+    invocation = Invocation()
     try:
-        code = app(args=_no_plugins_first(sys.argv[1:]), standalone_mode=False)
+        code = app(args=_shared_options_first(sys.argv[1:]), standalone_mode=False, obj=invocation)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        if "--debug" in sys.argv:
+        if invocation.debug:
             raise
         if getattr(error, "message", None) == "" and not hasattr(error, "param"):
             sys.exit(2)  # the help was asked for by giving no arguments, and is shown
@@ -87,12 +102,13 @@ def dd() -> None:
     main()
 
 
-def _no_plugins_first(arguments: list[str]) -> list[str]:
-    """`--no-plugins` and `--no-plugins=NAME` from wherever they stand, as the app takes them, before all others."""
+def _shared_options_first(arguments: list[str]) -> list[str]:
+    """`--debug`, `--no-plugins` and `--no-plugins=NAME` from wherever they stand, before all others."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    ours = [text for text in arguments[:end] if text.partition("=")[0] == "--no-plugins"]
-    others = [text for text in arguments[:end] if text not in ours]
-    return [text if "=" in text else f"{text}={ALL}" for text in ours] + others + arguments[end:]
+    shared = [text for text in arguments[:end] if text.partition("=")[0] in ("--debug", "--no-plugins")]
+    others = [text for text in arguments[:end] if text not in shared]
+    valued = [f"{text}={ALL}" if text == "--no-plugins" else text for text in shared]
+    return valued + others + arguments[end:]
 
 
 def _meant_for_coreutils(arguments: list[str]) -> bool:

@@ -16,7 +16,8 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json
+from deepdance_cli.arguments import Json
+from deepdance_cli.output import print_json
 
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -34,7 +35,6 @@ def new_plugin(
     kind: Annotated[str, typer.Option(help="source, remover, codec, sequence or renderer.", autocompletion=_kinds)],
     out: Annotated[Path | None, typer.Option(help="The folder to write. Default: NAME.")] = None,
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Write a package with a working plugin, its tests and a README, to make your own.
 
@@ -43,8 +43,6 @@ def new_plugin(
     folder = out or Path(name)
     written = [str(path) for path in write_plugin(name, kind, folder)]
     if json:
-        from deepdance_cli.plugins import print_json
-
         print_json({"name": name, "kind": kind, "folder": str(folder), "files": written})
         return
     typer.echo("\n".join(written))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import typer
 
-from deepdance_cli.arguments import ComponentKind, ComponentName, Debug, Json, find_component
+from deepdance_cli.arguments import ComponentKind, ComponentName, Json, find_component
 from deepdance_cli.check import check_plugin
 from deepdance_cli.new import new_plugin
+from deepdance_cli.output import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +40,7 @@ app.command("new")(new_plugin)
 
 
 @app.command("list")
-def list_plugins(json: Json = False, debug: Debug = False) -> None:
+def list_plugins(json: Json = False) -> None:
     """List every component, where it comes from, and whether it can be used.
 
     Example: dd plugins list
@@ -96,7 +97,6 @@ def show_plugin(
     name: ComponentName,
     kind: ComponentKind = None,
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Show a component's options with types, defaults and meaning, what it needs, its file, and how to use it.
 
@@ -217,10 +217,3 @@ def _console() -> Console:
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
-
-
-def print_json(value: Any) -> None:
-    """Print JSON without importing more than that."""
-    import json
-
-    typer.echo(json.dumps(value, indent=2))

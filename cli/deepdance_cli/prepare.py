@@ -7,20 +7,19 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Workspace, names_of
+from deepdance_cli.arguments import Json, Settings, Videos, Workspace, names_of
+from deepdance_cli.output import print_json
 
 SHEET_FRAMES = 120
 """Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
 
 
 def prepare(
-    videos: Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")],
+    videos: Videos,
     remover: Annotated[
         str | None, typer.Option(help="The background remover to use.", autocompletion=names_of("remover"))
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as remover.level=auto.")
-    ] = None,
+    settings: Settings = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
@@ -30,7 +29,6 @@ def prepare(
     ] = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Turn videos into silhouettes, and write a contact sheet to judge them by.
 
@@ -60,7 +58,7 @@ def prepare(
                 {"input": location, "frames": len(frames), "folder": str(artifact.folder), "sheet": str(sheet)}
             )
     if json:
-        show.as_json(results)
+        print_json(results)
         return
     for result in results:
         show.out.print(f"{result['frames']} silhouettes of {result['input']}\n  sheet {result['sheet']}")

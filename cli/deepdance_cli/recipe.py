@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import Debug, component
+from deepdance_cli.arguments import component
 
 if TYPE_CHECKING:
     from deepdance.plugins import Registry
@@ -48,7 +48,6 @@ def new_recipe(
     renderer: Annotated[str | None, component("renderer", "--renderer")] = None,
     preset: Annotated[str | None, typer.Option(help="quick, standard or paper. Default: standard.")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: print it.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Write a recipe in TOML: the chosen components with every option, explained.
 

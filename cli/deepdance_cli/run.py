@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import Debug, Json, Log, Workspace, component
+from deepdance_cli.arguments import Json, Log, Settings, Workspace, component
+from deepdance_cli.output import print_json
 
 if TYPE_CHECKING:
     from deepdance.recipe import Recipe
@@ -29,9 +30,7 @@ def run(
     preset: Annotated[
         str | None, typer.Option(help="quick, standard or paper. Default: standard, and quick for the demo.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as codec.epochs=27.")
-    ] = None,
+    settings: Settings = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
     start: Annotated[
         str | None,
@@ -57,7 +56,6 @@ def run(
     log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Learn the moves of one or more videos, and dance on.
 
@@ -77,7 +75,7 @@ def run(
     if json:
         table = [asdict(row) for row in finished.table]
         paths = {"folder": str(finished.folder), "video": str(finished.video)}
-        show.as_json({"run": finished.run.name, **paths, "paper_table": table})
+        print_json({"run": finished.run.name, **paths, "paper_table": table})
         return
     show.paper_table(finished.table)
     show.out.print(f"run   {finished.run.name}\nvideo {finished.video}")
@@ -92,8 +90,6 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     default = DEMO_RECIPE if demo else Recipe()
     base = Recipe.read(file) if file else default
     given = {name: value for name, value in flags.items() if value is not None}
-    if "start" in given and Path(given["start"]).exists():
-        given["start"] = str(Path(given["start"]).absolute())
     for kind in KINDS:
         if given.get(kind) == getattr(base, kind).name:
             del given[kind]

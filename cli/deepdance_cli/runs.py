@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from deepdance_cli.arguments import Debug, Json, Workspace
+from deepdance_cli.arguments import Json, Workspace
+from deepdance_cli.output import print_json
 
 
-def runs(workspace: Workspace = Path("workspace"), json: Json = False, debug: Debug = False) -> None:
+def runs(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
     """List the runs of the workspace.
 
     Example: dd runs --json
@@ -21,7 +22,7 @@ def runs(workspace: Workspace = Path("workspace"), json: Json = False, debug: De
     place = Folder(workspace)
     found = place.runs()
     if json:
-        show.as_json([{**asdict(run), "folder": str(place.run_folder(run.name))} for run in found])
+        print_json([{**asdict(run), "folder": str(place.run_folder(run.name))} for run in found])
         return
     if not found:
         show.out.print(f"no runs in {workspace} yet; start one with: dd run my-video.mp4")

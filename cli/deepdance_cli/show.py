@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -119,11 +118,6 @@ def _show_warnings() -> None:
     if not log.handlers:
         log.addHandler(_WarningLines())
         log.propagate = False
-
-
-def as_json(value: Any) -> None:
-    """Print a result for a script."""
-    out.print_json(json.dumps(value))
 
 
 def paper_table(rows: Sequence[Row]) -> None:

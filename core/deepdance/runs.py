@@ -88,6 +88,7 @@ def generate(session: Session, name: str, out: Path, changes: Mapping[str, Any])
     recipe = recipe.changed(changes)
     _refuse_overwriting(recipe.start.video, out)
     _tell_start(session, record, recipe)
+    pipeline.import_components(session, recipe)
     _render_dance(session, recipe, record, out)
     session.listen(RunFinished(name, out))
     return out
@@ -107,23 +108,29 @@ def extend(session: Session, name: str, location: str, seconds: float, out: Path
     read_as = recipe_for(recipe, session.registry, location)
     if open_source(read_as, session.registry, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
+    pipeline.import_components(session, recipe)
     trained = open_trained(session, recipe, record)
-    artifact = pipeline.prepare(session, read_as, location, fps=recipe.render_fps)
-    video = Silhouettes.load([artifact.folder])
-    stride = recipe.render_fps / recipe.fps
-    picks = len(video) - 1 - np.rint(np.arange(trained.model.context)[::-1] * stride).astype(int)
-    if picks[0] < video.clips[-1].start:
-        raise InputError(
-            f"expected at least {trained.model.context / recipe.fps:.1f} s after the last camera cut of {location} to "
-            f"continue from, got {(len(video) - video.clips[-1].start) / recipe.render_fps:.1f} s; give a longer video"
-        )
-    opening = trained.codec.encode(video[picks])
-    new = pipeline.dance(recipe, trained.model, trained.latents, trained.clips, video=opening)
+    video = Silhouettes.load([pipeline.prepare(session, read_as, location, fps=recipe.render_fps).folder])
+    last = _last_keyframes(video, trained.model.context, recipe)
+    new = pipeline.dance(recipe, trained.model, trained.latents, trained.clips, video=trained.codec.encode(last))
     fade = round(FADE_SECONDS * recipe.render_fps)
-    continuation = _join(pipeline.decode_frames(session, trained.codec, new), video[picks[-1:]][0], fade)
+    continuation = _join(pipeline.decode_frames(session, trained.codec, new), last[-1], fade)
     pipeline.render(session, recipe, _append(video, continuation), out, renderer)
     session.listen(RunFinished(name, out))
     return out
+
+
+def _last_keyframes(video: Silhouettes, context: int, recipe: Recipe) -> UInt8:
+    """Of a video at `render_fps` the last `context` frames that lie as far apart as the model's. Raises InputError."""
+    stride = recipe.render_fps / recipe.fps
+    picks = len(video) - 1 - np.rint(np.arange(context)[::-1] * stride).astype(int)
+    start = video.clips[-1].start
+    if picks[0] < start:
+        raise InputError(
+            f"expected at least {context / recipe.fps:.1f} s after the last camera cut of {recipe.start} to "
+            f"continue from, got {(len(video) - start) / recipe.render_fps:.1f} s; give a longer video"
+        )
+    return video[picks]
 
 
 def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
@@ -238,7 +245,7 @@ def _last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
 
 
 def _refuse_overwriting(location: str, out: Path) -> None:
-    if out.exists() and Path(location).exists() and out.samefile(location):
+    if location and out.exists() and Path(location).exists() and out.samefile(location):
         raise OptionError(f"--out: expected another file than the video that is read, got {out}; choose another name")
 
 

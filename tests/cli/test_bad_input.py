@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from conftest import FAST, demo_frames, write_video
 
+from deepdance.errors import InputError
+
 SHARED = Path(__file__).parents[2].parent / "shared/data"
 FILES = {
     "text.mp4": b"not a video at all\n" * 50,
@@ -126,8 +128,10 @@ def test_a_disk_that_is_full_while_a_video_is_read_does_not_cut_it_short(dd, vid
 
 
 def test_debug_shows_where(dd, monkeypatch):
-    with pytest.raises(Exception, match="does not exist"):
-        dd("run", "nothing.mp4", "--debug")
+    for arguments in (("run", "nothing.mp4", "--debug"), ("--debug", "run", "nothing.mp4")):
+        with pytest.raises(InputError, match="does not exist"):
+            dd(*arguments)
+    assert dd("run", "nothing.mp4").err.count("\n") == 1
 
 
 def test_a_render_that_fails_leaves_no_file(dd, video, tmp_path):

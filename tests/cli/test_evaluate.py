@@ -112,7 +112,7 @@ def test_other_long_dances_are_measured_anew(dd, trained):
 
 
 def test_a_video_is_measured_against_a_run(dd, trained, video):
-    command = ("evaluate", "--video", video, "--against", "one", "--workspace", trained)
+    command = ("measure", video, "--run", "one", "--workspace", trained)
     result = dd(*command, "--json")
     assert result.code == 0, result.err
     whole = rows(json.loads(result.out))
@@ -133,23 +133,26 @@ def test_a_folder_of_videos_is_several_dances(dd, trained, video, tmp_path):
     (tmp_path / "videos").mkdir()
     for name in "ab":
         shutil.copy(video, tmp_path / "videos" / f"{name}.mp4")
-    result = dd("evaluate", "--video", tmp_path / "videos", "--against", "one", "--workspace", trained, "--json")
+    result = dd("measure", tmp_path / "videos", "--run", "one", "--workspace", trained, "--json")
     table = json.loads(result.out)
     assert table["rows"][0]["name"] == "2 videos"
     assert table["legend"].startswith("2 dances, 160 frames")
 
 
-def test_what_is_to_be_measured_must_be_clear(dd, trained, video):
-    for wrong in (
-        (),
-        ("one", "--video", video),
-        ("--video", video),
-        ("one", "--against", "two"),
-        ("one", "--set", "seed=1"),
-    ):
-        result = dd("evaluate", *wrong, "--workspace", trained)
-        assert result.code == 2
-        assert "--video VIDEO --against RUN" in result.err
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evaluate",), "Missing argument 'RUN'"),
+        (("evaluate", "one", "--set", "seed=1"), "No such option: --set"),
+        (("measure", "--run", "one"), "Missing argument 'VIDEO...'"),
+        (("measure", "theirs.mp4"), "Missing option '--run'"),
+        (("measure", "theirs.mp4", "--run", "one"), "got theirs.mp4, which does not exist"),
+    ],
+)
+def test_what_is_to_be_measured_must_be_clear(dd, trained, arguments, message):
+    result = dd(*arguments, "--workspace", trained)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert message in result.err
 
 
 def test_a_run_that_is_not_there_is_told_in_one_line(dd, trained):

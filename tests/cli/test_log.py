@@ -104,7 +104,12 @@ def test_a_run_tells_its_events_in_order_and_what_is_kept_is_told_so(dd, trained
     assert second[-1]["event"] == "RunFinished"
     assert dd("generate", "small", "--workspace", workspace, "--out", "again.gif", "--log", "jsonl").code == 0
     third = lines(log)[len(first) + len(second) :]
-    assert names(third) == ["RunStarted", "StageStarted:render", "StageFinished:render", "RunFinished"]
+    assert names(third) == [
+        "RunStarted",
+        *("StageStarted:models", "StageFinished:models"),
+        *("StageStarted:render", "StageFinished:render"),
+        "RunFinished",
+    ]
     assert third[-1]["video"] == "again.gif"
 
 

@@ -6,11 +6,12 @@ import tomllib
 import pytest
 
 from deepdance.inputs import resolve
-from deepdance.plugins import discover
+from deepdance.plugins import KINDS, discover
 from deepdance.recipe import Recipe
 from deepdance_cli.recipe import allowed, commented
+from deepdance_plugins.catalog import COMPONENTS
 
-BUILT_IN = [(entry.spec.kind, entry.spec.name) for entry in discover().entries if entry.distribution == "deepdance"]
+BUILT_IN = [(spec.kind, spec.name) for spec in COMPONENTS if spec.kind in KINDS]
 
 
 @pytest.mark.parametrize("preset", ["quick", "standard", "paper"])

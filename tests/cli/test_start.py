@@ -66,7 +66,7 @@ def test_no_framework_is_imported_to_complete_a_name():
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "prepare", "generate", "extend", "runs", "evaluate", "doctor"),
+        *("run", "prepare", "generate", "extend", "runs", "evaluate", "measure", "compare", "doctor"),
         *("plugins list", "plugins show", "plugins new", "recipe new"),
     ],
 )
@@ -83,6 +83,12 @@ def test_coreutils_dd_is_still_there(tmp_path):
     assert result.returncode == 0
     assert (tmp_path / "out").read_bytes() == b"12345"
     assert "5+0 records out" in result.stderr
+
+
+def test_python_m_deepdance_is_the_same_program():
+    command = [sys.executable, "-m", "deepdance", "plugins", "show", "pca", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert json.loads(result.stdout)["name"] == "pca"
 
 
 def test_dd_in_a_pipe_copies(tmp_path):

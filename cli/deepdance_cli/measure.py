@@ -1,0 +1,40 @@
+"""`dd measure`: other people's videos beside the frames that a run learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepdance_cli.arguments import Json, Settings, Videos, Workspace, names_of
+from deepdance_cli.output import print_json
+
+
+def measure(
+    videos: Videos,
+    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose frames are the real ones: name or folder.")],
+    remover: Annotated[
+        str | None, typer.Option(help="Another background remover than the run's.", autocompletion=names_of("remover"))
+    ] = None,
+    settings: Settings = None,
+    workspace: Workspace = Path("workspace"),
+    json: Json = False,
+) -> None:
+    """Measure videos beside a run's frames: what `dd evaluate` says of its long dances, of anybody's.
+
+    They are read as the run's videos were, unless --remover or --set say otherwise.
+
+    Example: dd measure theirs.mp4 --run my-run --set source.crop=54,44,335,200
+    """
+    from deepdance.evaluation import report
+    from deepdance.workspace import locate_run
+    from deepdance_cli import show
+
+    place, name = locate_run(run, workspace)
+    with show.session(place.root) as session:
+        table = report.evaluate_videos(session, name, videos, remover, settings or [])
+    if json:
+        print_json(table.as_json())
+    else:
+        show.table(table)

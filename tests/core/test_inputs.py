@@ -1,0 +1,82 @@
+"""Which source reads what somebody typed, and at what rate."""
+
+import numpy as np
+import pytest
+
+from deepdance.errors import InputError, OptionError
+from deepdance.inputs import choose_source, expand_inputs, open_source, recipe_for, resolve, settle, source_for
+from deepdance.plugins import discover
+from deepdance.recipe import Opening, Recipe
+
+REGISTRY = discover()
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [("demo", "demo"), ("a.MP4", "ffmpeg"), ("a.npz", "array"), (".", "images"), ("a.unheard-of", "ffmpeg")],
+)
+def test_the_ending_decides_and_ffmpeg_reads_the_rest(location, name):
+    assert source_for(REGISTRY, location) == name
+
+
+def test_the_recipes_source_comes_before_the_ending_and_several_endings_leave_it_open():
+    assert choose_source(Recipe(source="array"), REGISTRY, ["a.mp4"]) == "array"
+    assert choose_source(Recipe(), REGISTRY, ["a.mp4", "b.mov"]) == "ffmpeg"
+    assert choose_source(Recipe(), REGISTRY, ["a.mp4", "b.npy"]) == "auto"
+    with pytest.raises(OptionError, match="got inputs for array, ffmpeg; choose --source"):
+        choose_source(Recipe(source={"name": "auto", "fps": 3}), REGISTRY, ["a.mp4", "b.npy"])
+    with pytest.raises(OptionError, match="expected no video with the source demo"):
+        choose_source(Recipe(source="demo"), REGISTRY, ["a.mp4"])
+
+
+def test_a_folder_of_videos_stands_for_them_in_natural_order_and_nothing_for_the_demo(tmp_path):
+    for name in ("b10.mp4", "b9.mp4", ".hidden.mp4", "notes.txt"):
+        (tmp_path / name).touch()
+    assert expand_inputs(REGISTRY, [str(tmp_path)]) == [str(tmp_path / "b9.mp4"), str(tmp_path / "b10.mp4")]
+    assert expand_inputs(REGISTRY, []) == ["demo"]
+    with pytest.raises(InputError, match=r"got no\.mp4, which does not exist"):
+        expand_inputs(REGISTRY, ["no.mp4"])
+
+
+def test_a_rate_that_is_not_given_is_the_models_and_never_above_the_videos(tmp_path):
+    path = tmp_path / "slow.npz"
+    np.savez(path, frames=np.zeros((4, 8, 8), np.uint8), fps=2.0)
+    assert resolve(Recipe(sequence="lstm4"), REGISTRY, [str(path)]).fps == 3
+    assert settle(Recipe(sequence="lstm4"), REGISTRY, [str(path)]).fps == 2
+    assert settle(Recipe(sequence="lstm4", fps=5), REGISTRY, [str(path)]).fps == 5
+
+
+def test_another_video_of_a_run_is_read_by_its_own_ending_with_the_runs_options_where_they_fit():
+    recipe = Recipe(source={"name": "ffmpeg", "cuts": False}, remover="luma")
+    assert recipe_for(recipe, REGISTRY, "b.mov") == recipe
+    other = recipe_for(recipe, REGISTRY, "b.npy", "threshold", ["remover.level=9"])
+    assert (other.source.name, other.source.options) == ("array", {})
+    assert (other.remover.name, other.remover.options) == ("threshold", {"level": 9})
+    assert open_source(recipe, REGISTRY, "b.mov")[1].options.cuts is False
+
+
+@pytest.mark.parametrize(
+    ("typed", "opening"),
+    [
+        ("last", Opening("last")),
+        ("noise", Opening("noise")),
+        ("12", Opening("frame", frame=12)),
+        (12, Opening("frame", frame=12)),
+        ("missing.mp4", Opening("video", video="missing.mp4")),
+    ],
+)
+def test_an_opening_is_made_from_what_is_typed_and_written_as_it(typed, opening):
+    recipe = Recipe(start=typed)
+    assert recipe.start == opening
+    assert str(recipe.start) == str(typed)
+    assert Recipe(**recipe.table()) == Recipe(**Recipe().table() | {"start": typed})
+
+
+def test_a_video_to_start_from_is_known_by_its_whole_path_and_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dance.mp4").touch()
+    opening = Opening.parse("dance.mp4")
+    assert opening.video == str(tmp_path / "dance.mp4")
+    opening.check_exists()
+    with pytest.raises(OptionError, match="--from: expected last, random, noise, a frame number or a video, got 'lst'"):
+        Opening.parse("lst").check_exists()
