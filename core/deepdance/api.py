@@ -67,7 +67,7 @@ class Run:
     """A run of a workspace: what it was made of, and what came out. Shows its video in a notebook."""
 
     def __init__(self, session: Session, name: str) -> None:
-        self._studio = session
+        self._session = session
         self._record, self.recipe = session.workspace.open_run(name)
         self.name = name
         self.folder = session.workspace.run_folder(name)
@@ -87,12 +87,12 @@ class Run:
     @cached_property
     def table(self) -> list[Row]:
         """The paper's table: a row for the codec, a row for the sequence model."""
-        return runs.paper_table(self._studio, self.recipe, self._record)
+        return runs.paper_table(self._session, self.recipe, self._record)
 
     @property
     def silhouettes(self) -> Silhouettes:
         """The silhouettes that were learned from, with their clips."""
-        made = runs.artifacts_of(self._studio, self._record)
+        made = runs.open_artifacts(self._session, self._record)
         return Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
 
     @property
@@ -112,31 +112,31 @@ class Run:
 
     @cached_property
     def _trained(self) -> runs.Trained:
-        return runs.open_trained(self._studio, self.recipe, self._record)
+        return runs.open_trained(self._session, self.recipe, self._record)
 
     def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
         """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
-        with follow(self._studio.listen):
+        with follow(self._session.listen):
             recipe = self.recipe.changed(changes)
-            return np.concatenate(list(runs.generate_frames(self._studio, recipe, self._trained)))
+            return np.concatenate(list(runs.generate_frames(self._session, recipe, self._trained)))
 
     def generate(self, out: str | Path, **changes: Unpack[DanceFields]) -> Path:
         """Another dance from the same models, as a file. Raises OptionError."""
-        with follow(self._studio.listen):
-            return runs.generate(self._studio, self.name, Path(out), changes)
+        with follow(self._session.listen):
+            return runs.generate(self._session, self.name, Path(out), changes)
 
     def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
-        with follow(self._studio.listen):
-            (location,) = expand_inputs(self._studio.registry, [str(video)])
-            return runs.extend(self._studio, self.name, location, seconds, Path(out))
+        with follow(self._session.listen):
+            (location,) = expand_inputs(self._session.registry, [str(video)])
+            return runs.extend(self._session, self.name, location, seconds, Path(out))
 
     def evaluate(self, frames: int = 1000, seeds: int = 5) -> Evaluation:
         """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured."""
         from deepdance.evaluation import report
 
-        with follow(self._studio.listen):
-            return report.evaluate(self._studio, self.name, frames, seeds)
+        with follow(self._session.listen):
+            return report.evaluate(self._session, self.name, frames, seeds)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self._record.status})"
@@ -262,10 +262,10 @@ def fit(
     session = Session.open(listen=listen)
     with follow(session.listen):
         if isinstance(component, FrameCodec):
-            frames = data if isinstance(data, Silhouettes) else _silhouettes(_clips(data), fps)
+            frames = data if isinstance(data, Silhouettes) else _check_silhouettes(_list_clips(data), fps)
             learned, held_out = split_frames(frames, validation)
             return component.fit(learned, held_out, session.training("codec", seed))
-        latents = [_latents(clip) for clip in _clips(data)]
+        latents = [_check_latents(clip) for clip in _list_clips(data)]
         if len({clip.shape[1] for clip in latents}) != 1:
             raise InputError(f"expected latents of one length, got {[clip.shape for clip in latents]}")
         train, validation_clips = split_latents(
@@ -274,7 +274,7 @@ def fit(
         return component.fit(train, validation_clips, session.training("sequence", seed))
 
 
-def _clips(data: Any) -> list[npt.NDArray[Any]]:
+def _list_clips(data: Any) -> list[npt.NDArray[Any]]:
     clips = [data] if isinstance(data, np.ndarray) else list(data)
     if not clips:
         raise InputError("expected an array or a list of arrays, got an empty list")
@@ -286,7 +286,7 @@ def _lay_out(clips: Iterable[npt.NDArray[Any]], fps: float) -> list[Clip]:
     return [Clip(start, stop, "array", fps) for start, stop in pairwise(ends)]
 
 
-def _silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes:
+def _check_silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes:
     fitting = all(clip.dtype == np.uint8 and clip.ndim == 3 and clip.size for clip in clips)
     if not fitting or len({clip.shape[1:] for clip in clips}) != 1:
         raise InputError(
@@ -296,7 +296,7 @@ def _silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes:
     return Silhouettes(clips, _lay_out(clips, fps))
 
 
-def _latents(clip: npt.NDArray[Any]) -> Float32:
+def _check_latents(clip: npt.NDArray[Any]) -> Float32:
     if clip.ndim != 2 or not clip.size or clip.dtype.kind not in "fiu" or not np.isfinite(clip).all():
         raise InputError(
             f"expected latents (n, d), finite numbers, got {_describe([clip])}; a codec's encode gives them"

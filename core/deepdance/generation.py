@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 
-from deepdance.arrays import Float32
+from deepdance.arrays import Float32, Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Clip
 from deepdance.recipe import Opening
@@ -52,24 +51,25 @@ def interpolate(keys: Float32, key_fps: float, fps: float, frames: int, *, curve
     `smooth` is a Catmull-Rom spline (Catmull and Rom 1974), `linear` the paper's mixing. Frame 0 is the first key
     itself: the published code mixed from a zero vector there, which decodes to noise.
     """
-    # the position in keys, of which the whole part is the key before and the rest is how far the next one is
     position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
+    # the last frame may lie on the last key: it is the end of the span before, for none begins there
     left = np.minimum(position.astype(int), max(len(keys) - 2, 0))
-    at = (position - left)[:, None].astype(np.float32)
-    before, here, there, after = (_take_keys(keys, left + step) for step in (-1, 0, 1, 2))
+    fraction = (position - left)[:, None].astype(np.float32)
+    before, start, end, after = (_take_keys(keys, left + step) for step in (-1, 0, 1, 2))
     if curve == "linear":
-        return np.asarray((1 - at) * here + at * there, np.float32)
-    slope_here, slope_there = (there - before) / 2, (after - here) / 2
-    bend = 3 * (there - here) - 2 * slope_here - slope_there
-    twist = 2 * (here - there) + slope_here + slope_there
-    return np.asarray(here + at * (slope_here + at * (bend + at * twist)), np.float32)
+        return np.asarray((1 - fraction) * start + fraction * end, np.float32)
+    # Hermite's cubic through both keys; a key's slope is that from its left neighbour to its right one, so that
+    # successive spans meet without a kink
+    slope_start, slope_end = (end - before) / 2, (after - start) / 2
+    square = 3 * (end - start) - 2 * slope_start - slope_end
+    cube = 2 * (start - end) + slope_start + slope_end
+    return np.asarray(start + fraction * (slope_start + fraction * (square + fraction * cube)), np.float32)
 
 
-def _take_keys(keys: Float32, number: npt.NDArray[np.int64]) -> Float32:
-    """Keys by number; past an end they go on as they were going there."""
-    inside = np.clip(number, 0, len(keys) - 1)
-    beyond = (number - inside)[:, None].astype(np.float32)
-    ends = np.where(number < 0, min(1, len(keys) - 1), max(len(keys) - 2, 0))
-    outward = np.where(beyond != 0, np.abs(beyond) * (keys[inside] - keys[ends]), 0)
-    going: Float32 = keys[inside] + outward
-    return going
+def _take_keys(keys: Float32, numbers: Int64) -> Float32:
+    """Keys by number; past an end they go on as they were going there, or a curve would slow down at both ends."""
+    inside = np.clip(numbers, 0, len(keys) - 1)
+    beyond = np.abs(numbers - inside)[:, None].astype(np.float32)
+    neighbours = np.where(numbers < 0, min(1, len(keys) - 1), max(len(keys) - 2, 0))
+    extrapolated: Float32 = keys[inside] + np.where(beyond > 0, beyond * (keys[inside] - keys[neighbours]), 0)
+    return extrapolated

@@ -111,9 +111,9 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
     name, source = open_source(recipe, session.registry, location)
     info = source.info()
     inputs = {
-        "source": component_key(session, "source", name, source.options),
+        "source": describe_component(session, "source", name, source.options),
         "video": source.fingerprint(),
-        "remover": None if info.silhouettes else _choice_key(session, recipe, "remover"),
+        "remover": None if info.silhouettes else _describe_choice(session, recipe, "remover"),
         "fps": fps,
         "size": recipe.size,
     }
@@ -121,7 +121,7 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
     box = (recipe.size[0] * REMOVAL_SCALE, recipe.size[1] * REMOVAL_SCALE)
 
     def work(folder: Path) -> dict[str, Any]:
-        remover = None if info.silhouettes else _component(session, recipe, "remover")
+        remover = None if info.silhouettes else _make_component(session, recipe, "remover")
         dancer = 0.0
         with SilhouetteWriter(folder, recipe.size) as writer:
             for chunk in source.frames(fps, box):
@@ -154,11 +154,11 @@ def _warn_without_dancer(location: str, share: float) -> None:
 
 def fit_codec(session: Session, recipe: Recipe, prepared: Sequence[Artifact]) -> Artifact:
     """Silhouettes → a trained codec. The last `validation` share of the frames is held out, with a gap before it."""
-    inputs = {**_training_key(session, recipe, "codec"), "silhouettes": [a.key for a in prepared]}
+    inputs = {**_describe_training(session, recipe, "codec"), "silhouettes": [a.key for a in prepared]}
     frames = Silhouettes.load([a.folder for a in prepared])
 
     def work(folder: Path) -> dict[str, Any]:
-        codec: FrameCodec[Any] = _component(session, recipe, "codec")
+        codec: FrameCodec[Any] = _make_component(session, recipe, "codec")
         training = session.training("codec", recipe.seed, folder)
         learned, held_out = split_frames(frames, recipe.validation)
         history = codec.fit(learned, held_out, training)
@@ -171,7 +171,7 @@ def fit_codec(session: Session, recipe: Recipe, prepared: Sequence[Artifact]) ->
 def load_codec(session: Session, recipe: Recipe, artifact: Artifact) -> FrameCodec[Any]:
     """The codec that `fit_codec` left."""
     codec: FrameCodec[Any] = session.registry.component("codec", recipe.codec.name).load(
-        artifact.folder, _options(session, recipe, "codec")
+        artifact.folder, _make_options(session, recipe, "codec")
     )
     return codec
 
@@ -203,10 +203,10 @@ def load_latents(artifact: Artifact) -> Float32:
 
 def fit_sequence(session: Session, recipe: Recipe, latents: Artifact, clips: Sequence[Clip]) -> Artifact:
     """Latents → a trained sequence model. The same frames are held out as for the codec."""
-    inputs = {**_training_key(session, recipe, "sequence"), "latents": latents.key}
+    inputs = {**_describe_training(session, recipe, "sequence"), "latents": latents.key}
 
     def work(folder: Path) -> dict[str, Any]:
-        model: SequenceModel[Any] = _component(session, recipe, "sequence")
+        model: SequenceModel[Any] = _make_component(session, recipe, "sequence")
         train, held_out = split_latents(load_latents(latents), clips, recipe.validation, model.context)
         history = model.fit(train, held_out, session.training("sequence", recipe.seed, folder))
         model.save(folder)
@@ -218,20 +218,20 @@ def fit_sequence(session: Session, recipe: Recipe, latents: Artifact, clips: Seq
 def load_sequence(session: Session, recipe: Recipe, artifact: Artifact) -> SequenceModel[Any]:
     """The sequence model that `fit_sequence` left."""
     model: SequenceModel[Any] = session.registry.component("sequence", recipe.sequence.name).load(
-        artifact.folder, _options(session, recipe, "sequence")
+        artifact.folder, _make_options(session, recipe, "sequence")
     )
     return model
 
 
-def context_of(session: Session, recipe: Recipe) -> int:
+def find_context(session: Session, recipe: Recipe) -> int:
     """How many latents the recipe's sequence model looks back; no training is needed to know."""
-    context: int = _component(session, recipe, "sequence").context
+    context: int = _make_component(session, recipe, "sequence").context
     return context
 
 
 def check_length(session: Session, recipe: Recipe, clips: Sequence[Clip]) -> int:
     """The sequence model's context. Raise InputError, before anything is trained, if no clip is longer than it."""
-    context = context_of(session, recipe)
+    context = find_context(session, recipe)
     stop = Split.of(clips, recipe.validation).train_stop
     longest = max(min(clip.stop, stop) - clip.start for clip in clips)
     if longest <= context:
@@ -276,13 +276,13 @@ def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path
     session.listen(StageFinished("render", False, str(path)))
 
 
-def history_of(artifact: Artifact) -> History:
+def load_history(artifact: Artifact) -> History:
     """What a training noted of its epochs."""
     history: History = artifact.manifest()["history"]
     return history
 
 
-def component_key(session: Session, kind: str, name: str, options: Any) -> dict[str, Any]:
+def describe_component(session: Session, kind: str, name: str, options: Any) -> dict[str, Any]:
     """What decides what a component does: its name, its distribution's version, its options."""
     entry = session.registry.find(kind, name)
     return {
@@ -292,18 +292,18 @@ def component_key(session: Session, kind: str, name: str, options: Any) -> dict[
     }
 
 
-def _choice_key(session: Session, recipe: Recipe, kind: str) -> dict[str, Any]:
-    return component_key(session, kind, getattr(recipe, kind).name, _options(session, recipe, kind))
+def _describe_choice(session: Session, recipe: Recipe, kind: str) -> dict[str, Any]:
+    return describe_component(session, kind, getattr(recipe, kind).name, _make_options(session, recipe, kind))
 
 
-def _training_key(session: Session, recipe: Recipe, kind: str) -> dict[str, Any]:
-    return {kind: _choice_key(session, recipe, kind), "seed": recipe.seed, "validation": recipe.validation}
+def _describe_training(session: Session, recipe: Recipe, kind: str) -> dict[str, Any]:
+    return {kind: _describe_choice(session, recipe, kind), "seed": recipe.seed, "validation": recipe.validation}
 
 
-def _options(session: Session, recipe: Recipe, kind: str) -> Any:
+def _make_options(session: Session, recipe: Recipe, kind: str) -> Any:
     choice = getattr(recipe, kind)
     return session.registry.options(kind, choice.name, recipe.preset, choice.options)
 
 
-def _component(session: Session, recipe: Recipe, kind: str) -> Any:
-    return session.registry.component(kind, getattr(recipe, kind).name)(_options(session, recipe, kind))
+def _make_component(session: Session, recipe: Recipe, kind: str) -> Any:
+    return session.registry.component(kind, getattr(recipe, kind).name)(_make_options(session, recipe, kind))

@@ -161,7 +161,7 @@ def _append(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8
 
 def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[Row]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
-    made = artifacts_of(session, record)
+    made = open_artifacts(session, record)
     keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
 
     def work(folder: Path) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[Row
     return [Row(**row) for row in rows]
 
 
-def artifacts_of(session: Session, record: RunRecord) -> dict[str, list[Artifact]]:
+def open_artifacts(session: Session, record: RunRecord) -> dict[str, list[Artifact]]:
     """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
     if not record.artifacts:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
@@ -185,10 +185,10 @@ def artifacts_of(session: Session, record: RunRecord) -> dict[str, list[Artifact
 def _table_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[Row]:
     frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
     latents = pipeline.load_latents(made["latents"][0])
-    context = pipeline.context_of(session, recipe)
+    context = pipeline.find_context(session, recipe)
     held_out = frames.between(Split.of(frames.clips, recipe.validation).measured, len(frames))
     train, validation = split_latents(latents, frames.clips, recipe.validation, context)
-    codec, sequence = (pipeline.history_of(made[stage][0]) for stage in ("codec", "sequence"))
+    codec, sequence = (pipeline.load_history(made[stage][0]) for stage in ("codec", "sequence"))
     return [
         table_row("codec", recipe.codec.name, codec, pixel_reference(held_out.neighbours())),
         table_row("sequence", recipe.sequence.name, sequence, latent_reference(validation or train, context)),
@@ -197,7 +197,7 @@ def _table_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]
 
 def open_trained(session: Session, recipe: Recipe, record: RunRecord) -> Trained:
     """Load what a run has trained. Raises WorkspaceError."""
-    made = artifacts_of(session, record)
+    made = open_artifacts(session, record)
     return Trained(
         pipeline.load_codec(session, recipe, made["codec"][0]),
         pipeline.load_sequence(session, recipe, made["sequence"][0]),

@@ -149,7 +149,7 @@ def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEE
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there.
     """
     record, recipe = session.workspace.open_run(name)
-    made = runs.artifacts_of(session, record)
+    made = runs.open_artifacts(session, record)
     paper = runs.paper_table(session, recipe, record)
     tables = {part.name: _kept(session, recipe, made, part) for part in parts(recipe, length, seeds)}
     write_json(
@@ -187,7 +187,7 @@ def evaluate_videos(
     `source.crop=54,44,335,200`. Raises InputError, OptionError, WorkspaceError.
     """
     record, recipe = session.workspace.open_run(name)
-    made = {"silhouettes": runs.artifacts_of(session, record)["silhouettes"]}
+    made = {"silhouettes": runs.open_artifacts(session, record)["silhouettes"]}
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
     videos = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
