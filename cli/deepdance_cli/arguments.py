@@ -11,30 +11,8 @@ import typer
 if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
 
-Workspace = Annotated[
-    Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Log = Annotated[
-    list[str] | None,
-    typer.Option("--log", metavar="LOGGER", help="Log into the run's folder too: jsonl, tensorboard, or both."),
-]
-Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
-ComponentName = Annotated[
-    str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
-]
-ComponentKind = Annotated[
-    str | None, typer.Option("--kind", help="Its kind, where two kinds have a component of this name.")
-]
-Videos = Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as codec.epochs=27.")
-]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
 
-
-def names_of(kind: str) -> Callable[[str], list[str]]:
+def complete_names(kind: str) -> Callable[[str], list[str]]:
     """Shell completion with the names of a kind's components."""
 
     def complete(incomplete: str) -> list[str]:
@@ -51,9 +29,39 @@ def names_of(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
+Workspace = Annotated[
+    Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Log = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        metavar="LOGGER",
+        help="Log into the run's folder too, with a logger such as jsonl or tensorboard.",
+        autocompletion=complete_names("logger"),
+    ),
+]
+Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
+ComponentName = Annotated[
+    str, typer.Argument(metavar="NAME", help="A component's name, or DISTRIBUTION:NAME where two share it.")
+]
+ComponentKind = Annotated[
+    str | None, typer.Option("--kind", help="Its kind, where two kinds have a component of this name.")
+]
+Videos = Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as codec.epochs=27.")
+]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
+
+
 def component(kind: str, flag: str) -> Any:
     """The option by which a component of `kind` is chosen."""
-    return typer.Option(flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=names_of(kind))
+    return typer.Option(
+        flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=complete_names(kind)
+    )
 
 
 def find_component(registry: Registry, name: str, kind: str | None) -> Entry:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Settings, Videos, Workspace, names_of
+from deepdance_cli.arguments import Json, Settings, Videos, Workspace, complete_names
 from deepdance_cli.output import print_json
 
 
@@ -15,7 +15,8 @@ def measure(
     videos: Videos,
     run: Annotated[str, typer.Option(metavar="RUN", help="The run whose frames are the real ones: name or folder.")],
     remover: Annotated[
-        str | None, typer.Option(help="Another background remover than the run's.", autocompletion=names_of("remover"))
+        str | None,
+        typer.Option(help="Another background remover than the run's.", autocompletion=complete_names("remover")),
     ] = None,
     settings: Settings = None,
     workspace: Workspace = Path("workspace"),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Settings, Videos, Workspace, names_of
+from deepdance_cli.arguments import Json, Settings, Videos, Workspace, complete_names
 from deepdance_cli.output import print_json
 
 SHEET_FRAMES = 120
@@ -17,7 +17,7 @@ SHEET_FRAMES = 120
 def prepare(
     videos: Videos,
     remover: Annotated[
-        str | None, typer.Option(help="The background remover to use.", autocompletion=names_of("remover"))
+        str | None, typer.Option(help="The background remover to use.", autocompletion=complete_names("remover"))
     ] = None,
     settings: Settings = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
