@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import typer
 import yaml
+from markdown import Markdown
 
 import deepdance
 from deepdance import events
@@ -34,6 +35,10 @@ THIRD_PARTY = re.compile(r"(?<![\w/])(my-(source|remover|codec|model|renderer)|m
 """Names in the documentation that stand for somebody's plugin."""
 QUICK = {"codec": "pca", "sequence": "ridge", "size": (24, 40), "frames": 30}
 """In place of the trainings of the README."""
+SNIPPETS = Markdown(
+    extensions=["pymdownx.snippets"],
+    extension_configs={"pymdownx.snippets": {"base_path": [ROOT], "check_paths": True}},
+).preprocessors["snippet"]
 CHEAP = re.compile(r"dd (plugins list|plugins show|runs)\b")
 
 
@@ -92,20 +97,25 @@ def test_every_hook_and_event_is_explained(site):
 
 def test_every_command_and_flag_is_explained(site):
     sections = dict(re.findall(r"^dd ([\w ]+)¶\n(.*?)(?=^dd [\w ]+¶|\Z)", site["commands"], re.MULTILINE | re.DOTALL))
-    assert sections.keys() == dict(commands()).keys()
+    assert sections.keys() == dict(commands()).keys() | groups()
     for path, command in commands():
         flags = {option.opts[-1] for option in command.params if option.param_type_name == "option"}
         assert flags <= set(re.findall(r"--[\w-]+", sections[path])), path
 
 
-def test_every_message_is_explained():
-    page = generator("error_page")
-    found = page.messages()
-    assert len(found) > 60
-    unexplained = [f"{message.place}: {message.text}" for message in found if not page.explaining(message)]
-    assert not unexplained, "docs/generate/messages.toml says nothing of these"
-    used = {page.explaining(message) for message in found}
-    assert not [entry.has for entry in page.explanations() if entry not in used], "no message has these parts any more"
+def test_messages_are_quoted_as_they_are():
+    files = [path for root in ("core", "plugins", "cli") for path in (ROOT / root).rglob("*.py")]
+    code = "".join(path.read_text() for path in files if "templates" not in path.parts)
+    messages = re.findall(r"^### `(.+)`$", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(messages) >= 15
+    for message in messages:
+        assert all(part in code for part in message.split("…")), message
+
+
+def test_a_page_of_the_navigation_needs_no_edit_for_a_new_component():
+    page = generator("components")
+    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2]
+    assert not [spec.name for spec in COMPONENTS if page.path_of(spec) in nav]
 
 
 def commands(group=None, path=""):
@@ -117,10 +127,16 @@ def commands(group=None, path=""):
             yield f"{path}{name}", command
 
 
+def groups():
+    """The names of groups of commands."""
+    return {name.rpartition(" ")[0] for name, _ in commands()} - {""}
+
+
 def documented_commands():
-    """`(page, command)` of every `$ dd …` line of the documentation, what is made from the code included."""
+    """`(page, command)` of every `$ dd …` line of the documentation, and of every example in a command's help."""
     texts = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
-    texts |= {**generator("component_pages").pages(), "commands": generator("command_page").commands()}
+    texts |= {page.path_of(spec): page.page(spec) for page in [generator("components")] for spec in COMPONENTS}
+    yield from ((name, line) for name, command in commands() for line in re.findall("Example: (.+)", command.help))
     for page, text in texts.items():
         for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             for line in re.findall(r"^\$ (?:\w+=\S+ )?((?:dd|deepdance) .+)$", block, re.MULTILINE):
@@ -169,8 +185,8 @@ def test_a_cheap_documented_command_runs(line, dd):
 
 @cache
 def python_of(page):
-    """The Python of a page as one script, each block on the lines where it stands."""
-    text = page.read_text()
+    """The Python of a page as one script, each block on the lines where it stands, what it includes among them."""
+    text = "\n".join(SNIPPETS.run(page.read_text().splitlines()))
     script = [""] * (text.count("\n") + 1)
     for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         start = text.count("\n", 0, block.start(1))
