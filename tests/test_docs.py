@@ -112,12 +112,6 @@ def test_messages_are_quoted_as_they_are():
         assert all(part in code for part in message.split("…")), message
 
 
-def test_a_page_of_the_navigation_needs_no_edit_for_a_new_component():
-    page = generator("components")
-    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2]
-    assert not [spec.name for spec in COMPONENTS if page.path_of(spec) in nav]
-
-
 def commands(group=None, path=""):
     """Every command with its name, such as `plugins list`."""
     for name, command in (group or typer.main.get_command(app)).commands.items():
@@ -258,6 +252,7 @@ HABITS = [
     ".github/ISSUE_TEMPLATE/bug.yml",
     ".github/ISSUE_TEMPLATE/idea.yml",
     ".github/ISSUE_TEMPLATE/config.yml",
+    ".github/workflows/checks.yml",
 ]
 
 
@@ -272,6 +267,37 @@ def test_the_citation_names_the_paper_and_this_version():
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
     assert citation["version"] == version
     assert "Deep Dance" in [reference["title"] for reference in citation["references"]]
+
+
+def test_every_python_is_checked_as_the_makefile_does():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    versions = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
+    (job,) = workflow["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == versions == ["3.11", "3.12", "3.13"]
+    (targets,) = [step["run"].removeprefix("make ").split() for step in job["steps"] if "run" in step]
+    assert targets == ["lint", "test", "docs"]
+    assert set(targets) <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert workflow["permissions"] == {"contents": "read"}
+    assert job["timeout-minutes"] <= 60
+
+
+def test_the_changelog_says_what_was_added_changed_and_fixed():
+    kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    releases = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    for release in releases:
+        headings = re.findall(r"^### (.+)$", release, re.MULTILINE)
+        assert headings, "expected what was Added, Changed, Fixed"
+        assert headings == [kind for kind in kinds if kind in headings]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert any(release.startswith(version) for release in releases)
+
+
+def test_contributing_names_at_most_five_files_of_a_new_component():
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a component")[2].partition("\n## ")[0]
+    files = re.findall(r"^\d\. [^`]*`([^`]+)`", section, re.MULTILINE)
+    assert len(files) == len(re.findall(r"^\d\. ", section, re.MULTILINE)) <= 5
+    assert all((ROOT / file).exists() for file in files if "<" not in file)
 
 
 def test_the_hooks_before_a_commit_are_what_make_lint_runs():
