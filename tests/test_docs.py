@@ -11,6 +11,7 @@ from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 import numpy as np
@@ -184,7 +185,7 @@ def python_of(page):
     script = [""] * (text.count("\n") + 1)
     for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         start = text.count("\n", 0, block.start(1))
-        code = block[1].splitlines()
+        code = block[1].replace("from __future__ import annotations\n", "\n").splitlines()
         script[start : start + len(code)] = code
     return "\n".join(script)
 
@@ -196,7 +197,9 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
     if page.name == "README.md":
         run = deepdance.run
         monkeypatch.setattr(deepdance, "run", lambda videos, **given: run(videos, **given | QUICK))
-    exec(compile(python_of(page), str(page), "exec"), {"__name__": "example"})
+    module = ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", module)  # where the annotations of its classes are looked up
+    exec(compile(python_of(page), str(page), "exec"), vars(module))
 
 
 TAUGHT = {

@@ -23,9 +23,10 @@ def on_config(config: MkDocsConfig) -> None:
     fence = {"name": "math", "class": "math", "format": _formula}
     config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
     kinds = next(entry["Components"] for entry in config.nav or [] if "Components" in entry)
-    for title, kind in ((title, kind) for entry in kinds if isinstance(entry, dict) for title, kind in entry.items()):
-        pages = [components.path_of(spec) for spec in COMPONENTS if spec.kind == kind]
-        kinds[kinds.index({title: kind})] = {title: [f"components/{kind}/index.md", *pages]}
+    for entry in kinds:
+        for title, kind in entry.items() if isinstance(entry, dict) else ():
+            pages = [components.path_of(spec) for spec in COMPONENTS if spec.kind == kind]
+            entry[title] = [f"components/{kind}/index.md", *pages]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
