@@ -11,12 +11,14 @@ from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 import numpy as np
 import pytest
 import typer
 import yaml
+from markdown import Markdown
 
 import deepdance
 from deepdance import events
@@ -34,6 +36,10 @@ THIRD_PARTY = re.compile(r"(?<![\w/])(my-(source|remover|codec|model|renderer)|m
 """Names in the documentation that stand for somebody's plugin."""
 QUICK = {"codec": "pca", "sequence": "ridge", "size": (24, 40), "frames": 30}
 """In place of the trainings of the README."""
+SNIPPETS = Markdown(
+    extensions=["pymdownx.snippets"],
+    extension_configs={"pymdownx.snippets": {"base_path": [ROOT], "check_paths": True}},
+).preprocessors["snippet"]
 CHEAP = re.compile(r"dd (plugins list|plugins show|runs)\b")
 
 
@@ -92,20 +98,19 @@ def test_every_hook_and_event_is_explained(site):
 
 def test_every_command_and_flag_is_explained(site):
     sections = dict(re.findall(r"^dd ([\w ]+)¶\n(.*?)(?=^dd [\w ]+¶|\Z)", site["commands"], re.MULTILINE | re.DOTALL))
-    assert sections.keys() == dict(commands()).keys()
+    assert sections.keys() == dict(commands()).keys() | groups()
     for path, command in commands():
         flags = {option.opts[-1] for option in command.params if option.param_type_name == "option"}
         assert flags <= set(re.findall(r"--[\w-]+", sections[path])), path
 
 
-def test_every_message_is_explained():
-    page = generator("error_page")
-    found = page.messages()
-    assert len(found) > 60
-    unexplained = [f"{message.place}: {message.text}" for message in found if not page.explaining(message)]
-    assert not unexplained, "docs/generate/messages.toml says nothing of these"
-    used = {page.explaining(message) for message in found}
-    assert not [entry.has for entry in page.explanations() if entry not in used], "no message has these parts any more"
+def test_messages_are_quoted_as_they_are():
+    files = [path for root in ("core", "plugins", "cli") for path in (ROOT / root).rglob("*.py")]
+    code = "".join(path.read_text() for path in files if "templates" not in path.parts)
+    messages = re.findall(r"^### `(.+)`$", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(messages) >= 15
+    for message in messages:
+        assert all(part in code for part in message.split("…")), message
 
 
 def commands(group=None, path=""):
@@ -117,10 +122,16 @@ def commands(group=None, path=""):
             yield f"{path}{name}", command
 
 
+def groups():
+    """The names of groups of commands."""
+    return {name.rpartition(" ")[0] for name, _ in commands()} - {""}
+
+
 def documented_commands():
-    """`(page, command)` of every `$ dd …` line of the documentation, what is made from the code included."""
+    """`(page, command)` of every `$ dd …` line of the documentation, and of every example in a command's help."""
     texts = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
-    texts |= {**generator("component_pages").pages(), "commands": generator("command_page").commands()}
+    texts |= {page.path_of(spec): page.page(spec) for page in [generator("components")] for spec in COMPONENTS}
+    yield from ((name, line) for name, command in commands() for line in re.findall("Example: (.+)", command.help))
     for page, text in texts.items():
         for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             for line in re.findall(r"^\$ (?:\w+=\S+ )?((?:dd|deepdance) .+)$", block, re.MULTILINE):
@@ -169,12 +180,12 @@ def test_a_cheap_documented_command_runs(line, dd):
 
 @cache
 def python_of(page):
-    """The Python of a page as one script, each block on the lines where it stands."""
-    text = page.read_text()
+    """The Python of a page as one script, each block on the lines where it stands, what it includes among them."""
+    text = "\n".join(SNIPPETS.run(page.read_text().splitlines()))
     script = [""] * (text.count("\n") + 1)
     for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         start = text.count("\n", 0, block.start(1))
-        code = block[1].splitlines()
+        code = block[1].replace("from __future__ import annotations\n", "\n").splitlines()
         script[start : start + len(code)] = code
     return "\n".join(script)
 
@@ -186,7 +197,9 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
     if page.name == "README.md":
         run = deepdance.run
         monkeypatch.setattr(deepdance, "run", lambda videos, **given: run(videos, **given | QUICK))
-    exec(compile(python_of(page), str(page), "exec"), {"__name__": "example"})
+    module = ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", module)  # where the annotations of its classes are looked up
+    exec(compile(python_of(page), str(page), "exec"), vars(module))
 
 
 TAUGHT = {
@@ -242,6 +255,7 @@ HABITS = [
     ".github/ISSUE_TEMPLATE/bug.yml",
     ".github/ISSUE_TEMPLATE/idea.yml",
     ".github/ISSUE_TEMPLATE/config.yml",
+    ".github/workflows/checks.yml",
 ]
 
 
@@ -256,6 +270,37 @@ def test_the_citation_names_the_paper_and_this_version():
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
     assert citation["version"] == version
     assert "Deep Dance" in [reference["title"] for reference in citation["references"]]
+
+
+def test_every_python_is_checked_as_the_makefile_does():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    versions = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
+    (job,) = workflow["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == versions == ["3.11", "3.12", "3.13"]
+    (targets,) = [step["run"].removeprefix("make ").split() for step in job["steps"] if "run" in step]
+    assert targets == ["lint", "test", "docs"]
+    assert set(targets) <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert workflow["permissions"] == {"contents": "read"}
+    assert job["timeout-minutes"] <= 60
+
+
+def test_the_changelog_says_what_was_added_changed_and_fixed():
+    kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    releases = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    for release in releases:
+        headings = re.findall(r"^### (.+)$", release, re.MULTILINE)
+        assert headings, "expected what was Added, Changed, Fixed"
+        assert headings == [kind for kind in kinds if kind in headings]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert any(release.startswith(version) for release in releases)
+
+
+def test_contributing_names_at_most_five_files_of_a_new_component():
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a component")[2].partition("\n## ")[0]
+    files = re.findall(r"^\d\. [^`]*`([^`]+)`", section, re.MULTILINE)
+    assert len(files) == len(re.findall(r"^\d\. ", section, re.MULTILINE)) <= 5
+    assert all((ROOT / file).exists() for file in files if "<" not in file)
 
 
 def test_the_hooks_before_a_commit_are_what_make_lint_runs():

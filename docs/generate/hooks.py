@@ -1,53 +1,65 @@
-"""Called by MkDocs: makes the pages of components, and fills `<!-- generated: … -->` from the code."""
+"""Called by MkDocs: adds the pages of components, and fills `<!-- generated: … -->` from the code."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import command_page
-import component_pages
-import error_page
-import event_page
+import components
 import latex2mathml.converter
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-ROOT = Path(__file__).parents[2]
-MARK = re.compile(r"^<!-- generated: (\w+) ?(.*?) -->$", re.MULTILINE)
-FILLED: dict[str, Callable[..., str]] = {
-    "file": lambda name: (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "]("),
-    "commands": command_page.commands,
-    "recipe": component_pages.recipe,
-    "hook": event_page.hook,
-    "events": event_page.events,
-    "errors": error_page.errors,
-    "warnings": error_page.warnings,
-}
+from deepdance_plugins.catalog import COMPONENTS
+
+MARK = re.compile(r"^<!-- generated: (\w+) ?(\w*) -->$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Give formulas their form, and the components their place in the navigation."""
+    """Give formulas their form, and the components their places in the navigation."""
     fence = {"name": "math", "class": "math", "format": _formula}
     config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
-    for entry in config.nav or []:
-        if entry.get("Components") == "components":
-            entry["Components"] = component_pages.navigation()
+    kinds = next(entry["Components"] for entry in config.nav or [] if "Components" in entry)
+    for entry in kinds:
+        for title, kind in entry.items() if isinstance(entry, dict) else ():
+            pages = [components.path_of(spec) for spec in COMPONENTS if spec.kind == kind]
+            entry[title] = [f"components/{kind}/index.md", *pages]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add the pages of kinds and components."""
-    for path, text in component_pages.pages().items():
-        files.append(File.generated(config, path, content=text))
+    """Add the pages of components."""
+    for spec in COMPONENTS:
+        files.append(File.generated(config, components.path_of(spec), content=components.page(spec)))
 
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """Fill the marks of a page."""
-    return MARK.sub(lambda mark: FILLED[mark[1]](*mark[2].split()), markdown)
+    return MARK.sub(lambda mark: FILLED[mark[1]](*filter(None, mark.groups()[1:])), markdown)
+
+
+def _commands() -> str:
+    """What Typer writes of the commands, without its title and its lists of their names; examples can be copied."""
+    written = subprocess.run(
+        [sys.executable, "-m", "typer", "deepdance_cli.main", "utils", "docs", "--name", "dd"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    sections = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+", "", written.partition("\n")[2])
+    return re.sub(r"^Example: (.+)$", r"```console\n$ \1\n```", sections, flags=re.MULTILINE)
 
 
 def _formula(source: str, *args: Any, **kwargs: Any) -> str:
     """TeX → MathML, which browsers show without a script."""
     return "".join(latex2mathml.converter.convert(line, display="block") for line in source.strip().split("\n\n"))
+
+
+FILLED: dict[str, Callable[..., str]] = {
+    "commands": _commands,
+    "components": components.overview,
+    "kind": components.kind,
+    "recipe": components.recipe,
+}
