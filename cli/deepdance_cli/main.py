@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,11 +25,10 @@ app = typer.Typer(
 )
 
 
-@dataclass
 class Invocation:
     """What holds for one call of the program, whatever the command."""
 
-    debug: bool = False
+    debug = False
 
 
 @app.callback()
