@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from deepdance.metrics.trends import cut_blocks, fit_slope
+
+
+def holds_zero(estimate):
+    return estimate.low <= 0 <= estimate.high
+
+
+def test_blocks_of_a_thousand():
+    assert cut_blocks(300) == [slice(0, 300)]
+    assert cut_blocks(2400) == [slice(0, 1000), slice(1000, 2000)]
+    assert cut_blocks(2600)[-1] == slice(2000, 2600)
+
+
+def test_a_slope_is_told_from_none():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(5, 10)) * 0.1
+    found = fit_slope(list(noise + 0.05 * np.arange(10) + rng.normal(size=(5, 1)) * 10))
+    assert found.value == pytest.approx(0.05, abs=0.015)
+    assert 0 < found.low < 0.05 < found.high
+    assert holds_zero(fit_slope(list(noise)))
+    assert holds_zero(fit_slope([np.ones(10)]))
+    assert fit_slope([np.ones(2)]) is None
+    assert fit_slope([]) is None
+
+
+def test_slopes_hold_what_their_intervals_promise():
+    rng = np.random.default_rng(1)
+    held = [holds_zero(fit_slope(list(rng.normal(size=(5, 10))))) for _ in range(400)]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.03)
