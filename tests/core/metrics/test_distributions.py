@@ -20,3 +20,13 @@ def test_density_and_coverage_of_real_collapsed_and_far_rows():
     assert coverage == pytest.approx(1 - 2**-5, abs=0.03)
     assert density_coverage(real, np.zeros((600, 2), np.float32))[1] < 0.05
     assert density_coverage(real, again + np.float32(50)) == (0, 0)
+
+
+def test_density_and_coverage_count_the_balls_that_a_row_lies_in():
+    real = np.array([[0], [1], [3]], np.float32)  # the nearest neighbours are 1, 1 and 2 away
+    assert density_coverage(real, np.array([[0.5], [10]], np.float32), k=1) == pytest.approx((2 / 2, 2 / 3))
+    assert density_coverage(real, np.array([[2]], np.float32), k=1) == pytest.approx(
+        (1, 1 / 3)
+    )  # on the edge is outside
+    rows = np.random.default_rng(0).normal(size=(2, 50, 2)).astype(np.float32)
+    assert density_coverage(*rows) == density_coverage(*rows, k=5)

@@ -27,3 +27,18 @@ def test_a_replay_ends_at_a_cut_and_a_still_frame_replays_nothing():
     assert index.find_copies(np.repeat(train[5:6], 300, axis=0), 0.1)[1] == 0
     assert index.find_copies(walk(400, seed=1) + 100, 0.1)[1] == 0
     assert index.find_copies(np.concatenate([train[20:40], train[100:110], train[40:60]]), 0.1)[1] == 19
+
+
+def test_a_copy_is_as_near_as_the_threshold_at_most():
+    train = np.array([[0, 0], [90, 0], [180, 0]], np.float32)
+    index = TrainingIndex.build(train, [0])
+    nearby = train + np.array([3, 4], np.float32)
+    distances, longest = index.find_copies(nearby, 5)
+    assert distances.tolist() == [5, 5, 5]
+    assert longest == 2
+    assert index.find_copies(nearby, 4.9)[1] == 0
+
+
+def test_a_replay_goes_on_from_chunk_to_chunk():
+    train = walk(600)
+    assert TrainingIndex.build(train, [0]).find_copies(train[100:500], 0.1)[1] == 399

@@ -33,3 +33,15 @@ def test_a_loop_is_looked_for_within_clips():
     jumps = np.repeat(np.tile([[0.0], [9.0]], (10, 1)), 50, axis=0).astype(np.float32)
     assert measure_loop_strength(jumps, [0], fps=10) > 1
     assert measure_loop_strength(jumps, list(range(0, 1000, 50)), fps=10) == 0
+
+
+def test_a_loop_takes_half_a_second_at_least_and_half_the_block_at_most():
+    beat = np.sin(np.arange(16) / 6 * 2 * np.pi).astype(np.float32)[:, None]
+    assert measure_loop_strength(beat, [0], fps=10) > 1
+    assert measure_loop_strength(beat[:10], [0], fps=10) == 0
+    trembling = np.tile(np.array([[0], [9]], np.float32), (4, 1))
+    assert measure_loop_strength(trembling, [0], fps=10) == 0
+
+
+def test_features_that_are_all_zero_stand_still():
+    assert measure_loop_strength(np.zeros((1000, 4), np.float32), [0], fps=10) == 0
