@@ -7,7 +7,7 @@ from deepdance.frames import Clip, Silhouettes
 
 
 class Passing:
-    """A codec that changes frames as told, and counts how many it saw at once."""
+    """A codec that changes frames as asked, and counts how many it saw at once."""
 
     def __init__(self, change=lambda frames: frames):
         self.change = change
@@ -91,12 +91,12 @@ def test_grey_and_the_ceiling_of_accuracy_stand_in_the_real_row():
 
 
 def test_frames_are_read_in_chunks_and_progress_is_told():
-    codec, told = Passing(), []
+    codec, steps = Passing(), []
     long = Silhouettes.of(np.repeat(box(10)[None], 70, axis=0))
-    measure_codec(codec, "same", long, lambda done, total: told.append((done, total)))
+    measure_codec(codec, "same", long, lambda done, total: steps.append((done, total)))
     assert codec.most <= 64
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+    assert steps[-1][0] == steps[-1][1]
 
 
 def test_one_frame_alone_has_no_copy():

@@ -5,6 +5,7 @@ import pytest
 from dancers import draw_dancer
 
 from deepdance.evaluation.long_dances import choose_starts, measure_long_dances, measure_videos
+from deepdance.evaluation.streams import ignore_progress
 from deepdance.frames import Clip, Silhouettes
 
 EVALUATED_FROM = 300
@@ -33,12 +34,12 @@ def real() -> Silhouettes:
     return Silhouettes([np.concatenate([draw_dancer(200, 0), draw_dancer(150, 1), draw_dancer(50, 2)])], clips)
 
 
-def measured(real, step=1, told=None):
+def measure(real, step=1, on_progress=ignore_progress):
     model = Numbers(real[:], step)
     latents = np.arange(400, dtype=np.float32)[:, None]
     table = measure_long_dances(
         model, model, "numbers", real, latents, EVALUATED_FROM, length=120, seeds=3, temperature=0.5, rng=7,
-        on_progress=lambda done, total: told is not None and told.append((done, total)),
+        on_progress=on_progress,
     )  # fmt: skip
     return table, model
 
@@ -60,10 +61,10 @@ def test_dances_start_from_real_contexts_held_out_and_not(real):
 
 
 def test_a_model_that_replays_its_training_is_measured_as_one(real):
-    told = []
-    table, model = measured(real, told=told)
-    (seeds, steps, temperature, rng), *more = model.asked
-    assert (seeds.shape, steps, temperature, rng, more) == ((3, 4, 1), 120, 0.5, 7, [])
+    steps = []
+    table, model = measure(real, on_progress=lambda done, total: steps.append((done, total)))
+    (seeds, length, temperature, rng), *more = model.asked
+    assert (seeds.shape, length, temperature, rng, more) == ((3, 4, 1), 120, 0.5, 7, [])
     assert [row.role for row in table.rows] == ["model", "real", "copy"]
     assert value(table, "model", "replay_seconds") > 5
     assert value(table, "model", "nearest_ratio") == pytest.approx(0, abs=0.05)
@@ -71,27 +72,27 @@ def test_a_model_that_replays_its_training_is_measured_as_one(real):
     assert value(table, "model", "first.grey_ratio") == pytest.approx(1, abs=0.2)
     assert value(table, "real", "frechet_frames") == 1
     assert value(table, "real", "freeze_seconds") <= 2 < value(table, "copy", "freeze_seconds") == 11.9
-    assert told[-1] == (400 + 3 * 120, 400 + 3 * 120)
+    assert steps[-1] == (400 + 3 * 120, 400 + 3 * 120)
     assert len(table.curves["numbers"]["area"]) == 3
     assert "3 dances, 360 frames in all, 10 a second" in table.legend
 
 
 def test_a_model_that_stands_still_is_told_from_one_that_moves(real):
-    table, _ = measured(real, step=0)
+    table, _ = measure(real, step=0)
     assert value(table, "model", "motion_ratio") == 0
     assert value(table, "model", "freeze_seconds") == 11.9
 
 
 def test_slopes_come_with_their_interval(real, monkeypatch):
     monkeypatch.setattr("deepdance.metrics.trends.BLOCK", 30)
-    table, _ = measured(real, step=0)
+    table, _ = measure(real, step=0)
     for figure in (table.figure("model", "slope.area"), table.figure("model", "slope.motion")):
         assert figure.low <= figure.value <= figure.high
     assert table.figure("copy", "slope.area").value == pytest.approx(0)
 
 
 def test_a_table_goes_to_json_and_back(real):
-    table, _ = measured(real)
+    table, _ = measure(real)
     written = json.dumps(table.as_json(), allow_nan=False)
     again = type(table).from_json(json.loads(written))
     assert json.dumps(again.as_json()) == written
@@ -101,12 +102,12 @@ def test_a_table_goes_to_json_and_back(real):
 
 def test_videos_are_dances_of_their_own(real):
     videos = [Silhouettes.of(draw_dancer(60, seed)) for seed in (5, 6)]
-    told = []
-    table = measure_videos("two", videos, real, EVALUATED_FROM, lambda done, total: told.append((done, total)))
+    steps = []
+    table = measure_videos("two", videos, real, EVALUATED_FROM, lambda done, total: steps.append((done, total)))
     assert table.rows[0].name == "two"
     assert "2 dances, 120 frames" in table.legend
     assert value(table, "model", "nearest_ratio") > 0.3
-    assert told[-1] == (520, 520)
+    assert steps[-1] == (520, 520)
 
 
 def test_where_nothing_is_held_out_all_frames_are_the_real_ones(real):

@@ -10,6 +10,7 @@ def test_the_frechet_distance_of_known_normal_distributions():
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
     assert frechet_distance(a, a + np.float32(3)) == pytest.approx(18, rel=1e-3)
     assert frechet_distance(a, a * np.array([4, 1], np.float32)) == pytest.approx((4 - 1) ** 2, rel=0.02)
+    assert frechet_distance(a * np.float32(0.1), a * np.float32(0.5)) == pytest.approx(2 * (0.5 - 0.1) ** 2, rel=0.02)
 
 
 def test_density_and_coverage_of_real_collapsed_and_far_rows():

@@ -11,7 +11,8 @@ def holds_zero(estimate):
 def test_blocks_of_a_thousand():
     assert cut_blocks(300) == [slice(0, 300)]
     assert cut_blocks(2400) == [slice(0, 1000), slice(1000, 2000)]
-    assert cut_blocks(2600)[-1] == slice(2000, 2600)
+    assert cut_blocks(2500)[-1] == slice(2000, 2500)
+    assert cut_blocks(2499)[-1] == slice(1000, 2000)
 
 
 def test_a_slope_is_told_from_none():
