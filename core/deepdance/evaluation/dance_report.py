@@ -74,7 +74,8 @@ def _report(reference: Reference, dances: Sequence[Comparison]) -> DanceReport:
         "real_loop": float(np.mean(_compute_curve(reference.training, "loop", fps))),
         **_measure_shapes(reference.training, streams),
         **_measure_distributions(reference, dances),
-        **_measure_memorization(reference, dances),
+        "nearest_ratio": _compare_distances(reference, dances),
+        "replay_seconds": max(dance.replay for dance in dances) / fps,
     }
     for name, span in SPANS.items():
         figures |= {f"{name}.{key}": value for key, value in _measure_span(reference, dances, span).items()}
@@ -160,15 +161,8 @@ def _sample_rows(rows: Float32, count: int) -> Float32:
     return rows[sample_evenly(len(rows), count)]
 
 
-def _measure_memorization(reference: Reference, dances: Sequence[Comparison]) -> Values:
-    """Median distance to the nearest training frame ÷ that of the held-out frames, and the longest replay."""
-    return {
-        "nearest_ratio": _compare_distances(reference, dances),
-        "replay_seconds": max(dance.replay for dance in dances) / reference.fps,
-    }
-
-
 def _compare_distances(reference: Reference, dances: Sequence[Comparison], span: slice = ALL) -> float | None:
+    """Median distance to the nearest training frame ÷ that of the held-out frames."""
     distances = np.concatenate([dance.distances[span] for dance in dances])
     return _divide(float(np.median(distances)), float(np.median(reference.held_out.distances)))
 

@@ -80,33 +80,41 @@ class EvaluatedRun:
 
     @cached_property
     def frames(self) -> Silhouettes:
+        """All frames of the run's videos."""
         return Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
 
     @property
     def evaluated_from(self) -> int:
+        """The first frame that figures are taken from."""
         return Split.of(self.frames.clips, self.recipe.validation).evaluated_from
 
     @cached_property
     def codec(self) -> FrameCodec[Any]:
+        """The trained codec."""
         return pipeline.load_codec(self.session, self.recipe, self.artifacts["codec"][0])
 
     @cached_property
     def latents(self) -> Float32:
+        """The latents `(n, d)` of all frames."""
         return pipeline.load_latents(self.artifacts["latents"][0])
 
     @cached_property
     def model(self) -> SequenceModel[Any]:
+        """The trained sequence model."""
         return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
 
     def measure_codec(self, on_progress: OnProgress) -> Table:
+        """What the codec loses of the held-out frames."""
         held_out = self.frames.between(self.evaluated_from, len(self.frames))
         return measure_codec(self.codec, self.recipe.codec.name, held_out, on_progress)
 
     def measure_next_frame(self, on_progress: OnProgress) -> Table:
+        """How well the sequence model predicts held-out frames."""
         name, data = self.recipe.sequence.name, (self.frames, self.latents, self.evaluated_from)
         return measure_next_frame(self.model, self.codec, name, *data, on_progress)
 
     def measure_long_dances(self, on_progress: OnProgress, *, length: int, seeds: int) -> Table:
+        """`seeds` dances of `length` frames beside the real frames."""
         return measure_long_dances(
             self.model,
             self.codec,
@@ -206,12 +214,13 @@ def comparison(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
 
 
 def _compare(title: str, columns: Sequence[Column], evaluations: Sequence[Evaluation], legend: str) -> Table:
+    first = evaluations[0]
     rows = [Row(evaluation.run, "model", _summarize(columns, evaluation, "model")) for evaluation in evaluations]
-    rows += [
-        Row(REAL, "real", _summarize(columns, evaluations[0], "real")),
-        Row(COPY, "copy", _summarize(columns, evaluations[0], "copy")),
+    baselines = [
+        Row(REAL, "real", _summarize(columns, first, "real")),
+        Row(COPY, "copy", _summarize(columns, first, "copy")),
     ]
-    return Table(title, columns, rows, legend)
+    return Table(title, columns, rows + baselines, legend)
 
 
 def _summarize(columns: Sequence[Column], evaluation: Evaluation, role: Role) -> Figures:
