@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deepdance.frames import Clip
-from deepdance.splits import Split, number_blocks, split_latents
+from deepdance.frames import Clip, Silhouettes
+from deepdance.splits import Split, number_blocks, split_frames, split_latents
 
 LATENTS = np.arange(30, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
 CLIPS = [Clip(0, 18, "a", 3), Clip(18, 26, "a", 3), Clip(26, 30, "a", 3)]
@@ -14,6 +14,19 @@ def test_the_split_is_one_cut_in_time_and_lends_only_lead_in():
     assert [(clip[0, 0], clip[-1, 0]) for clip in held_out] == [(11, 17), (18, 25), (26, 29)]
     assert sum(len(clip) for clip in split_latents(LATENTS, CLIPS, 0, context=4)[0]) == 30
     assert split_latents(LATENTS, CLIPS, 0, context=4)[1] == []
+
+
+def test_a_clip_that_begins_where_the_training_ends_is_not_trained_on():
+    train, held_out = split_latents(LATENTS, [Clip(0, 14, "a", 3), Clip(14, 30, "a", 3)], 0.5, context=0)
+    assert [clip[:, 0].tolist() for clip in train] == [list(range(14))]
+    assert [clip[:, 0].tolist() for clip in held_out] == [list(range(15, 30))]
+
+
+def test_frames_are_split_where_latents_are():
+    train, held_out = split_frames(Silhouettes([np.arange(30, dtype=np.uint8)[:, None, None]], CLIPS), 0.5)
+    assert train[:].ravel().tolist() == list(range(14))
+    assert held_out[:].ravel().tolist() == list(range(15, 30))
+    assert [len(clip) for clip in held_out.clips] == [3, 8, 4]
 
 
 @pytest.mark.parametrize(

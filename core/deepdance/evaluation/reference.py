@@ -48,8 +48,8 @@ class Reference:
 
     fps: float
     size: tuple[int, int]
-    field: PrincipalComponents
-    movement: PrincipalComponents | None
+    frame_components: PrincipalComponents
+    motion_components: PrincipalComponents | None
     """`None` where no clip is long enough for one motion."""
     training: StreamMeasures
     training_motions: Float32
@@ -69,15 +69,12 @@ class Reference:
                 f"expected training and held-out frames to compare with, got {len(train)} and {len(held_out)}; "
                 "give a longer video"
             )
-        field = fit_field(train)
+        components = _fit_frame_components(train)
         training, real = (
-            measure_stream(track(part.chunks()), field, [clip.start for clip in part.clips])
+            measure_stream(track(part.chunks()), components, [clip.start for clip in part.clips])
             for part in (train, held_out)
         )
-        motions = stack_motions(training.coordinates, training.starts)
-        movement = None
-        if len(motions):
-            movement = PrincipalComponents.fit(motions[sample_evenly(len(motions), SAMPLE)], FEATURES)
+        motion_components = _fit_motion_components(training)
         index = TrainingIndex.build(training.features, training.starts)
         # How near a frame must be to count as a copy is known only from how near real new frames come.
         distances, _ = index.find_copies(real.features, 0.0)
@@ -85,20 +82,20 @@ class Reference:
         return cls(
             train.clips[0].fps,
             train.size,
-            field,
-            movement,
+            components,
+            motion_components,
             training,
-            _project_motions(training, movement),
+            _project_motions(training, motion_components),
             index,
             threshold,
-            _compare(real, movement, index, threshold),
+            _compare(real, motion_components, index, threshold),
             train[len(train) - 1 :],
         )
 
     def compare(self, chunks: Iterable[UInt8]) -> Comparison:
         """Read chunks `(n, h, w)` of one continuous dance, once. Raises InputError for another size or none at all."""
-        stream = measure_stream(self._check(chunks), self.field, [0])
-        return _compare(stream, self.movement, self.index, self.threshold)
+        stream = measure_stream(self._check(chunks), self.frame_components, [0])
+        return _compare(stream, self.motion_components, self.index, self.threshold)
 
     def _check(self, chunks: Iterable[UInt8]) -> Iterator[UInt8]:
         count = 0
@@ -114,7 +111,7 @@ class Reference:
             raise InputError("expected frames to measure, got none; is the video empty?")
 
 
-def fit_field(frames: Silhouettes) -> PrincipalComponents:
+def _fit_frame_components(frames: Silhouettes) -> PrincipalComponents:
     """128 components of the distance field of at most 5,000 evenly chosen frames."""
     chosen = sample_evenly(len(frames), SAMPLE)
     chunks = np.array_split(chosen, range(256, len(chosen), 256))
@@ -122,14 +119,21 @@ def fit_field(frames: Silhouettes) -> PrincipalComponents:
     return PrincipalComponents.fit(fields, COORDINATES)
 
 
-def _project_motions(stream: StreamMeasures, movement: PrincipalComponents | None) -> Float32:
-    if movement is None:
+def _fit_motion_components(training: StreamMeasures) -> PrincipalComponents | None:
+    motions = stack_motions(training.coordinates, training.starts)
+    if not len(motions):
+        return None
+    return PrincipalComponents.fit(motions[sample_evenly(len(motions), SAMPLE)], FEATURES)
+
+
+def _project_motions(stream: StreamMeasures, components: PrincipalComponents | None) -> Float32:
+    if components is None:
         return np.empty((0, 1), np.float32)
-    return movement.project(stack_motions(stream.coordinates, stream.starts))
+    return components.project(stack_motions(stream.coordinates, stream.starts))
 
 
 def _compare(
-    stream: StreamMeasures, movement: PrincipalComponents | None, index: TrainingIndex, threshold: float
+    stream: StreamMeasures, components: PrincipalComponents | None, index: TrainingIndex, threshold: float
 ) -> Comparison:
     distances, replay = index.find_copies(stream.features, threshold)
-    return Comparison(stream, _project_motions(stream, movement), distances, replay)
+    return Comparison(stream, _project_motions(stream, components), distances, replay)

@@ -75,8 +75,8 @@ class StreamMeasures:
         return motion[~np.isnan(motion)]
 
 
-def measure_stream(chunks: Iterable[UInt8], field: PrincipalComponents, starts: Sequence[int]) -> StreamMeasures:
-    """Read a stream of chunks `(n, h, w)` once. `field` projects distance fields; `starts` are the clips' first frames.
+def measure_stream(chunks: Iterable[UInt8], components: PrincipalComponents, starts: Sequence[int]) -> StreamMeasures:
+    """Read a stream of chunks `(n, h, w)` once. `components` are of distance fields; `starts` the clips' first frames.
 
     The last frame of a chunk is kept, for the first of the next has moved from there.
     """
@@ -88,7 +88,7 @@ def measure_stream(chunks: Iterable[UInt8], field: PrincipalComponents, starts: 
             continue
         motion = measure_motion(chunk if last is None else np.concatenate([last, chunk]))
         parts.append(measure_frames(chunk) | {"motion": np.append(np.nan, motion) if last is None else motion})
-        coordinates.append(field.project(compute_signed_distances(chunk)))
+        coordinates.append(components.project(compute_signed_distances(chunk)))
         last = chunk[-1:]
     frames = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     frames["motion"][list(starts)] = np.nan
