@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance.metrics.bootstrap import bootstrap, bootstrap_mean, divide_sums
+from deepdance.metrics.bootstrap import Estimate, bootstrap, bootstrap_mean, divide_sums
 
 
 def test_means_and_pooled_ratios_have_their_plain_value():
@@ -46,7 +46,8 @@ def test_the_same_seed_gives_the_same_interval():
 
 def test_one_block_has_no_interval_and_nothing_has_no_figure():
     figure = bootstrap_mean(np.array([1.0, 3]), np.zeros(2, int))
-    assert (figure.value, figure.low, figure.high) == (2, None, None)
+    assert figure == Estimate(2)
+    assert bootstrap_mean(np.array([1.0, 3]), np.arange(2)) == Estimate(2, 1, 3)
     assert bootstrap_mean(np.zeros(0), np.zeros(0, int)) is None
     assert bootstrap_mean(np.array([np.nan, 1]), np.arange(2)) is None
     assert bootstrap([np.ones(2), np.zeros(2)], np.arange(2)) is None
