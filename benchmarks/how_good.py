@@ -57,100 +57,104 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--videos", type=Path)
-    given = parser.parse_args()
-    session = Session(Workspace(given.workspace), discover())
+    arguments = parser.parse_args()
+    session = Session(Workspace(arguments.workspace), discover())
     PICTURES.mkdir(exist_ok=True)
-    kept = {name: _kept(given.workspace, name) for name in given.runs}
-    first = given.runs[0]
+    evaluations = {name: _read_tables(arguments.workspace, name) for name in arguments.runs}
+    first = arguments.runs[0]
     runs.generate(
         session, first, PICTURES / "dance.gif", {"frames": GIF_FRAMES, "render_fps": 20.0, "start": "random", "seed": 1}
     )
-    _plot(kept[first]["long"], PICTURES / "curves.svg")
-    videos = json.loads(given.videos.read_text())["rows"][0] if given.videos else None
+    _plot(evaluations[first]["long"], PICTURES / "curves.svg")
+    videos = json.loads(arguments.videos.read_text())["rows"][0] if arguments.videos else None
     page = [
         INTRODUCTION,
-        *_codecs(kept),
-        *_every_dance(kept, videos),
-        *_next_frames(kept),
-        *_one_dance(kept[first]["long"], videos),
-        _curve_text(kept[first]["long"]),
-        *_options(session, given.runs),
+        *_show_codecs(evaluations),
+        *_show_every_dance(evaluations, videos),
+        *_show_next_frames(evaluations),
+        *_show_one_dance(evaluations[first]["long"], videos),
+        _show_curves(evaluations[first]["long"]),
+        *_list_options(session, arguments.runs),
     ]
     (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
 
 
-def _options(session: Session, names: list[str]) -> list[str]:
+def _list_options(session: Session, names: list[str]) -> list[str]:
     """Every codec and sequence model that took part, with its options, and the codecs a sequence model danced on."""
     codecs: dict[str, None] = {}
     sequences: dict[tuple[str, str], list[str]] = {}
     for name in names:
         _, recipe = session.workspace.open_run(name)
-        codecs[f"- `{recipe.codec.name}`: {_values(recipe.codec)}"] = None
-        sequences.setdefault((recipe.sequence.name, _values(recipe.sequence)), []).append(recipe.codec.name)
+        codecs[f"- `{recipe.codec.name}`: {_format_options(recipe.codec)}"] = None
+        sequences.setdefault((recipe.sequence.name, _format_options(recipe.sequence)), []).append(recipe.codec.name)
     lines = [f"- `{name}` on {', '.join(on)}: {values}" for (name, values), on in sequences.items()]
     return ["## Options\n", *codecs, *lines, ""]
 
 
-def _values(choice: Choice) -> str:
+def _format_options(choice: Choice) -> str:
     return ", ".join(f"{key} {value}" for key, value in choice.options.items())
 
 
-def _kept(workspace: Path, name: str) -> dict[str, Any]:
+def _read_tables(workspace: Path, name: str) -> dict[str, Any]:
     tables: dict[str, Any] = json.loads((workspace / "runs" / name / "evaluation.json").read_text())
     return tables
 
 
-def _codecs(kept: dict[str, Any]) -> list[str]:
+def _show_codecs(evaluations: dict[str, Any]) -> list[str]:
     rows: dict[str, Any] = {}
-    for tables in kept.values():
+    for tables in evaluations.values():
         rows |= {row["name"]: row for row in tables["codec"]["rows"]}
-    return ["## Codecs\n", _markdown(next(iter(kept.values()))["codec"]["columns"], list(rows.values()), "codec"), ""]
+    return [
+        "## Codecs\n",
+        _tabulate(next(iter(evaluations.values()))["codec"]["columns"], list(rows.values()), "codec"),
+        "",
+    ]
 
 
-def _every_dance(kept: dict[str, Any], videos: Any) -> list[str]:
-    tables = [tables["long"] for tables in kept.values()]
+def _show_every_dance(evaluations: dict[str, Any], videos: Any) -> list[str]:
+    tables = [tables["long"] for tables in evaluations.values()]
     columns = [column for column in tables[0]["columns"] if column["key"] in MAIN]
-    rows = [table["rows"][0] for table in tables] + _compared_with(tables[0], videos)
-    lengths = "; ".join(dict.fromkeys(_length(table) for table in tables))
-    return ["## Every codec with every sequence model\n", f"{lengths}.\n", _markdown(columns, rows, "dance"), ""]
+    rows = [table["rows"][0] for table in tables] + _list_baselines(tables[0], videos)
+    lengths = "; ".join(dict.fromkeys(_read_length(table) for table in tables))
+    return ["## Every codec with every sequence model\n", f"{lengths}.\n", _tabulate(columns, rows, "dance"), ""]
 
 
-def _length(table: Any) -> str:
+def _read_length(table: Any) -> str:
     """`5 dances, 50,000 frames in all, 10 a second`: the legend's first line."""
     legend: str = table["legend"]
     return legend.splitlines()[0].rstrip(".")
 
 
-def _one_dance(table: Any, videos: Any) -> list[str]:
-    rows = [table["rows"][0], *_compared_with(table, videos)]
+def _show_one_dance(table: Any, videos: Any) -> list[str]:
+    rows = [table["rows"][0], *_list_baselines(table, videos)]
     legend = table["legend"].replace("\n", " ")
-    return ["## The first in full\n", _upright(table["columns"], rows), "", legend, ""]
+    return ["## The first in full\n", _tabulate_upright(table["columns"], rows), "", legend, ""]
 
 
-def _compared_with(table: Any, videos: Any) -> list[Any]:
+def _list_baselines(table: Any, videos: Any) -> list[Any]:
     return [*([{**videos, "name": "the paper's videos"}] if videos else []), *table["rows"][1:]]
 
 
-def _next_frames(kept: dict[str, Any]) -> list[str]:
+def _show_next_frames(evaluations: dict[str, Any]) -> list[str]:
     columns = [
         {"key": f"{key} {horizon}", "title": f"{title}, {horizon} on", "decimals": 2, "slope": False}
         for key, title in SKILLS.items()
         for horizon in HORIZONS
     ]
     rows, ceilings = [], {}
-    for tables in kept.values():
+    for tables in evaluations.values():
         name = tables["long"]["rows"][0]["name"]
-        rows.append({"name": name, "figures": _skills(tables["next_frame"], "model")})
+        rows.append({"name": name, "figures": _collect_skills(tables["next_frame"], "model")})
         ceiling = f"{name.split(' × ')[0]} alone, the most there can be"
-        ceilings[ceiling] = {"name": ceiling, "figures": _skills(tables["next_frame"], "ceiling")}
+        ceilings[ceiling] = {"name": ceiling, "figures": _collect_skills(tables["next_frame"], "ceiling")}
     text = (
         f"Skill against copying the last frame, {' and '.join(map(str, HORIZONS))} frames ahead: 1 is perfect, 0 is as "
         "good as the copy. Latents: squared error of the mean of 8 draws. Energy: of the 8 draws. IoU: decoded.\n"
     )
-    return ["## The next frame\n", text, _markdown(columns, [*rows, *ceilings.values()], "model"), ""]
+    return ["## The next frame\n", text, _tabulate(columns, [*rows, *ceilings.values()], "model"), ""]
 
 
-def _skills(table: Any, role: str) -> dict[str, Any]:
+def _collect_skills(table: Any, role: str) -> dict[str, Any]:
     return {
         f"{key} {row['horizon']}": row["figures"].get(key)
         for row in table["rows"]
@@ -159,23 +163,23 @@ def _skills(table: Any, role: str) -> dict[str, Any]:
     }
 
 
-def _markdown(columns: list[Any], rows: list[Any], corner: str) -> str:
+def _tabulate(columns: list[Any], rows: list[Any], corner: str) -> str:
     head = [corner, *(column["title"] for column in columns)]
-    body = [[row["name"], *(_cell(row, column) for column in columns)] for row in rows]
-    return _lines([head, ["---"] * len(head), *body])
+    body = [[row["name"], *(_format_cell(row, column) for column in columns)] for row in rows]
+    return _join_cells([head, ["---"] * len(head), *body])
 
 
-def _upright(columns: list[Any], rows: list[Any]) -> str:
+def _tabulate_upright(columns: list[Any], rows: list[Any]) -> str:
     head = ["", *(row["name"] for row in rows)]
-    body = [[column["title"], *(_cell(row, column) for row in rows)] for column in columns]
-    return _lines([head, ["---"] * len(head), *body])
+    body = [[column["title"], *(_format_cell(row, column) for row in rows)] for column in columns]
+    return _join_cells([head, ["---"] * len(head), *body])
 
 
-def _lines(cells: list[list[str]]) -> str:
+def _join_cells(cells: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _cell(row: Any, column: Any) -> str:
+def _format_cell(row: Any, column: Any) -> str:
     figure = row["figures"].get(column["key"])
     if figure is None:
         return "–"
@@ -205,7 +209,7 @@ def _plot(table: Any, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def _curve_text(table: Any) -> str:
+def _show_curves(table: Any) -> str:
     name = table["rows"][0]["name"]
     return (
         f"## Over time\n\nMeans of every 1,000 frames of `{name}` (blue, a line a dance) and of real ones (grey).\n\n"

@@ -15,8 +15,8 @@ from rich.table import Table
 from deepdance.evaluation import tables
 from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
-from deepdance.metrics.bootstrap import Figure
-from deepdance.metrics.paper_table import PAPER, Row
+from deepdance.metrics.bootstrap import Estimate
+from deepdance.metrics.paper_table import PAPER, PaperRow
 from deepdance.pipeline import Session, make_loggers
 from deepdance.plugins import discover
 from deepdance.workspace import Workspace
@@ -120,7 +120,7 @@ def _show_warnings() -> None:
         log.propagate = False
 
 
-def paper_table(rows: Sequence[Row]) -> None:
+def paper_table(rows: Sequence[PaperRow]) -> None:
     """The run's figures above the paper's, with the ceiling and the copy of the last frame."""
     table = _grid("The paper's table")
     for name in ("model", "epochs", "acc", "loss", "val acc", "val loss", "ceiling", "copy acc", "copy loss"):
@@ -173,7 +173,7 @@ def _upright(measured: tables.Table) -> Table:
     return grid
 
 
-def _cell(row: tables.Measured, column: tables.Column) -> str:
+def _cell(row: tables.Row, column: tables.Column) -> str:
     figure = row.figures.get(column.key)
     text = _with_interval(figure, column.decimals)
     if not column.slope or figure is None or figure.low is None or figure.high is None:
@@ -185,7 +185,7 @@ def _grid(title: str) -> Table:
     return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def _with_interval(figure: Figure | None, decimals: int) -> str:
+def _with_interval(figure: Estimate | None, decimals: int) -> str:
     """`.931 ±.004`: the interval is nearly even on both sides, JSON has its two ends."""
     if figure is None:
         return "–"

@@ -22,7 +22,7 @@ from deepdance.events import Listener, follow
 from deepdance.frames import Clip, Silhouettes
 from deepdance.inputs import expand_inputs, source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
-from deepdance.metrics.paper_table import Row
+from deepdance.metrics.paper_table import PaperRow
 from deepdance.pipeline import Session
 from deepdance.plugins import discover
 from deepdance.recipe import DEMO_RECIPE, Recipe
@@ -85,7 +85,7 @@ class Run:
         return self.dance()
 
     @cached_property
-    def table(self) -> list[Row]:
+    def table(self) -> list[PaperRow]:
         """The paper's table: a row for the codec, a row for the sequence model."""
         return runs.paper_table(self._session, self.recipe, self._record)
 

@@ -19,7 +19,7 @@ from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import take_opening
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
-from deepdance.metrics.paper_table import Row, latent_reference, pixel_reference, table_row
+from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
 from deepdance.pipeline import Session
 from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
@@ -38,7 +38,7 @@ class Finished:
     run: RunRecord
     folder: Path
     video: Path
-    table: list[Row]
+    table: list[PaperRow]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _append(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8
     yield from continuation
 
 
-def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[Row]:
+def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[PaperRow]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
     made = open_artifacts(session, record)
     keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
@@ -172,7 +172,7 @@ def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[Row
     artifact = session.make("evaluation", {"artifacts": keys, "version": VERSION}, work)
     rows = read_json(artifact.folder / "table.json")["rows"]
     write_json(session.workspace.run_folder(record.name) / "metrics.json", {"paper_table": rows})
-    return [Row(**row) for row in rows]
+    return [PaperRow(**row) for row in rows]
 
 
 def open_artifacts(session: Session, record: RunRecord) -> dict[str, list[Artifact]]:
@@ -182,16 +182,16 @@ def open_artifacts(session: Session, record: RunRecord) -> dict[str, list[Artifa
     return {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
 
 
-def _table_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[Row]:
+def _table_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[PaperRow]:
     frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
     latents = pipeline.load_latents(made["latents"][0])
     context = pipeline.find_context(session, recipe)
-    held_out = frames.between(Split.of(frames.clips, recipe.validation).measured, len(frames))
+    held_out = frames.between(Split.of(frames.clips, recipe.validation).evaluated_from, len(frames))
     train, validation = split_latents(latents, frames.clips, recipe.validation, context)
     codec, sequence = (pipeline.load_history(made[stage][0]) for stage in ("codec", "sequence"))
     return [
-        table_row("codec", recipe.codec.name, codec, pixel_reference(held_out.neighbours())),
-        table_row("sequence", recipe.sequence.name, sequence, latent_reference(validation or train, context)),
+        build_row("codec", recipe.codec.name, codec, measure_pixel_reference(held_out.neighbours())),
+        build_row("sequence", recipe.sequence.name, sequence, measure_latent_reference(validation or train, context)),
     ]
 
 

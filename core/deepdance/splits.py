@@ -20,10 +20,10 @@ LEAST_BLOCKS = 10
 
 @dataclass(frozen=True)
 class Split:
-    """Of `frames` frames those before `train_stop` are trained on, and those from `held_out` on are held out."""
+    """Of `frames` frames those before `train_stop` are trained on, and those from `held_out_from` on are held out."""
 
     train_stop: int
-    held_out: int
+    held_out_from: int
     frames: int
 
     @classmethod
@@ -35,15 +35,15 @@ class Split:
         return cls(held_out - gap, held_out, frames)
 
     @property
-    def measured(self) -> int:
+    def evaluated_from(self) -> int:
         """The first frame that figures are taken from: the first held out, or the very first where none is."""
-        return self.held_out if self.held_out < self.frames else 0
+        return self.held_out_from if self.held_out_from < self.frames else 0
 
 
 def split_frames(frames: Silhouettes, validation: float) -> tuple[Silhouettes, Silhouettes]:
     """The frames to train on, and those held out after a gap."""
     split = Split.of(frames.clips, validation)
-    return frames.between(0, split.train_stop), frames.between(split.held_out, len(frames))
+    return frames.between(0, split.train_stop), frames.between(split.held_out_from, len(frames))
 
 
 def split_latents(
@@ -52,12 +52,8 @@ def split_latents(
     """Clips before and after the split; a clip cut in two lends its held-out half `context` latents as lead-in."""
     split = Split.of(clips, validation)
     train = [latents[clip.start : min(clip.stop, split.train_stop)] for clip in clips if clip.start < split.train_stop]
-    begins = [
-        max(clip.start, split.held_out - context) if clip.start < split.held_out else clip.start for clip in clips
-    ]
-    held_out = [
-        latents[begin : clip.stop] for begin, clip in zip(begins, clips, strict=True) if clip.stop > split.held_out
-    ]
+    earliest = split.held_out_from - context
+    held_out = [latents[max(clip.start, earliest) : clip.stop] for clip in clips if clip.stop > split.held_out_from]
     return train, held_out
 
 

@@ -169,9 +169,9 @@ def test_progress_is_told_while_measuring(dd, trained, tmp_path):
     for kept in (trained / "artifacts").glob("*_table-*"):
         shutil.copytree(kept, tmp_path / kept.name)
         shutil.rmtree(kept)
-    told = []
-    report.evaluate(Session(Workspace(trained), discover(), told.append), "one", 30, 2)
+    heard = []
+    report.evaluate(Session(Workspace(trained), discover(), heard.append), "one", 30, 2)
     for stage in ("codec_table", "next_frame_table", "long_table"):
-        steps = [event for event in told if isinstance(event, Progress) and event.stage == stage]
+        steps = [event for event in heard if isinstance(event, Progress) and event.stage == stage]
         assert steps
         assert steps[-1].done == steps[-1].total

@@ -1,24 +1,22 @@
-"""Long dances beside real ones: of a sequence model from several starts, or of videos."""
+"""Long dances beside real ones: of a sequence model from several openings, or of videos."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from deepdance.arrays import Float32, UInt8
-from deepdance.evaluation.dance import DanceReport, Moment, Reference
-from deepdance.evaluation.streams import counted
-from deepdance.evaluation.tables import COPY, REAL, Column, Measured, Table
+from deepdance.arrays import Float32, Int64, UInt8
+from deepdance.evaluation.dance_report import DanceReport, report_copy, report_dances, report_real
+from deepdance.evaluation.reference import Reference
+from deepdance.evaluation.streams import OnProgress, ProgressMeter, decode_chunks, ignore_progress
+from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
 from deepdance.interfaces import FrameCodec, SequenceModel
-from deepdance.metrics.bootstrap import Figure
-from deepdance.metrics.trends import Slope
+from deepdance.metrics.bootstrap import Estimate
 
-CHUNK = 64
-PLAIN = (
+WHOLE = (
     Column("motion", "motion"),
     Column("motion_ratio", "motion ÷ real", 2),
     Column("motion_wasserstein", "motion, Wasserstein-1"),
@@ -35,7 +33,7 @@ PLAIN = (
     Column("nearest_ratio", "nearest training frame ÷ real", 2),
     Column("replay_seconds", "longest replay, s", 1),
 )
-MOMENTS = (
+SPANS = (
     Column("first.grey_ratio", "frames 0-9: grey ÷ real", 2),
     Column("hundredth.grey_ratio", "frames 100-109: grey ÷ real", 2),
     Column("first.several_bodies", "frames 0-9: several bodies"),
@@ -53,121 +51,98 @@ coverage: share of the training frames with a frame of the dance nearby.
 slope: change per 1,000 frames, with half a 95 % interval; flat if it holds 0."""
 
 
-def long_table(
+def measure_long_dances(
     model: SequenceModel[Any],
     codec: FrameCodec[Any],
     name: str,
     frames: Silhouettes,
     latents: Float32,
-    cut: int,
-    fps: float,
+    evaluated_from: int,
     *,
     length: int,
     seeds: int,
     temperature: float,
     rng: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Table:
-    """`seeds` dances of `length` frames beside the real `frames` and `latents` `(n, d)`, held out from `cut`.
+    """`seeds` dances of `length` frames beside the real `frames`, whose latents are `(n, d)`.
 
-    Each starts from a real context, half of them held out.
+    Frames are held out from `evaluated_from` on. Each dance starts from a real context, half of them held out.
     """
-    meter = _Meter(len(frames) + seeds * length, on_progress)
-    reference = reference_of(frames, cut, fps, meter)
-    starts = starting_frames(frames.clips, cut, model.context, seeds)
-    opening = latents[starts[:, None] + np.arange(model.context)]
-    dances = model.generate(opening, length, temperature=temperature, rng=rng)
-    report = reference.report([counted(_decoded(codec, dance), meter) for dance in dances])
-    return dance_table("Long dances", name, report, reference)
+    starts = choose_starts(frames.clips, evaluated_from, model.context, seeds)
+    openings = latents[starts[:, None] + np.arange(model.context)]
+    dances = model.generate(openings, length, temperature=temperature, rng=rng)
+    streams = [decode_chunks(codec, dance) for dance in dances]
+    return _measure("Long dances", name, streams, seeds * length, frames, evaluated_from, on_progress)
 
 
-def video_table(
+def measure_videos(
     name: str,
     videos: Sequence[Silhouettes],
     frames: Silhouettes,
-    cut: int,
-    fps: float,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    evaluated_from: int,
+    on_progress: OnProgress = ignore_progress,
 ) -> Table:
-    """Videos, each one dance at `fps`, beside the real `frames`, held out from `cut`."""
-    meter = _Meter(len(frames) + sum(map(len, videos)), on_progress)
-    reference = reference_of(frames, cut, fps, meter)
-    report = reference.report([counted(video.chunks(), meter) for video in videos])
-    return dance_table("Videos", name, report, reference)
+    """Videos, each one dance at the rate of the real `frames`, beside those, held out from `evaluated_from`."""
+    streams = [video.chunks() for video in videos]
+    return _measure("Videos", name, streams, sum(map(len, videos)), frames, evaluated_from, on_progress)
 
 
-def reference_of(frames: Silhouettes, cut: int, fps: float, tell: Callable[[int], None]) -> Reference:
-    """What is real; with nothing held out (`cut` 0) all frames serve as both parts, and there is no floor."""
-    return Reference.fit(frames.between(0, cut or len(frames)), frames.between(cut, len(frames)), fps, tell)
-
-
-def starting_frames(clips: Sequence[Clip], cut: int, context: int, number: int) -> npt.NDArray[np.int64]:
-    """First frames `(number,)` of contexts of one clip each, evenly chosen: half held out, half from before `cut`.
+def choose_starts(clips: Sequence[Clip], evaluated_from: int, context: int, count: int) -> Int64:
+    """First frames `(count,)` of contexts of one clip each, evenly chosen: half held out, half from before.
 
     Where one part has no clip that long all are from the other.
     """
-    held_out = [np.arange(max(clip.start, cut), clip.stop - context + 1) for clip in clips]
-    train = [np.arange(clip.start, min(clip.stop, cut) - context + 1) for clip in clips]
-    here, before = (np.concatenate(places).astype(np.int64) for places in (held_out, train))
-    from_before = 0 if not len(before) else number if not len(here) else number // 2
-    return np.concatenate([_evenly(here, number - from_before), _evenly(before, from_before)])
+    held_out = [np.arange(max(clip.start, evaluated_from), clip.stop - context + 1) for clip in clips]
+    train = [np.arange(clip.start, min(clip.stop, evaluated_from) - context + 1) for clip in clips]
+    later, earlier = (np.concatenate(places).astype(np.int64) for places in (held_out, train))
+    from_earlier = 0 if not len(earlier) else count if not len(later) else count // 2
+    return np.concatenate([_choose_evenly(later, count - from_earlier), _choose_evenly(earlier, from_earlier)])
 
 
-def dance_table(title: str, name: str, report: DanceReport, reference: Reference) -> Table:
-    """A dance, the real one, and the last training frame held, with their curves per 1,000 frames."""
-    real, copied = reference.real(), reference.copy_last(report.frames // report.streams)
-    floor = {
-        "density": _figure(report.floor_density),
-        "coverage": _figure(report.floor_coverage),
-        "freeze_seconds": Figure(max(real.freeze_seconds, real.real_freeze_seconds)),
-    }
+def _choose_evenly(places: Int64, count: int) -> Int64:
+    """So many of the places, none of them at an end."""
+    return places[np.linspace(0, len(places) - 1, count + 2)[1:-1].round().astype(int)] if count else places[:0]
+
+
+def _measure(
+    title: str,
+    name: str,
+    streams: Sequence[Iterable[UInt8]],
+    total: int,
+    frames: Silhouettes,
+    evaluated_from: int,
+    on_progress: OnProgress,
+) -> Table:
+    """Streams of `total` frames in all, the real dance, and the last training frame held, with curves over time."""
+    meter = ProgressMeter(len(frames) + total, on_progress)
+    # With nothing held out all frames serve as both parts: real is then what was learned, and there is no floor.
+    train = frames.between(0, evaluated_from or len(frames))
+    reference = Reference.fit(train, frames.between(evaluated_from, len(frames)), meter.track)
+    report, real = report_dances(reference, [meter.track(stream) for stream in streams]), report_real(reference)
+    copied = report_copy(reference, report.frames // report.dances)
     rows = [
-        Measured(name, "model", _figures(report)),
-        Measured(REAL, "real", _figures(real) | floor),
-        Measured(COPY, "copy", _figures(copied)),
+        Row(name, "model", _collect_figures(report)),
+        Row(REAL, "real", _collect_figures(real) | _collect_floor(report, real)),
+        Row(COPY, "copy", _collect_figures(copied)),
     ]
+    count = "1 dance" if report.dances == 1 else f"{report.dances} dances"
+    legend = f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}"
     curves = {name: report.curves, REAL: real.curves}
-    dances = "1 dance" if report.streams == 1 else f"{report.streams} dances"
-    legend = f"{dances}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}"
-    return Table(title, (*PLAIN, *MOMENTS, *SLOPES), rows, legend, upright=True, curves=curves)
+    return Table(title, (*WHOLE, *SPANS, *SLOPES), rows, legend, upright=True, curves=curves)
 
 
-def _figures(report: DanceReport) -> dict[str, Figure | None]:
-    plain = {column.key: _figure(getattr(report, column.key)) for column in PLAIN}
-    moments = {column.key: _moment(report, *column.key.split(".")) for column in MOMENTS}
-    slopes = {column.key: _slope(report.slopes[column.key.removeprefix("slope.")]) for column in SLOPES}
-    return {**plain, **moments, **slopes}
+def _collect_figures(report: DanceReport) -> Figures:
+    figures: Figures = {column.key: Estimate.of(report.figures[column.key]) for column in (*WHOLE, *SPANS)}
+    return figures | {column.key: report.slopes[column.key.removeprefix("slope.")] for column in SLOPES}
 
 
-def _slope(slope: Slope | None) -> Figure | None:
-    return None if slope is None else Figure(slope.value, slope.low, slope.high)
-
-
-def _moment(report: DanceReport, when: str, figure: str) -> Figure | None:
-    moment: Moment | None = getattr(report, when)
-    return None if moment is None else _figure(getattr(moment, figure))
-
-
-def _figure(value: float | None) -> Figure | None:
-    return None if value is None else Figure(value)
-
-
-def _evenly(places: npt.NDArray[np.int64], number: int) -> npt.NDArray[np.int64]:
-    return places[np.linspace(0, len(places) - 1, number + 2)[1:-1].round().astype(int)] if number else places[:0]
-
-
-def _decoded(codec: FrameCodec[Any], latents: Float32) -> Iterator[UInt8]:
-    return (codec.decode(latents[start : start + CHUNK]) for start in range(0, len(latents), CHUNK))
-
-
-class _Meter:
-    """Adds up the frames that it is told of."""
-
-    def __init__(self, total: int, on_progress: Callable[[int, int], None]) -> None:
-        self._done = 0
-        self._total = total
-        self._on_progress = on_progress
-
-    def __call__(self, frames: int) -> None:
-        self._done += frames
-        self._on_progress(self._done, self._total)
+def _collect_floor(report: DanceReport, real: DanceReport) -> Figures:
+    """Of the real row: what depends on how many frames the dance has, and the longest freeze of all real frames."""
+    freezes = (real.figures["freeze_seconds"], real.figures["real_freeze_seconds"])
+    floor = {
+        "density": report.figures["floor_density"],
+        "coverage": report.figures["floor_coverage"],
+        "freeze_seconds": max(freeze for freeze in freezes if freeze is not None),
+    }
+    return {key: Estimate.of(value) for key, value in floor.items()}

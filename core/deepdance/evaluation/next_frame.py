@@ -1,26 +1,29 @@
-"""How well a sequence model foretells the next frames, against showing the last one again."""
+"""How well a sequence model predicts the next frames, against showing the last one again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Float32, Float64, UInt8
-from deepdance.evaluation.tables import COPY, Column, Measured, Table
+from deepdance.arrays import Float32, Float64, Int64, UInt8
+from deepdance.evaluation.streams import OnProgress, decode_chunks, ignore_progress
+from deepdance.evaluation.tables import COPY, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
 from deepdance.interfaces import FrameCodec, SequenceModel
-from deepdance.metrics.bootstrap import Figure, bootstrap, mean
+from deepdance.metrics.bootstrap import Estimate, bootstrap, bootstrap_mean
 from deepdance.metrics.shapes import iou
 from deepdance.splits import number_blocks
 
 HORIZONS = (1, 2, 5, 10)
+"""How many frames ahead."""
 SAMPLES = 8
+"""Dances that a model with randomness is judged by."""
 WINDOWS = 200
-CHUNK = 64
+"""Windows to predict from, at most: neighbours among more would be nearly the same."""
 CEILING = "the codec alone"
 COLUMNS = (
     Column("mse", "latent MSE", 4),
@@ -40,60 +43,107 @@ most it can be; its error is 1 − IoU. ±: half a 95 % interval."""
 
 @dataclass(frozen=True)
 class Windows:
-    """`context` frames from each of `starts`, then the frames to foretell, up to `horizons[-1]`."""
+    """`context` frames from each of `starts` `(b,)`, then the frames to predict, up to `horizons[-1]`."""
 
-    starts: npt.NDArray[np.int64]
+    starts: Int64
     context: int
     horizons: Sequence[int]
 
-    def target(self, horizon: int) -> npt.NDArray[np.int64]:
-        """The frame that lies so far ahead of each window."""
+    def inputs(self) -> Int64:
+        """The frames of each context, `(b, context)`."""
+        return self.starts[:, None] + np.arange(self.context)
+
+    def targets(self, horizon: int) -> Int64:
+        """The frame that lies so far ahead of each window, `(b,)`."""
         return self.starts + self.context + horizon - 1
 
 
 @dataclass(frozen=True)
 class Errors:
-    """What goes wrong in each of `b` windows: squared error and energy score in latents, 1 − IoU in pictures."""
+    """Errors in each of `b` windows: squared error and energy score in latents, 1 − IoU in pictures."""
 
     mse: Float64
     energy: Float64
     pictures: Float64
 
     @classmethod
-    def of(cls, samples: Float32, truth: Float32, shown: UInt8, real: UInt8) -> Self:
+    def measure(cls, samples: Float32, truth: Float32, shown: UInt8, real: UInt8) -> Self:
         """Of samples `(m, b, d)` of latents `(b, d)`, and of frames shown `(b, h, w)` beside the real ones."""
+        # The squared error is least for the mean, so that randomness is not held against a model; that it is right
+        # in its spread as well is what the energy score is for.
         mse = np.square(samples.mean(axis=0) - truth, dtype=np.float64).mean(axis=-1)
         return cls(mse, energy_score(samples, truth), 1 - iou(real, shown))
 
-    def figures(self, copying: Errors, blocks: npt.NDArray[np.int64]) -> dict[str, Figure | None]:
+    def estimate(self, copying: Errors, blocks: Int64) -> Figures:
         """The figures of a row, beside the errors of copying in the same windows."""
         return {
-            "mse": mean(self.mse, blocks),
-            "skill": skill(self.mse, copying.mse, blocks),
-            "energy": mean(self.energy, blocks),
-            "energy_skill": skill(self.energy, copying.energy, blocks),
-            "iou": mean(1 - self.pictures, blocks),
-            "iou_skill": skill(self.pictures, copying.pictures, blocks),
+            "mse": bootstrap_mean(self.mse, blocks),
+            "skill": estimate_skill(self.mse, copying.mse, blocks),
+            "energy": bootstrap_mean(self.energy, blocks),
+            "energy_skill": estimate_skill(self.energy, copying.energy, blocks),
+            "iou": bootstrap_mean(1 - self.pictures, blocks),
+            "iou_skill": estimate_skill(self.pictures, copying.pictures, blocks),
         }
 
 
-def held_out_windows(clips: Sequence[Clip], cut: int, context: int, at_most: int = WINDOWS) -> Windows:
-    """Evenly chosen windows of one clip each whose frames to foretell are all held out, from `cut` on.
+def measure_next_frame(
+    model: SequenceModel[Any],
+    codec: FrameCodec[Any],
+    name: str,
+    frames: Silhouettes,
+    latents: Float32,
+    evaluated_from: int,
+    on_progress: OnProgress = ignore_progress,
+) -> Table:
+    """The model, copying and the codec alone, on windows of `frames` and their `latents` `(n, d)`.
 
-    Only the context may reach back before `cut`. Where no clip is long enough the farthest horizons are left out.
+    Frames from `evaluated_from` on are predicted. A table without rows if no window fits.
     """
-    for number in range(len(HORIZONS), 0, -1):
-        ahead = HORIZONS[number - 1]
-        ranges = [np.arange(max(c.start, cut - context), c.stop - context - ahead + 1) for c in clips if c.stop > cut]
+    windows = choose_windows(frames.clips, evaluated_from, model.context)
+    if not len(windows.starts):
+        return Table("Next frame", COLUMNS, [], "No held-out stretch is long enough to foretell anything.")
+    total = len(windows.horizons) + 1
+    seeds = latents[windows.inputs()]
+    predicted = sample_predictions(model, seeds, windows.horizons[-1])
+    on_progress(1, total)
+    last, last_shown = seeds[:, -1], _decode(codec, seeds[:, -1])
+    # A window lies in the block of its first target at every horizon, so that resamples draw the same windows.
+    blocks = number_blocks(frames.between(evaluated_from, len(frames)).clips)[windows.targets(1) - evaluated_from]
+    rows = []
+    for done, ahead in enumerate(windows.horizons, 2):
+        truth, real = latents[windows.targets(ahead)], frames[windows.targets(ahead)]
+        samples = predicted[:, :, ahead - 1]
+        copying = Errors.measure(last[None], truth, last_shown, real)
+        errors = Errors.measure(samples, truth, _decode(codec, samples.mean(axis=0)), real)
+        ceiling = Errors.measure(truth[None], truth, _decode(codec, truth), real).estimate(copying, blocks)
+        rows += [
+            Row(name, "model", errors.estimate(copying, blocks), ahead),
+            Row(COPY, "copy", copying.estimate(copying, blocks), ahead),
+            Row(CEILING, "ceiling", {key: ceiling[key] for key in ("iou", "iou_skill")}, ahead),
+        ]
+        on_progress(done, total)
+    return Table("Next frame", COLUMNS, rows, LEGEND)
+
+
+def choose_windows(clips: Sequence[Clip], evaluated_from: int, context: int, at_most: int = WINDOWS) -> Windows:
+    """Evenly chosen windows of one clip each whose frames to predict all lie from `evaluated_from` on.
+
+    Only the context may reach back before that. Where no clip is long enough the farthest horizons are left out.
+    """
+    clips = [clip for clip in clips if clip.stop > evaluated_from]
+    earliest = evaluated_from - context
+    for count in range(len(HORIZONS), 0, -1):
+        length = context + HORIZONS[count - 1]
+        ranges = [np.arange(max(clip.start, earliest), clip.stop - length + 1) for clip in clips]
         starts = np.concatenate([*ranges, np.arange(0)])
         if len(starts):
-            chosen = np.unique(np.linspace(0, len(starts) - 1, min(len(starts), at_most)).astype(int))
-            return Windows(starts[chosen].astype(np.int64), context, HORIZONS[:number])
+            chosen = np.linspace(0, len(starts) - 1, min(len(starts), at_most)).astype(int)
+            return Windows(starts[chosen], context, HORIZONS[:count])
     return Windows(np.zeros(0, np.int64), context, ())
 
 
-def sampled(model: SequenceModel[Any], seeds: Float32, steps: int) -> Float32:
-    """What the model foretells, `(m, b, steps, d)`: 8 samples, or 1 if another `rng` gives the same."""
+def sample_predictions(model: SequenceModel[Any], seeds: Float32, steps: int) -> Float32:
+    """What the model predicts, `(m, b, steps, d)`: 8 samples, or 1 if another `rng` gives the same."""
     first, second = (model.generate(seeds, steps, rng=rng) for rng in (0, 1))
     if np.array_equal(first, second):
         return first[None]
@@ -103,60 +153,22 @@ def sampled(model: SequenceModel[Any], seeds: Float32, steps: int) -> Float32:
 def energy_score(samples: Float32, truth: Float32) -> Float64:
     """E|X − y| − ½ E|X − X′| of samples `(m, b, d)` about `(b, d)`, `(b,)`; with one sample the distance alone.
 
-    Gneiting & Raftery, JASA 102 (2007), section 4.3, with the sign turned. The second mean leaves out each sample's
-    pair with itself, so that its expectation does not depend on m.
+    Gneiting & Raftery, JASA 102 (2007), section 4.3, with the sign turned.
     """
-    far = np.linalg.norm(samples - truth, axis=-1).mean(axis=0)
-    number = len(samples)
-    if number == 1:
-        return np.asarray(far, np.float64)
-    between = sum(np.linalg.norm(samples - sample, axis=-1).sum(axis=0) for sample in samples)
-    return np.asarray(far - between / (2 * number * (number - 1)), np.float64)
+    distance = np.linalg.norm(samples - truth, axis=-1).mean(axis=0)
+    count = len(samples)
+    if count == 1:
+        return np.asarray(distance, np.float64)
+    # One sample at a time, for all pairs at once would take m times the memory. A sample's pair with itself adds 0 to
+    # the sum and is not counted in the mean, so that its expectation does not depend on m.
+    spread = sum(np.linalg.norm(samples - sample, axis=-1).sum(axis=0) for sample in samples)
+    return np.asarray(distance - spread / (2 * count * (count - 1)), np.float64)
 
 
-def skill(errors: npt.ArrayLike, errors_of_copying: npt.ArrayLike, blocks: npt.NDArray[np.int64]) -> Figure | None:
+def estimate_skill(errors: npt.ArrayLike, errors_of_copying: npt.ArrayLike, blocks: Int64) -> Estimate | None:
     """1 − Σ error ÷ Σ error of copying (Murphy, Monthly Weather Review 116, 1988)."""
     return bootstrap([errors, errors_of_copying], blocks, lambda sums: 1 - sums[..., 0] / sums[..., 1])
 
 
-def next_frame_table(
-    model: SequenceModel[Any],
-    codec: FrameCodec[Any],
-    name: str,
-    frames: Silhouettes,
-    latents: Float32,
-    cut: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Table:
-    """The model, copying and the codec alone, on windows of `frames` and their `latents` `(n, d)`.
-
-    Frames from `cut` on are held out. A table without rows if no window fits.
-    """
-    windows = held_out_windows(frames.clips, cut, model.context)
-    if not len(windows.starts):
-        return Table("Next frame", COLUMNS, [], "No held-out stretch is long enough to foretell anything.")
-    total = len(windows.horizons) + 1
-    seeds = latents[windows.starts[:, None] + np.arange(windows.context)]
-    foretold = sampled(model, seeds, windows.horizons[-1])
-    on_progress(1, total)
-    last = seeds[:, -1]
-    last_shown = _decoded(codec, last)
-    blocks = number_blocks(frames.between(cut, len(frames)).clips)[windows.target(1) - cut]
-    rows = []
-    for done, ahead in enumerate(windows.horizons, 2):
-        truth, real = latents[windows.target(ahead)], frames[windows.target(ahead)]
-        samples = foretold[:, :, ahead - 1]
-        copying = Errors.of(last[None], truth, last_shown, real)
-        model_errors = Errors.of(samples, truth, _decoded(codec, samples.mean(axis=0)), real)
-        best = Errors.of(truth[None], truth, _decoded(codec, truth), real).figures(copying, blocks)
-        rows += [
-            Measured(name, "model", model_errors.figures(copying, blocks), ahead),
-            Measured(COPY, "copy", copying.figures(copying, blocks), ahead),
-            Measured(CEILING, "ceiling", {key: best[key] for key in ("iou", "iou_skill")}, ahead),
-        ]
-        on_progress(done, total)
-    return Table("Next frame", COLUMNS, rows, LEGEND)
-
-
-def _decoded(codec: FrameCodec[Any], latents: Float32) -> UInt8:
-    return np.concatenate([codec.decode(latents[k : k + CHUNK]) for k in range(0, len(latents), CHUNK)])
+def _decode(codec: FrameCodec[Any], latents: Float32) -> UInt8:
+    return np.concatenate(list(decode_chunks(codec, latents)))

@@ -4,31 +4,57 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from deepdance import pipeline, runs
-from deepdance.evaluation.codec import codec_table
-from deepdance.evaluation.long_dances import long_table, video_table
-from deepdance.evaluation.next_frame import next_frame_table
-from deepdance.evaluation.tables import COPY, REAL, Column, Measured, Role, Table
+from deepdance.arrays import Float32
+from deepdance.evaluation.codec import measure_codec
+from deepdance.evaluation.long_dances import measure_long_dances, measure_videos
+from deepdance.evaluation.next_frame import measure_next_frame
+from deepdance.evaluation.streams import OnProgress
+from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Role, Row, Table
 from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
-from deepdance.metrics.bootstrap import Figure
-from deepdance.metrics.paper_table import Row
+from deepdance.interfaces import FrameCodec, SequenceModel
+from deepdance.metrics.paper_table import PaperRow
 from deepdance.pipeline import Session
 from deepdance.recipe import Recipe
 from deepdance.splits import Split
 from deepdance.workspace import Artifact, digest, read_json, write_json
 
-Made = Mapping[str, Sequence[Artifact]]
-Watch = Callable[[int, int], None]
-Summary = tuple[tuple[str, str, int | None, str, int], ...]
 LENGTH = 1000
 SEEDS = 5
+SUMMARY = (
+    Column("codec.iou", "IoU"),
+    Column("codec.boundary_iou", "boundary IoU"),
+    Column("codec.limb_recall", "limb recall"),
+    Column("codec.grey_per_perimeter", "grey ÷ outline", 2),
+    Column("next_frame.skill.1", "latent skill, 1"),
+    Column("next_frame.skill.10", "latent skill, 10"),
+    Column("next_frame.iou_skill.1", "IoU skill, 1"),
+    Column("next_frame.iou_skill.10", "IoU skill, 10"),
+)
+"""What `dd compare` shows of each run: table, figure and, where it differs, how many frames ahead."""
+LONG_SUMMARY = (
+    Column("long.motion_ratio", "motion", 2),
+    Column("long.freeze_seconds", "freeze, s", 1),
+    Column("long.several_bodies", "several bodies"),
+    Column("long.grey_ratio", "grey", 2),
+    Column("long.frechet_frames", "Fréchet", 2),
+    Column("long.frechet_motion", "of motion", 2),
+    Column("long.coverage", "coverage", 2),
+    Column("long.nearest_ratio", "nearest", 2),
+    Column("long.replay_seconds", "replay, s", 1),
+)
+"""The same of its long dances, in a table of their own."""
+LONG_LEGEND = """\
+motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
+training frames themselves. replay: of training frames in their order."""
+
 log = logging.getLogger("deepdance")
 
 
@@ -40,105 +66,88 @@ class Evaluation:
     codec: str
     sequence: str
     frames: str
-    paper_table: list[Row]
+    paper_table: list[PaperRow]
     tables: dict[str, Table]
 
 
 @dataclass(frozen=True)
-class Part:
-    """A table of the evaluation: made from the artifacts of the stages that it `needs` and from `settings`.
+class EvaluatedRun:
+    """What a run has made, each opened once and only when it is asked for, and what is measured of it."""
 
-    It is made again only if one of those changes.
-    """
+    session: Session
+    recipe: Recipe
+    artifacts: Mapping[str, Sequence[Artifact]]
 
-    name: str
-    needs: tuple[str, ...]
-    make: Callable[[Session, Recipe, Made, Watch], Table]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    @cached_property
+    def frames(self) -> Silhouettes:
+        """All frames of the run's videos."""
+        return Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
 
+    @property
+    def evaluated_from(self) -> int:
+        """The first frame that figures are taken from."""
+        return Split.of(self.frames.clips, self.recipe.validation).evaluated_from
 
-def _codec(session: Session, recipe: Recipe, made: Made, watch: Watch) -> Table:
-    frames = _frames(made["silhouettes"])
-    held_out = frames.between(_measured_from(frames, recipe), len(frames))
-    return codec_table(pipeline.load_codec(session, recipe, made["codec"][0]), recipe.codec.name, held_out, watch)
+    @cached_property
+    def codec(self) -> FrameCodec[Any]:
+        """The trained codec."""
+        return pipeline.load_codec(self.session, self.recipe, self.artifacts["codec"][0])
 
+    @cached_property
+    def latents(self) -> Float32:
+        """The latents `(n, d)` of all frames."""
+        return pipeline.load_latents(self.artifacts["latents"][0])
 
-def _next_frame(session: Session, recipe: Recipe, made: Made, watch: Watch) -> Table:
-    frames = _frames(made["silhouettes"])
-    return next_frame_table(
-        pipeline.load_sequence(session, recipe, made["sequence"][0]),
-        pipeline.load_codec(session, recipe, made["codec"][0]),
-        recipe.sequence.name,
-        frames,
-        pipeline.load_latents(made["latents"][0]),
-        _measured_from(frames, recipe),
-        watch,
-    )
+    @cached_property
+    def model(self) -> SequenceModel[Any]:
+        """The trained sequence model."""
+        return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
 
+    def measure_codec(self, on_progress: OnProgress) -> Table:
+        """What the codec loses of the held-out frames."""
+        held_out = self.frames.between(self.evaluated_from, len(self.frames))
+        return measure_codec(self.codec, self.recipe.codec.name, held_out, on_progress)
 
-def _long(session: Session, recipe: Recipe, made: Made, watch: Watch, *, length: int, seeds: int) -> Table:
-    frames = _frames(made["silhouettes"])
-    return long_table(
-        pipeline.load_sequence(session, recipe, made["sequence"][0]),
-        pipeline.load_codec(session, recipe, made["codec"][0]),
-        f"{recipe.codec.name} × {recipe.sequence.name}",
-        frames,
-        pipeline.load_latents(made["latents"][0]),
-        _measured_from(frames, recipe),
-        recipe.fps,
-        length=length,
-        seeds=seeds,
-        temperature=recipe.temperature,
-        rng=recipe.seed,
-        on_progress=watch,
-    )
+    def measure_next_frame(self, on_progress: OnProgress) -> Table:
+        """How well the sequence model predicts held-out frames."""
+        name, data = self.recipe.sequence.name, (self.frames, self.latents, self.evaluated_from)
+        return measure_next_frame(self.model, self.codec, name, *data, on_progress)
 
+    def measure_long_dances(self, on_progress: OnProgress, *, length: int, seeds: int) -> Table:
+        """`seeds` dances of `length` frames beside the real frames."""
+        return measure_long_dances(
+            self.model,
+            self.codec,
+            f"{self.recipe.codec.name} × {self.recipe.sequence.name}",
+            self.frames,
+            self.latents,
+            self.evaluated_from,
+            length=length,
+            seeds=seeds,
+            temperature=self.recipe.temperature,
+            rng=self.recipe.seed,
+            on_progress=on_progress,
+        )
 
-def _frames(prepared: Sequence[Artifact]) -> Silhouettes:
-    return Silhouettes.load([artifact.folder for artifact in prepared])
+    def build_table(
+        self,
+        name: str,
+        stages: Sequence[str],
+        measure: Callable[[OnProgress], Table],
+        settings: Mapping[str, Any] | None = None,
+    ) -> Table:
+        """The table `measure` makes, kept as an artifact: made anew only if one of `stages` or a setting changes."""
+        stage = f"{name}_table"
 
+        def work(folder: Path) -> dict[str, Any]:
+            table = measure(lambda done, total: self.session.listen(Progress(stage, done, total)))
+            write_json(folder / "table.json", table.as_json())
+            return {}
 
-def _measured_from(frames: Silhouettes, recipe: Recipe) -> int:
-    return Split.of(frames.clips, recipe.validation).measured
-
-
-def parts(recipe: Recipe, length: int, seeds: int) -> tuple[Part, ...]:
-    """The tables of `dd evaluate`, in their order, with so many long dances of so many frames."""
-    everything = ("silhouettes", "codec", "latents", "sequence")
-    settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
-    return (
-        Part("codec", ("silhouettes", "codec"), _codec),
-        Part("next_frame", everything, _next_frame),
-        Part("long", everything, partial(_long, length=length, seeds=seeds), settings),
-    )
-
-
-SUMMARY: Summary = (
-    ("codec", "iou", None, "IoU", 3),
-    ("codec", "boundary_iou", None, "boundary IoU", 3),
-    ("codec", "limb_recall", None, "limb recall", 3),
-    ("codec", "grey_per_perimeter", None, "grey ÷ outline", 2),
-    ("next_frame", "skill", 1, "latent skill, 1", 3),
-    ("next_frame", "skill", 10, "latent skill, 10", 3),
-    ("next_frame", "iou_skill", 1, "IoU skill, 1", 3),
-    ("next_frame", "iou_skill", 10, "IoU skill, 10", 3),
-)
-"""What `dd compare` shows of each run: table, figure, horizon, heading, decimals."""
-LONG_SUMMARY: Summary = (
-    ("long", "motion_ratio", None, "motion", 2),
-    ("long", "freeze_seconds", None, "freeze, s", 1),
-    ("long", "several_bodies", None, "several bodies", 3),
-    ("long", "grey_ratio", None, "grey", 2),
-    ("long", "frechet_frames", None, "Fréchet", 2),
-    ("long", "frechet_motion", None, "of motion", 2),
-    ("long", "coverage", None, "coverage", 2),
-    ("long", "nearest_ratio", None, "nearest", 2),
-    ("long", "replay_seconds", None, "replay, s", 1),
-)
-"""The same of its long dances, in a table of their own."""
-LONG_LEGEND = """\
-motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
-training frames themselves. replay: of training frames in their order."""
+        keys = {made: [artifact.key for artifact in self.artifacts[made]] for made in stages}
+        inputs = {"artifacts": keys, "settings": dict(settings or {}), "version": runs.VERSION}
+        artifact = self.session.make(stage, inputs, work)
+        return Table.from_json(read_json(artifact.folder / "table.json"))
 
 
 def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEEDS) -> Evaluation:
@@ -149,29 +158,20 @@ def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEE
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there.
     """
     record, recipe = session.workspace.open_run(name)
-    made = runs.open_artifacts(session, record)
+    run = EvaluatedRun(session, recipe, runs.open_artifacts(session, record))
     paper = runs.paper_table(session, recipe, record)
-    tables = {part.name: _kept(session, recipe, made, part) for part in parts(recipe, length, seeds)}
-    write_json(
-        session.workspace.run_folder(name) / "evaluation.json",
-        {key: table.as_json() for key, table in tables.items()},
-    )
-    frames = digest([[artifact.key for artifact in made["silhouettes"]], recipe.validation])
+    everything = ("silhouettes", "codec", "latents", "sequence")
+    settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
+    measure_long = partial(run.measure_long_dances, length=length, seeds=seeds)
+    tables = {
+        "codec": run.build_table("codec", ("silhouettes", "codec"), run.measure_codec),
+        "next_frame": run.build_table("next_frame", everything, run.measure_next_frame),
+        "long": run.build_table("long", everything, measure_long, settings),
+    }
+    as_json = {key: table.as_json() for key, table in tables.items()}
+    write_json(session.workspace.run_folder(name) / "evaluation.json", as_json)
+    frames = digest([[artifact.key for artifact in run.artifacts["silhouettes"]], recipe.validation])
     return Evaluation(name, recipe.codec.name, recipe.sequence.name, frames, paper, tables)
-
-
-def _kept(session: Session, recipe: Recipe, made: Made, part: Part) -> Table:
-    stage = f"{part.name}_table"
-    keys: dict[str, Any] = {need: [artifact.key for artifact in made[need]] for need in part.needs}
-
-    def work(folder: Any) -> dict[str, Any]:
-        table = part.make(session, recipe, made, lambda done, total: session.listen(Progress(stage, done, total)))
-        write_json(folder / "table.json", table.as_json())
-        return {}
-
-    inputs = {"artifacts": keys, "settings": dict(part.settings), "version": runs.VERSION}
-    artifact = session.make(stage, inputs, work)
-    return Table.from_json(read_json(artifact.folder / "table.json"))
 
 
 def evaluate_videos(
@@ -187,20 +187,18 @@ def evaluate_videos(
     `source.crop=54,44,335,200`. Raises InputError, OptionError, WorkspaceError.
     """
     record, recipe = session.workspace.open_run(name)
-    made = {"silhouettes": runs.open_artifacts(session, record)["silhouettes"]}
+    run = EvaluatedRun(session, recipe, runs.open_artifacts(session, record))
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
-    videos = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
+    prepared = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
     shown = Path(inputs[0]).name if len(inputs) == 1 else f"{len(inputs)} videos"
 
-    def make(session: Session, recipe: Recipe, made: Made, watch: Watch) -> Table:
-        frames = _frames(made["silhouettes"])
-        return video_table(
-            shown, [_frames([video]) for video in videos], frames, _measured_from(frames, recipe), recipe.fps, watch
-        )
+    def measure(on_progress: OnProgress) -> Table:
+        videos = [Silhouettes.load([artifact.folder]) for artifact in prepared]
+        return measure_videos(shown, videos, run.frames, run.evaluated_from, on_progress)
 
-    keys = {"videos": [video.key for video in videos], "validation": recipe.validation, "name": shown}
-    return _kept(session, recipe, made, Part("videos", ("silhouettes",), make, keys))
+    keys = {"videos": [artifact.key for artifact in prepared], "validation": recipe.validation, "name": shown}
+    return run.build_table("videos", ("silhouettes",), measure, keys)
 
 
 def comparison(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
@@ -208,29 +206,26 @@ def comparison(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")
     models = "\n".join(f"{e.run}: {e.codec} × {e.sequence}" for e in evaluations)
-    ahead = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
+    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
     return {
-        "frames": _compared("Comparison", SUMMARY, evaluations, ahead),
-        "long": _compared("Long dances", LONG_SUMMARY, evaluations, LONG_LEGEND),
+        "frames": _compare("Comparison", SUMMARY, evaluations, legend),
+        "long": _compare("Long dances", LONG_SUMMARY, evaluations, LONG_LEGEND),
     }
 
 
-def _compared(title: str, summary: Summary, evaluations: Sequence[Evaluation], legend: str) -> Table:
-    rows = [Measured(evaluation.run, "model", _summary(summary, evaluation, "model")) for evaluation in evaluations]
-    rows += [
-        Measured(REAL, "real", _summary(summary, evaluations[0], "real")),
-        Measured(COPY, "copy", _summary(summary, evaluations[0], "copy")),
+def _compare(title: str, columns: Sequence[Column], evaluations: Sequence[Evaluation], legend: str) -> Table:
+    first = evaluations[0]
+    rows = [Row(evaluation.run, "model", _summarize(columns, evaluation, "model")) for evaluation in evaluations]
+    baselines = [
+        Row(REAL, "real", _summarize(columns, first, "real")),
+        Row(COPY, "copy", _summarize(columns, first, "copy")),
     ]
-    columns = [Column(_key(table, key, horizon), title, decimals) for table, key, horizon, title, decimals in summary]
-    return Table(title, columns, rows, legend)
+    return Table(title, columns, rows + baselines, legend)
 
 
-def _summary(summary: Summary, evaluation: Evaluation, role: Role) -> dict[str, Figure | None]:
-    return {
-        _key(table, key, horizon): evaluation.tables[table].figure(role, key, horizon)
-        for table, key, horizon, _, _ in summary
-    }
-
-
-def _key(table: str, key: str, horizon: int | None) -> str:
-    return f"{table}.{key}" if horizon is None else f"{table}.{key}.{horizon}"
+def _summarize(columns: Sequence[Column], evaluation: Evaluation, role: Role) -> Figures:
+    figures: Figures = {}
+    for column in columns:
+        table, key, *horizon = column.key.split(".")
+        figures[column.key] = evaluation.tables[table].figure(role, key, int(horizon[0]) if horizon else None)
+    return figures

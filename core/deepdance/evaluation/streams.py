@@ -1,74 +1,95 @@
-"""What is kept of a stream of frames while it is read once, chunk by chunk."""
+"""Frames as a stream of chunks: decoded, counted, and measured while they are read once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from deepdance.arrays import Float32, Float64, UInt8
-from deepdance.metrics.copying import Memory
-from deepdance.metrics.features import FEATURES, Components, motion_windows, signed_distance
-from deepdance.metrics.motion import motion_energy
+from deepdance.interfaces import FrameCodec
+from deepdance.metrics.features import FEATURES, PrincipalComponents, compute_signed_distances
+from deepdance.metrics.motion import measure_motion
 from deepdance.metrics.shapes import measure_frames
 
-Watched = tuple[dict[str, Float64], Float32, list[int]]
-"""Measures, field coordinates `(n, k)` and the first frame of every clip."""
+CHUNK = 64
+"""Frames that are encoded or decoded at once."""
+OnProgress = Callable[[int, int], None]
+"""Called with what is done, and the total."""
+
+
+def ignore_progress(done: int, total: int) -> None:
+    """Where nobody wants to know."""
+
+
+class ProgressMeter:
+    """Counts the frames that are done, of several streams together."""
+
+    def __init__(self, total: int, on_progress: OnProgress) -> None:
+        self._done = 0
+        self._total = total
+        self._on_progress = on_progress
+
+    def advance(self, frames: int) -> None:
+        """So many frames more are done."""
+        self._done += frames
+        self._on_progress(self._done, self._total)
+
+    def track(self, chunks: Iterable[UInt8]) -> Iterator[UInt8]:
+        """The same chunks; each is counted when it has been used."""
+        for chunk in chunks:
+            yield chunk
+            self.advance(len(chunk))
+
+
+def decode_chunks(codec: FrameCodec[Any], latents: Float32) -> Iterator[UInt8]:
+    """Latents `(n, d)` as chunks of frames, as they are asked for."""
+    return (codec.decode(latents[start : start + CHUNK]) for start in range(0, len(latents), CHUNK))
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One stream: measures `(n,)`, motion NaN where a clip begins; frame features `(n, 64)`, motion features."""
+class StreamMeasures:
+    """What is kept of a stream: `frames` has measures `(n,)` of every frame, `coordinates` `(n, k)` its field.
 
-    measures: dict[str, Float64]
-    features: Float32
-    motions: Float32
-    starts: list[int]
-    nearest: Float64
-    replay: int
+    `motion` among the measures is NaN where a clip begins; `starts` holds the first frame of every clip.
+    """
+
+    frames: dict[str, Float64]
+    coordinates: Float32
+    starts: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.coordinates)
+
+    @property
+    def features(self) -> Float32:
+        """What describes each frame, `(n, 64)`."""
+        return self.coordinates[:, :FEATURES]
 
     @property
     def motion(self) -> Float64:
-        """Motion energy of every pair of neighbours in a clip."""
-        motion = self.measures["motion"]
+        """How far every two neighbours of a clip are apart."""
+        motion = self.frames["motion"]
         return motion[~np.isnan(motion)]
 
 
-def counted(chunks: Iterable[UInt8], tell: Callable[[int], None]) -> Iterator[UInt8]:
-    """The same chunks; `tell` is called with the frames of each once it has been used."""
-    for chunk in chunks:
-        yield chunk
-        tell(len(chunk))
+def measure_stream(chunks: Iterable[UInt8], components: PrincipalComponents, starts: Sequence[int]) -> StreamMeasures:
+    """Read a stream of chunks `(n, h, w)` once. `components` are of distance fields; `starts` the clips' first frames.
 
-
-def watch(chunks: Iterable[UInt8], field: Components, starts: list[int]) -> Watched:
-    """Read a stream once: its measures, its coordinates `(n, k)` and its clips' starts."""
+    The last frame of a chunk is kept, for the first of the next has moved from there.
+    """
     parts: list[dict[str, Float64]] = []
     coordinates: list[Float32] = []
-    before: UInt8 | None = None
+    last: UInt8 | None = None
     for chunk in chunks:
         if not len(chunk):
             continue
-        linked = chunk if before is None else np.concatenate([before, chunk])
-        motion = motion_energy(linked)
-        parts.append(measure_frames(chunk) | {"motion": motion if before is not None else np.append(np.nan, motion)})
-        coordinates.append(field(signed_distance(chunk)))
-        before = chunk[-1:]
-    measures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    measures["motion"][starts] = np.nan
-    return measures, np.concatenate(coordinates), starts
-
-
-def compared(
-    watched: Watched,
-    movement: Components | None,
-    memory: Memory,
-    threshold: float,
-) -> Seen:
-    """What was watched, with its motions and its distance to the training frames."""
-    measures, coordinates, starts = watched
-    features = np.ascontiguousarray(coordinates[:, :FEATURES])
-    windows = motion_windows(coordinates, starts) if movement else np.empty((0, 1), np.float32)
-    motions = movement(windows) if movement else windows
-    return Seen(measures, features, motions, starts, *memory.compare(features, threshold))
+        motion = measure_motion(chunk if last is None else np.concatenate([last, chunk]))
+        parts.append(measure_frames(chunk) | {"motion": np.append(np.nan, motion) if last is None else motion})
+        coordinates.append(components.project(compute_signed_distances(chunk)))
+        last = chunk[-1:]
+    frames = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    frames["motion"][list(starts)] = np.nan
+    return StreamMeasures(frames, np.concatenate(coordinates), starts)

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
-from deepdance.metrics.bootstrap import Figure
+from deepdance.metrics.bootstrap import Estimate
 
 Role = Literal["model", "real", "copy", "ceiling"]
+Figures = dict[str, Estimate | None]
+"""By the key of their column; `None` where one means nothing."""
 Curves = Mapping[str, Sequence[Sequence[float | None]]]
 """Per figure and stream, one mean per 1,000 frames."""
 REAL = "real, held out"
@@ -27,12 +29,12 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One row. `horizon` is how many frames ahead, where that differs; a figure is `None` where it means nothing."""
+class Row:
+    """What was measured of one thing. `horizon` is how many frames ahead, where that differs."""
 
     name: str
     role: Role
-    figures: Mapping[str, Figure | None]
+    figures: Figures
     horizon: int | None = None
 
 
@@ -42,13 +44,13 @@ class Table:
 
     title: str
     columns: Sequence[Column]
-    rows: Sequence[Measured]
+    rows: Sequence[Row]
     legend: str = ""
     upright: bool = False
     curves: Mapping[str, Curves] = field(default_factory=dict)
     """By row: figures that develop over time."""
 
-    def figure(self, role: Role, key: str, horizon: int | None = None) -> Figure | None:
+    def figure(self, role: Role, key: str, horizon: int | None = None) -> Estimate | None:
         """The figure in the first row of this role and horizon, if there is one."""
         rows = [row for row in self.rows if row.role == role and row.horizon == horizon]
         return rows[0].figures.get(key) if rows else None
@@ -62,6 +64,6 @@ class Table:
         """The table that `as_json` gave."""
         rows = []
         for row in value["rows"]:
-            figures = {key: None if cell is None else Figure(**cell) for key, cell in row["figures"].items()}
-            rows.append(Measured(row["name"], row["role"], figures, row["horizon"]))
+            figures = {key: None if cell is None else Estimate(**cell) for key, cell in row["figures"].items()}
+            rows.append(Row(row["name"], row["role"], figures, row["horizon"]))
         return cls(**{**value, "columns": [Column(**column) for column in value["columns"]], "rows": rows})

@@ -16,11 +16,12 @@ PAPER = {
     "sequence": {"epochs": 853, "acc": 0.800, "loss": 0.048, "val_acc": 0.799, "val_loss": 0.049},
 }
 """Deep Dance's table of results."""
+NOT_MEASURED = {"ceiling_acc": None, "copy_last_acc": None, "copy_last_loss": None}
 
 
 @dataclass(frozen=True)
-class Row:
-    """One model's line. `None` means: there was nothing to measure it on."""
+class PaperRow:
+    """One model's line of the table. `None` means: there was nothing to measure it on."""
 
     stage: str
     component: str
@@ -34,16 +35,16 @@ class Row:
     copy_last_loss: float | None
 
 
-def table_row(
+def build_row(
     stage: str, component: str, history: Sequence[Mapping[str, float]], reference: dict[str, float | None]
-) -> Row:
+) -> PaperRow:
     """The last epoch's figures beside `reference`: the ceiling and the copy of the last frame."""
     last = history[-1]
     figures: dict[str, Any] = {name: last.get(name) for name in ("acc", "loss", "val_acc", "val_loss")}
-    return Row(stage, component, len(history), **figures, **reference)
+    return PaperRow(stage, component, len(history), **figures, **reference)
 
 
-def pixel_reference(neighbours: Iterable[tuple[UInt8, UInt8]]) -> dict[str, float | None]:
+def measure_pixel_reference(neighbours: Iterable[tuple[UInt8, UInt8]]) -> dict[str, float | None]:
     """Ceiling of the accuracy, and accuracy and loss of showing the frame before, on silhouettes as grey levels.
 
     `neighbours` are chunks `(n, h, w)` of frames, each beside those that follow them.
@@ -55,16 +56,16 @@ def pixel_reference(neighbours: Iterable[tuple[UInt8, UInt8]]) -> dict[str, floa
         totals += len(after) * np.array(figures)
         count += len(after)
     if not count:
-        return {"ceiling_acc": None, "copy_last_acc": None, "copy_last_loss": None}
+        return dict(NOT_MEASURED)
     ceiling, accuracy, loss = (totals / count).tolist()
     return {"ceiling_acc": ceiling, "copy_last_acc": accuracy, "copy_last_loss": loss}
 
 
-def latent_reference(clips: Sequence[Float32], context: int) -> dict[str, float | None]:
+def measure_latent_reference(clips: Sequence[Float32], context: int) -> dict[str, float | None]:
     """The same for latents: a perfect prediction agrees always; copying repeats the last latent of each window."""
     usable = [clip for clip in clips if len(clip) > context]
     if not usable:
-        return {"ceiling_acc": None, "copy_last_acc": None, "copy_last_loss": None}
+        return dict(NOT_MEASURED)
     truth = np.concatenate([clip[context:] for clip in usable])
     before = np.concatenate([clip[context - 1 : -1] for clip in usable])
     return {

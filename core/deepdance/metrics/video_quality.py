@@ -27,23 +27,23 @@ STRRED_SMALLEST = 48
 """Below so many pixels the third octave of ST-RRED's pyramid is too small for its blocks."""
 
 
-def psnr(truth: UInt8, rebuilt: UInt8) -> Float64:
+def psnr(truth: UInt8, decoded: UInt8) -> Float64:
     """Peak signal-to-noise ratio of `(n, h, w)` frames in dB: 10 log₁₀(255² ÷ MSE), `(n,)`; infinite where equal."""
     with np.errstate(divide="ignore"):
-        return np.asarray(_measure("psnr").psnr(truth[..., None], rebuilt[..., None]), np.float64)
+        return np.asarray(_load_measure("psnr").psnr(truth[..., None], decoded[..., None]), np.float64)
 
 
-def ssim(truth: UInt8, rebuilt: UInt8) -> Float64:
+def ssim(truth: UInt8, decoded: UInt8) -> Float64:
     """Structural similarity of `(n, h, w)` frames, `(n,)`: Wang et al., IEEE TIP 13 (2004), eq. 13.
 
     The Gaussian window is 11 pixels wide, so a frame needs more than 10 each way; less gives nan.
     """
     if min(truth.shape[1:]) <= 10:
         return np.full(len(truth), np.nan)
-    return np.asarray(_measure("ssim").ssim(truth[..., None], rebuilt[..., None]), np.float64)
+    return np.asarray(_load_measure("ssim").ssim(truth[..., None], decoded[..., None]), np.float64)
 
 
-def strred(truth: UInt8, rebuilt: UInt8) -> tuple[Float64, Float64]:
+def strred(truth: UInt8, decoded: UInt8) -> tuple[Float64, Float64]:
     """Spatial and temporal differences of entropy, `(n // 2,)` each, of frames `(n, h, w)` taken two by two.
 
     ST-RRED is the mean of the first times the mean of the second, 0 at best: Soundararajan & Bovik, IEEE TCSVT 23
@@ -52,12 +52,12 @@ def strred(truth: UInt8, rebuilt: UInt8) -> tuple[Float64, Float64]:
     if min(truth.shape[1:]) < STRRED_SMALLEST:
         return np.full(len(truth) // 2, np.nan), np.full(len(truth) // 2, np.nan)
     with _quiet():
-        rows = _measure("strred").strred(truth[..., None], rebuilt[..., None])[0]
+        rows = _load_measure("strred").strred(truth[..., None], decoded[..., None])[0]
     return rows[:, 0].astype(np.float64), rows[:, 1].astype(np.float64)
 
 
 @cache
-def _measure(name: str) -> Any:
+def _load_measure(name: str) -> Any:
     """The module `skvideo.measure.<name>`, loaded privately."""
     spec = find_spec("skvideo")
     if spec is None or not spec.submodule_search_locations:

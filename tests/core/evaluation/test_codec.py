@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from deepdance.evaluation.codec import COLUMNS, codec_table
+from deepdance.evaluation.codec import COLUMNS, measure_codec
 from deepdance.evaluation.tables import Table
 from deepdance.frames import Clip, Silhouettes
 
 
 class Passing:
-    """A codec that changes frames as told, and counts how many it saw at once."""
+    """A codec that changes frames as asked, and counts how many it saw at once."""
 
     def __init__(self, change=lambda frames: frames):
         self.change = change
@@ -39,7 +39,7 @@ def values(table, role):
 
 
 def test_a_codec_that_loses_nothing_is_perfect():
-    table = codec_table(Passing(), "same", walk())
+    table = measure_codec(Passing(), "same", walk())
     figures = values(table, "model")
     expected = {"iou": 1, "boundary_iou": 1, "ssim": 1, "accuracy": 1, "strred": 0, "grey_per_perimeter": 0}
     assert {key: figures[key] for key in expected} == pytest.approx(expected)
@@ -49,7 +49,7 @@ def test_a_codec_that_loses_nothing_is_perfect():
 
 
 def test_copying_shows_the_frame_before_and_never_one_of_another_clip():
-    figures = values(codec_table(Passing(), "same", walk()), "copy")
+    figures = values(measure_codec(Passing(), "same", walk()), "copy")
     assert figures["iou"] == pytest.approx((20 * 18) / (20 * 22))
     wrong = 2 * 2 * 20 / (60 * 80)
     assert figures["accuracy"] == pytest.approx(1 - wrong)
@@ -62,7 +62,7 @@ def test_what_a_codec_loses_is_counted():
         return np.concatenate([frames[:, :20], np.full_like(frames[:, 20:], 255)], axis=1)
 
     upper = Silhouettes.of(np.stack([box(2 * k) for k in range(12)]))
-    figures = values(codec_table(Passing(lose_half), "half", upper), "model")
+    figures = values(measure_codec(Passing(lose_half), "half", upper), "model")
     assert figures["iou"] == 0.5
     assert figures["limb_recall"] == pytest.approx(0.5)  # the upper two of four rounded corners
 
@@ -75,7 +75,7 @@ def test_limb_recall_is_pooled_over_frames():
     def lose_the_first(pictures):
         return np.concatenate([np.full_like(pictures[:1], 255), pictures[1:]])
 
-    figures = values(codec_table(Passing(lose_the_first), "first", Silhouettes.of(frames)), "model")
+    figures = values(measure_codec(Passing(lose_the_first), "first", Silhouettes.of(frames)), "model")
     assert figures["limb_recall"] == pytest.approx(20 / 120)
     assert figures["iou"] == 0.5
 
@@ -84,23 +84,23 @@ def test_grey_and_the_ceiling_of_accuracy_stand_in_the_real_row():
     frames = np.stack([box(2 * k) for k in range(12)])
     frames[:, 9, :20] = 128
     blurred = Passing(lambda pictures: np.where(pictures == 0, 100, pictures).astype(np.uint8))
-    table = codec_table(blurred, "blurred", Silhouettes.of(frames))
+    table = measure_codec(blurred, "blurred", Silhouettes.of(frames))
     assert values(table, "real")["grey_per_perimeter"] == pytest.approx(20 / (4 * 19))
     assert values(table, "model")["grey_per_perimeter"] == pytest.approx((20 + 400) / (4 * 19))
     assert values(table, "real")["accuracy"] == values(table, "model")["accuracy"] == pytest.approx(1 - 20 / 4800)
 
 
 def test_frames_are_read_in_chunks_and_progress_is_told():
-    codec, told = Passing(), []
+    codec, steps = Passing(), []
     long = Silhouettes.of(np.repeat(box(10)[None], 70, axis=0))
-    codec_table(codec, "same", long, lambda done, total: told.append((done, total)))
+    measure_codec(codec, "same", long, lambda done, total: steps.append((done, total)))
     assert codec.most <= 64
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+    assert steps[-1][0] == steps[-1][1]
 
 
 def test_one_frame_alone_has_no_copy():
-    table = codec_table(Passing(), "same", Silhouettes.of(box(10)[None]))
+    table = measure_codec(Passing(), "same", Silhouettes.of(box(10)[None]))
     assert values(table, "model")["iou"] == 1
     assert all(value is None for value in values(table, "copy").values())
 
@@ -108,7 +108,7 @@ def test_one_frame_alone_has_no_copy():
 def test_a_table_goes_to_json_and_back():
     import json
 
-    table = codec_table(Passing(), "same", walk())
+    table = measure_codec(Passing(), "same", walk())
     again = Table.from_json(json.loads(json.dumps(table.as_json(), allow_nan=False)))
     assert again.rows == table.rows
     assert list(again.columns) == list(table.columns)

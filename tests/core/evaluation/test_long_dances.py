@@ -1,28 +1,14 @@
 import json
 
-import cv2
 import numpy as np
 import pytest
+from dancers import draw_dancer
 
-from deepdance.evaluation.long_dances import long_table, starting_frames, video_table
+from deepdance.evaluation.long_dances import choose_starts, measure_long_dances, measure_videos
+from deepdance.evaluation.streams import ignore_progress
 from deepdance.frames import Clip, Silhouettes
 
-SIZE = (48, 80)
-CUT = 300
-
-
-def dancer(count: int, seed: int) -> np.ndarray:
-    """A body that wanders and waves two arms."""
-    rng = np.random.default_rng(seed)
-    across = 40 + np.convolve(2 * rng.normal(size=count), np.hanning(25), "same")
-    angles = np.cumsum(0.1 + 0.1 * rng.random((count, 2)), axis=0)
-    frames = np.full((count, *SIZE), 255, np.uint8)
-    for frame, x, turn in zip(frames, across, angles, strict=True):
-        cv2.ellipse(frame, (int(x), 24), (6, 12), 0, 0, 360, 0, -1, cv2.LINE_AA)
-        for angle in turn:
-            tip = int(x + 18 * np.cos(angle)), int(24 + 18 * np.sin(angle))
-            cv2.line(frame, (int(x), 24), tip, 0, 3, cv2.LINE_AA)
-    return frames
+EVALUATED_FROM = 300
 
 
 class Numbers:
@@ -45,15 +31,15 @@ class Numbers:
 @pytest.fixture(scope="module")
 def real() -> Silhouettes:
     clips = [Clip(0, 200, "a", 10.0), Clip(200, 350, "a", 10.0), Clip(350, 400, "b", 10.0)]
-    return Silhouettes([np.concatenate([dancer(200, 0), dancer(150, 1), dancer(50, 2)])], clips)
+    return Silhouettes([np.concatenate([draw_dancer(200, 0), draw_dancer(150, 1), draw_dancer(50, 2)])], clips)
 
 
-def measured(real, step=1, told=None):
+def measure(real, step=1, on_progress=ignore_progress):
     model = Numbers(real[:], step)
     latents = np.arange(400, dtype=np.float32)[:, None]
-    table = long_table(
-        model, model, "numbers", real, latents, CUT, 10.0, length=120, seeds=3, temperature=0.5, rng=7,
-        on_progress=lambda done, total: told is not None and told.append((done, total)),
+    table = measure_long_dances(
+        model, model, "numbers", real, latents, EVALUATED_FROM, length=120, seeds=3, temperature=0.5, rng=7,
+        on_progress=on_progress,
     )  # fmt: skip
     return table, model
 
@@ -64,21 +50,21 @@ def value(table, role, key):
 
 
 def test_dances_start_from_real_contexts_held_out_and_not(real):
-    starts = starting_frames(real.clips, CUT, 4, 5).tolist()
-    assert [start >= CUT for start in starts] == [True, True, True, False, False]
+    starts = choose_starts(real.clips, EVALUATED_FROM, 4, 5).tolist()
+    assert [start >= EVALUATED_FROM for start in starts] == [True, True, True, False, False]
     assert len(set(starts)) == 5
-    for start in starting_frames(real.clips, CUT, 40, 9):
+    for start in choose_starts(real.clips, EVALUATED_FROM, 40, 9):
         assert any(clip.start <= start and start + 40 <= clip.stop for clip in real.clips)
-        assert not start < CUT < start + 40
-    assert (starting_frames(real.clips, 0, 4, 3) >= 0).sum() == 3
-    assert (starting_frames(real.clips, 395, 40, 3) < 355).all()
+        assert not start < EVALUATED_FROM < start + 40
+    assert (choose_starts(real.clips, 0, 4, 3) >= 0).sum() == 3
+    assert (choose_starts(real.clips, 395, 40, 3) < 355).all()
 
 
 def test_a_model_that_replays_its_training_is_measured_as_one(real):
-    told = []
-    table, model = measured(real, told=told)
-    (seeds, steps, temperature, rng), *more = model.asked
-    assert (seeds.shape, steps, temperature, rng, more) == ((3, 4, 1), 120, 0.5, 7, [])
+    steps = []
+    table, model = measure(real, on_progress=lambda done, total: steps.append((done, total)))
+    (seeds, length, temperature, rng), *more = model.asked
+    assert (seeds.shape, length, temperature, rng, more) == ((3, 4, 1), 120, 0.5, 7, [])
     assert [row.role for row in table.rows] == ["model", "real", "copy"]
     assert value(table, "model", "replay_seconds") > 5
     assert value(table, "model", "nearest_ratio") == pytest.approx(0, abs=0.05)
@@ -86,27 +72,27 @@ def test_a_model_that_replays_its_training_is_measured_as_one(real):
     assert value(table, "model", "first.grey_ratio") == pytest.approx(1, abs=0.2)
     assert value(table, "real", "frechet_frames") == 1
     assert value(table, "real", "freeze_seconds") <= 2 < value(table, "copy", "freeze_seconds") == 11.9
-    assert told[-1] == (400 + 3 * 120, 400 + 3 * 120)
+    assert steps[-1] == (400 + 3 * 120, 400 + 3 * 120)
     assert len(table.curves["numbers"]["area"]) == 3
     assert "3 dances, 360 frames in all, 10 a second" in table.legend
 
 
 def test_a_model_that_stands_still_is_told_from_one_that_moves(real):
-    table, _ = measured(real, step=0)
+    table, _ = measure(real, step=0)
     assert value(table, "model", "motion_ratio") == 0
     assert value(table, "model", "freeze_seconds") == 11.9
 
 
 def test_slopes_come_with_their_interval(real, monkeypatch):
     monkeypatch.setattr("deepdance.metrics.trends.BLOCK", 30)
-    table, _ = measured(real, step=0)
+    table, _ = measure(real, step=0)
     for figure in (table.figure("model", "slope.area"), table.figure("model", "slope.motion")):
         assert figure.low <= figure.value <= figure.high
     assert table.figure("copy", "slope.area").value == pytest.approx(0)
 
 
 def test_a_table_goes_to_json_and_back(real):
-    table, _ = measured(real)
+    table, _ = measure(real)
     written = json.dumps(table.as_json(), allow_nan=False)
     again = type(table).from_json(json.loads(written))
     assert json.dumps(again.as_json()) == written
@@ -115,17 +101,17 @@ def test_a_table_goes_to_json_and_back(real):
 
 
 def test_videos_are_dances_of_their_own(real):
-    videos = [Silhouettes.of(dancer(60, seed)) for seed in (5, 6)]
-    told = []
-    table = video_table("two", videos, real, CUT, 10.0, lambda done, total: told.append((done, total)))
+    videos = [Silhouettes.of(draw_dancer(60, seed)) for seed in (5, 6)]
+    steps = []
+    table = measure_videos("two", videos, real, EVALUATED_FROM, lambda done, total: steps.append((done, total)))
     assert table.rows[0].name == "two"
     assert "2 dances, 120 frames" in table.legend
     assert value(table, "model", "nearest_ratio") > 0.3
-    assert told[-1] == (520, 520)
+    assert steps[-1] == (520, 520)
 
 
 def test_where_nothing_is_held_out_all_frames_are_the_real_ones(real):
-    table = video_table("one", [Silhouettes.of(dancer(60, 5))], real, 0, 10.0)
+    table = measure_videos("one", [Silhouettes.of(draw_dancer(60, 5))], real, 0)
     assert value(table, "model", "motion_ratio") == pytest.approx(1, abs=0.5)
     assert value(table, "real", "motion_ratio") == pytest.approx(1)
     assert table.figure("model", "nearest_ratio") is None

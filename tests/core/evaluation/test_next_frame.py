@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from deepdance.evaluation.next_frame import energy_score, held_out_windows, next_frame_table, sampled, skill
+from deepdance.evaluation.next_frame import (
+    choose_windows,
+    energy_score,
+    estimate_skill,
+    measure_next_frame,
+    sample_predictions,
+)
 from deepdance.frames import Clip, Silhouettes
 
 SIZE = (60, 160)
@@ -42,17 +48,17 @@ def walk(clips):
 CLIPS = [Clip(0, 40, "a", 10), Clip(40, 75, "b", 10), Clip(75, 110, "c", 10)]
 
 
-def table_of(model, cut=75):
+def table_of(model, evaluated_from=75):
     latents, frames = walk(CLIPS)
-    return next_frame_table(model, Box(), "straight", frames, latents, cut)
+    return measure_next_frame(model, Box(), "straight", frames, latents, evaluated_from)
 
 
 def value(table, role, key, horizon):
     return table.figure(role, key, horizon).value
 
 
-def test_windows_stay_in_their_clip_and_foretell_held_out_frames_only():
-    windows = held_out_windows(CLIPS, 60, context=3)
+def test_windows_stay_in_their_clip_and_predict_held_out_frames_only():
+    windows = choose_windows(CLIPS, 60, context=3)
     assert windows.horizons == (1, 2, 5, 10)
     for start in windows.starts:
         clip = next(clip for clip in CLIPS if clip.start <= start < clip.stop)
@@ -61,20 +67,20 @@ def test_windows_stay_in_their_clip_and_foretell_held_out_frames_only():
     assert windows.starts[0] == 57
     assert windows.starts[-1] == 110 - 13
     assert {75 - 13, 75} <= set(windows.starts)
-    assert windows.target(1)[0] == 60
+    assert windows.targets(1)[0] == 60
 
 
 def test_windows_are_evenly_chosen_if_there_are_many():
-    starts = held_out_windows([Clip(0, 2000, "a", 10)], 1000, context=10, at_most=200).starts
+    starts = choose_windows([Clip(0, 2000, "a", 10)], 1000, context=10, at_most=200).starts
     assert len(starts) == 200
     assert set(np.diff(starts)) <= {4, 5}
 
 
 def test_far_horizons_are_left_out_where_clips_are_short():
-    assert held_out_windows([Clip(0, 8, "a", 10)], 5, context=3).horizons == (1, 2)
-    assert held_out_windows([Clip(0, 5, "a", 10)], 0, context=5).horizons == ()
+    assert choose_windows([Clip(0, 8, "a", 10)], 5, context=3).horizons == (1, 2)
+    assert choose_windows([Clip(0, 5, "a", 10)], 0, context=5).horizons == ()
     latents, frames = walk([Clip(0, 5, "a", 10)])
-    assert next_frame_table(Straight(), Box(), "x", frames, latents, 5).rows == []
+    assert measure_next_frame(Straight(), Box(), "x", frames, latents, 5).rows == []
 
 
 def test_a_perfect_model_has_skill_one_and_copying_none():
@@ -101,8 +107,8 @@ def test_half_the_step_is_a_quarter_of_the_squared_error():
 
 def test_a_model_with_randomness_is_judged_by_the_mean_of_eight():
     seeds = np.zeros((5, 3, 1), np.float32)
-    assert sampled(Straight(), seeds, 4).shape == (1, 5, 4, 1)
-    samples = sampled(Straight(spread=1), seeds, 4)
+    assert sample_predictions(Straight(), seeds, 4).shape == (1, 5, 4, 1)
+    samples = sample_predictions(Straight(spread=1), seeds, 4)
     assert samples.shape == (8, 5, 4, 1)
     assert len(np.unique(samples[:, 0, 0, 0])) == 8
     noisy = table_of(Straight(spread=3))
@@ -127,7 +133,7 @@ def test_the_energy_score_of_the_true_distribution_is_the_least():
 
 
 def test_skill_is_pooled_over_windows():
-    figure = skill(np.array([1.0, 0]), np.array([2.0, 2]), np.array([0, 1]))
+    figure = estimate_skill(np.array([1.0, 0]), np.array([2.0, 2]), np.array([0, 1]))
     assert figure.value == 0.75
     assert figure.low == 0.5
     assert figure.high == 1

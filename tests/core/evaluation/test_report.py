@@ -1,21 +1,21 @@
 import logging
 
 from deepdance.evaluation.report import LONG_SUMMARY, SUMMARY, Evaluation, comparison
-from deepdance.evaluation.tables import Column, Measured, Table
-from deepdance.metrics.bootstrap import Figure
+from deepdance.evaluation.tables import Column, Row, Table
+from deepdance.metrics.bootstrap import Estimate
 
 
 def evaluation(run, iou, skill, frames="the same"):
     codec = [
-        Measured("pca", "model", {"iou": Figure(iou, iou - 0.1, iou + 0.1)}),
-        Measured("real, held out", "real", {"iou": None}),
-        Measured("copy the last frame", "copy", {"iou": Figure(0.5)}),
+        Row("pca", "model", {"iou": Estimate(iou, iou - 0.1, iou + 0.1)}),
+        Row("real, held out", "real", {"iou": None}),
+        Row("copy the last frame", "copy", {"iou": Estimate(0.5)}),
     ]
-    ahead = [Measured("gru", "model", {"skill": Figure(skill)}, 1), Measured("copy", "copy", {"skill": Figure(0)}, 1)]
+    ahead = [Row("gru", "model", {"skill": Estimate(skill)}, 1), Row("copy", "copy", {"skill": Estimate(0)}, 1)]
     long = [
-        Measured("pca × gru", "model", {"coverage": Figure(iou)}),
-        Measured("real, held out", "real", {"coverage": Figure(1)}),
-        Measured("copy the last frame", "copy", {}),
+        Row("pca × gru", "model", {"coverage": Estimate(iou)}),
+        Row("real, held out", "real", {"coverage": Estimate(1)}),
+        Row("copy the last frame", "copy", {}),
     ]
     tables = {
         "codec": Table("Codec", [Column("iou", "IoU")], codec),
@@ -31,15 +31,25 @@ def test_a_comparison_takes_each_runs_own_rows_and_the_first_ones_baselines(capl
     table = both["frames"]
     assert [row.name for row in table.rows] == ["a", "b", "real, held out", "copy the last frame"]
     assert [row.figures["codec.iou"] for row in table.rows] == [
-        Figure(0.8, 0.8 - 0.1, 0.8 + 0.1),
-        Figure(0.9, 0.9 - 0.1, 0.9 + 0.1),
+        Estimate(0.8, 0.8 - 0.1, 0.8 + 0.1),
+        Estimate(0.9, 0.9 - 0.1, 0.9 + 0.1),
         None,
-        Figure(0.5),
+        Estimate(0.5),
     ]
-    assert [row.figures["next_frame.skill.1"] for row in table.rows] == [Figure(0.3), Figure(0.2), None, Figure(0)]
+    assert [row.figures["next_frame.skill.1"] for row in table.rows] == [
+        Estimate(0.3),
+        Estimate(0.2),
+        None,
+        Estimate(0),
+    ]
     assert table.rows[0].figures["next_frame.skill.10"] is None  # its clips were too short for it
     assert len(table.columns) == len(SUMMARY)
-    assert [row.figures["long.coverage"] for row in both["long"].rows] == [Figure(0.8), Figure(0.9), Figure(1), None]
+    assert [row.figures["long.coverage"] for row in both["long"].rows] == [
+        Estimate(0.8),
+        Estimate(0.9),
+        Estimate(1),
+        None,
+    ]
     assert len(both["long"].columns) == len(LONG_SUMMARY)
     assert not caplog.records
 

@@ -3,7 +3,7 @@ import pytest
 
 from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.accuracy import accuracy_ceiling, argmax_agreement, keras_accuracy, mean_squared_error
-from deepdance.metrics.paper_table import latent_reference, pixel_reference, table_row
+from deepdance.metrics.paper_table import build_row, measure_latent_reference, measure_pixel_reference
 
 
 def test_an_anti_aliased_pixel_is_never_right():
@@ -31,19 +31,19 @@ def test_copying_never_looks_across_a_cut():
     frames = np.zeros((6, 2, 2), np.uint8)
     frames[3:] = 255
     still = Silhouettes([frames], [Clip(0, 3, "a", 3), Clip(3, 6, "b", 3)])
-    assert pixel_reference(still.neighbours()) == {"ceiling_acc": 1, "copy_last_acc": 1, "copy_last_loss": 0}
+    assert measure_pixel_reference(still.neighbours()) == {"ceiling_acc": 1, "copy_last_acc": 1, "copy_last_loss": 0}
     cut = Silhouettes([frames], [Clip(0, 6, "a", 3)])
-    assert pixel_reference(cut.neighbours())["copy_last_acc"] == pytest.approx(4 / 5)
+    assert measure_pixel_reference(cut.neighbours())["copy_last_acc"] == pytest.approx(4 / 5)
 
 
 def test_copying_latents_is_measured_on_each_windows_target():
     clip = np.eye(4, dtype=np.float32)[[0, 1, 1, 2, 2, 2]]
-    reference = latent_reference([clip, clip[:2]], context=2)
+    reference = measure_latent_reference([clip, clip[:2]], context=2)
     assert reference["ceiling_acc"] == 1
     assert reference["copy_last_acc"] == pytest.approx(3 / 4)
     assert reference["copy_last_loss"] == pytest.approx(2 / 16)
 
 
 def test_a_row_holds_the_last_epoch_and_says_what_was_not_measured():
-    row = table_row("codec", "pca", [{"loss": 2, "acc": 0.1}, {"loss": 1, "acc": 0.2}], latent_reference([], 3))
+    row = build_row("codec", "pca", [{"loss": 2, "acc": 0.1}, {"loss": 1, "acc": 0.2}], measure_latent_reference([], 3))
     assert (row.epochs, row.loss, row.acc, row.val_loss, row.ceiling_acc) == (2, 1, 0.2, None, None)

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from deepdance.metrics.shapes import boundary_iou, grey_pixels, iou, limb_counts, perimeters
+from deepdance.metrics.shapes import (
+    boundary_iou,
+    count_grey_pixels,
+    count_limb_pixels,
+    iou,
+    measure_frames,
+    measure_perimeters,
+)
 
 
 def frame(*boxes, size=(60, 80)):
@@ -55,43 +62,43 @@ def test_the_frames_edge_is_an_outline_for_boundary_iou():
 
 def test_an_arm_is_a_limb_and_a_trunk_is_none():
     trunk = disc(12, (30, 30))
-    hits, limbs = limb_counts(trunk, trunk)
+    hits, limbs = count_limb_pixels(trunk, trunk)
     assert hits == limbs
     assert limbs[0] < 20  # nothing but corners of the drawn circle
     bar = frame((10, 10, 3, 30))
     half = frame((10, 10, 3, 15))
-    assert [int(count[0]) for count in limb_counts(bar, half)] == [45, 90]
-    assert [int(count[0]) for count in limb_counts(half, bar)] == [45, 45]
+    assert [int(count[0]) for count in count_limb_pixels(bar, half)] == [45, 90]
+    assert [int(count[0]) for count in count_limb_pixels(half, bar)] == [45, 45]
 
 
 def test_limbs_reach_up_to_what_a_disc_of_radius_four_fits_into():
-    assert limb_counts(frame((10, 0, 9, 80)), frame())[1] == 0
-    assert limb_counts(frame((10, 0, 8, 80)), frame())[1] == 8 * 80
+    assert count_limb_pixels(frame((10, 0, 9, 80)), frame())[1] == 0
+    assert count_limb_pixels(frame((10, 0, 8, 80)), frame())[1] == 8 * 80
     four = disc(4, (30, 30))
     assert np.sum(four == 0) == 49
-    assert limb_counts(four, four)[1] == 0
+    assert count_limb_pixels(four, four)[1] == 0
 
 
 def test_a_body_that_the_frame_cuts_is_no_limb():
-    assert limb_counts(frame((20, 0, 20, 80)), frame())[1] == 0
+    assert count_limb_pixels(frame((20, 0, 20, 80)), frame())[1] == 0
     whole = frame((0, 0, 60, 80))
-    assert limb_counts(whole, whole)[1] == 0
+    assert count_limb_pixels(whole, whole)[1] == 0
 
 
 def test_grey_is_from_10_to_90_percent():
     picture = frame()
     picture[0, 0, :6] = (25, 26, 128, 229, 230, 0)
-    assert grey_pixels(picture) == 3
+    assert count_grey_pixels(picture) == 3
 
 
 def test_a_perimeter_goes_through_the_outermost_pixels_and_round_holes():
-    assert perimeters(frame((10, 10, 10, 10))) == 36
-    assert perimeters(frame()) == 0
+    assert measure_perimeters(frame((10, 10, 10, 10))) == 36
+    assert measure_perimeters(frame()) == 0
     two = frame((10, 10, 10, 10), (40, 40, 5, 5))
-    assert perimeters(two) == 36 + 16
+    assert measure_perimeters(two) == 36 + 16
     holed = frame((10, 10, 20, 20))
     holed[0, 15:20, 15:20] = 255
-    assert perimeters(holed) == pytest.approx(4 * 19 + 4 * 4 + 4 * np.sqrt(2))  # the hole's corners are cut
+    assert measure_perimeters(holed) == pytest.approx(4 * 19 + 4 * 4 + 4 * np.sqrt(2))  # the hole's corners are cut
 
 
 def test_frames_are_measured_one_by_one_and_none_is_fine():
@@ -101,5 +108,29 @@ def test_frames_are_measured_one_by_one_and_none_is_fine():
     assert boundary_iou(many, others)[0] == 1
     for measure in (iou, boundary_iou):
         assert measure(many[:0], others[:0]).shape == (0,)
-    assert limb_counts(many[:0], others[:0])[1].shape == (0,)
-    assert perimeters(many[:0]).shape == (0,)
+    assert count_limb_pixels(many[:0], others[:0])[1].shape == (0,)
+    assert measure_perimeters(many[:0]).shape == (0,)
+
+
+def test_a_frame_is_measured():
+    frames = np.full((4, 120, 200), 255, np.uint8)
+    frames[1, 10:30, 10:40] = 0
+    frames[2, 10:30, 10:40] = 0
+    frames[2, 50:53, 50:53] = 0
+    frames[2, 10:30, 40] = 128
+    frames[3, 10:30, 10:40] = 0
+    frames[3, 30:34, 40:44] = 0
+    frames[3, 60:70, 60:70] = 0
+    figures = measure_frames(frames)
+    assert figures["area"] * 24000 == pytest.approx([0, 600, 609, 716])
+    assert figures["bodies"].tolist() == [0, 1, 1, 2]
+    assert figures["grey"].tolist() == [0, 0, 20, 0]
+    assert figures["perimeter"][:3] == pytest.approx([0, 2 * (19 + 29), 2 * (19 + 29) + 8])
+
+
+def test_the_smallest_body_grows_with_the_frame():
+    frames = frame(size=(240, 400))
+    frames[0, 10:15, 10:15] = 0
+    assert measure_frames(frames)["bodies"] == 0
+    frames[0, 10:20, 10:15] = 0
+    assert measure_frames(frames)["bodies"] == 1
