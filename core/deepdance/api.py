@@ -87,7 +87,7 @@ class Run:
     @cached_property
     def table(self) -> list[PaperRow]:
         """The paper's table: a row for the codec, a row for the sequence model."""
-        return runs.paper_table(self._session, self.recipe, self._record)
+        return runs.measure_paper_table(self._session, self.recipe, self._record)
 
     @property
     def silhouettes(self) -> Silhouettes:

@@ -73,7 +73,7 @@ def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: s
     stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
     record.artifacts = {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
     session.workspace.record(record, recipe)
-    table = paper_table(session, recipe, record)
+    table = measure_paper_table(session, recipe, record)
     video = session.workspace.run_folder(record.name) / f"dance{_suffix(session.registry, recipe.renderer.name)}"
     _render_dance(session, recipe, record, video)
     record.status, record.video, record.version = "finished", video.name, VERSION
@@ -159,13 +159,13 @@ def _append(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8
     yield from continuation
 
 
-def paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[PaperRow]:
+def measure_paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[PaperRow]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
     made = open_artifacts(session, record)
     keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
 
     def work(folder: Path) -> dict[str, Any]:
-        rows = [asdict(row) for row in _table_rows(session, recipe, made)]
+        rows = [asdict(row) for row in _measure_rows(session, recipe, made)]
         write_json(folder / "table.json", {"rows": rows})
         return {}
 
@@ -182,7 +182,7 @@ def open_artifacts(session: Session, record: RunRecord) -> dict[str, list[Artifa
     return {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
 
 
-def _table_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[PaperRow]:
+def _measure_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[PaperRow]:
     frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
     latents = pipeline.load_latents(made["latents"][0])
     context = pipeline.find_context(session, recipe)

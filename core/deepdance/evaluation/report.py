@@ -159,7 +159,7 @@ def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEE
     """
     record, recipe = session.workspace.open_run(name)
     run = EvaluatedRun(session, recipe, runs.open_artifacts(session, record))
-    paper = runs.paper_table(session, recipe, record)
+    paper = runs.measure_paper_table(session, recipe, record)
     everything = ("silhouettes", "codec", "latents", "sequence")
     settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
     measure_long = partial(run.measure_long_dances, length=length, seeds=seeds)
