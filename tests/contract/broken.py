@@ -37,8 +37,9 @@ def breaks(kind, *checks, guarded=True):
     """Register a class as one that fails checks of a kind."""
 
     def register(cls):
-        name = f"Broken{len(BROKEN)}"
-        setattr(sys.modules[cls.__module__], name, cls)
+        module = sys.modules[cls.__module__]
+        name = f"Broken{sum(known.startswith('Broken') for known in vars(module))}"  # alike in a fresh process
+        setattr(module, name, cls)
         spec = spec_of(kind, f"{cls.__module__}:{name}")
         BROKEN.extend(Broken(check, spec, guarded) for check in checks)
         return cls

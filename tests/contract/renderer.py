@@ -38,10 +38,10 @@ class _(MyRenderer):
 @breaks("renderer", "refuses_no_frames", guarded=False)
 class _(MyRenderer):
     def render(self, frames, fps, path):
-        try:
-            super().render(frames, fps, path)
-        except RenderError:
-            path.touch()
+        chunks = list(frames)
+        if not chunks:
+            raise RenderError("expected frames, got none")
+        super().render(chunks, fps, path)
 
 
 @breaks("renderer", "tells_that_it_cannot_write")

@@ -131,10 +131,14 @@ class _(MySequence):
 @breaks("sequence", "refuses_short_clips", guarded=False)
 class _(MySequence):
     def fit(self, train, validation, training):
-        return super().fit(train, validation, training) if train else []
+        if not train:
+            raise InputError("expected a clip, got none")
+        return super().fit(train, validation, training)
 
 
 @breaks("sequence", "refuses_what_is_not_finite", guarded=False)
 class _(MySequence):
-    def generate(self, seed, steps, *, temperature=1.0, rng=0):
-        return super().generate(np.nan_to_num(seed), steps, temperature=temperature, rng=rng)
+    def fit(self, train, validation, training):
+        if not all(np.isfinite(clip).all() for clip in train):
+            raise InputError("expected finite latents, got others")
+        return super().fit(train, validation, training)
