@@ -1,7 +1,6 @@
 """The site builds without a warning, says everything that there is, and what it says runs."""
 
 import html
-import os
 import re
 import shlex
 import subprocess
@@ -14,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-import numpy as np
 import pytest
 import typer
 import yaml
@@ -23,9 +21,8 @@ from markdown import Markdown
 import deepdance
 from deepdance import events
 from deepdance.inputs import resolve
-from deepdance.plugins import KINDS, ComponentSpec, Hooks, discover
+from deepdance.plugins import KINDS, Hooks, discover
 from deepdance.recipe import Recipe
-from deepdance.testing import results
 from deepdance_cli.main import app
 from deepdance_cli.run import make_recipe, parse_size
 from deepdance_plugins.catalog import COMPONENTS
@@ -200,33 +197,6 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
     module = ModuleType("example")
     monkeypatch.setitem(sys.modules, "example", module)  # where the annotations of its classes are looked up
     exec(compile(python_of(page), str(page), "exec"), vars(module))
-
-
-TAUGHT = {
-    "source": ("Raw", (".raw",)),
-    "remover": ("Difference", ()),
-    "codec": ("Tiles", ()),
-    "sequence-model": ("Walk", ()),
-    "renderer": ("Text", (".txt",)),
-}
-"""What the pages on writing a plugin make: the class's name, and its files."""
-
-
-@pytest.mark.parametrize("page", TAUGHT)
-def test_the_component_of_a_page_holds_the_contract(page, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    module, (name, suffixes) = f"taught_{page[:5]}", TAUGHT[page]
-    (tmp_path / f"{module}.py").write_text(python_of(ROOT / f"docs/how-to/write-a-{page}.md"))
-    kind = page.partition("-")[0]
-    target = f"{module}:{name}{'Source' if kind == 'source' else ''}"
-    spec = ComponentSpec(kind, "taught", target, f"{module}:{name}Options", "of a page", suffixes)
-    location = tmp_path / "film.raw"
-    np.random.default_rng(0).integers(0, 255, (40, 120, 200), np.uint8).tofile(location)
-    ended = list(results(spec, location=str(location) if kind == "source" else None))
-    assert {"passed"} <= {result.outcome for result in ended}
-    assert not [f"{result.name}: {result.reason}" for result in ended if result.outcome == "failed"]
 
 
 def test_every_toml_block_is_toml():

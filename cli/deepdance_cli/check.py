@@ -69,14 +69,14 @@ def _options(registry: Registry, entry: Entry, name: str, settings: list[str]) -
 def _run(entry: Entry, options: dict[str, Any], location: str | None) -> list[Result]:
     from rich.progress import Progress
 
-    from deepdance.testing import checks, results
+    from deepdance.testing import make_checks, run_checks
     from deepdance_cli.show import err
 
     ended = []
     with Progress(console=err, disable=not err.is_terminal, transient=True) as bars:
-        total = len(checks(entry.spec, options=options, location=location))
+        total = len(make_checks(entry.spec, options=options, location=location))
         task = bars.add_task(entry.spec.name, total=total)
-        for result in results(entry.spec, options=options, location=location):
+        for result in run_checks(entry.spec, options=options, location=location):
             ended.append(result)
             bars.advance(task)
     return ended

@@ -1,6 +1,7 @@
 """`dd plugins new`: a package with a plugin in it, to begin from.
 
-`templates/` holds one for each kind, whole and in working order; what is written is a copy with other names.
+`templates/` holds a component of each kind, in working order and with its tests, and in `common/` what a package needs
+besides; what is written is a copy of both with other names.
 """
 
 from __future__ import annotations
@@ -81,11 +82,13 @@ def write_plugin(name: str, kind: str, folder: Path) -> list[Path]:
 
 def _template(kind: str) -> Iterator[tuple[str, str]]:
     """Each file of a kind's template: its path in the package, and its text."""
-    root = TEMPLATES / kind
-    for path in sorted(root.rglob("*")):
-        place = path.relative_to(root)
-        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in place.parts):
-            yield place.as_posix(), path.read_text(encoding="utf-8")
+    words = {"KIND": kind, "CLASS": kind.capitalize(), "FLAG": "--seq" if kind == "sequence" else f"--{kind}"}
+    for root in (TEMPLATES / "common", TEMPLATES / kind):
+        for path in sorted(root.rglob("*")):
+            place = path.relative_to(root)
+            if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in place.parts):
+                text = path.read_text(encoding="utf-8")
+                yield place.as_posix(), re.sub("|".join(words), lambda found: words[found[0]], text)
 
 
 def _check_name(name: str, module: str, cls: str, texts: Sequence[str]) -> None:

@@ -1,12 +1,14 @@
 """What holds for every component of a kind, whoever wrote it: applied here, once, to all that the toolkit hands out.
 
-A component is mathematics alone. `guard` derives a class from it that looks at what goes in and what comes out.
+A component is mathematics alone. `guard` derives a class from it that looks at what goes in and what comes out. The
+docstrings of `deepdance.interfaces` say, as "guarded", what an author can leave to this module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from inspect import isabstract
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,10 @@ from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, His
 @cache
 def guard(component: type) -> type:
     """The class with the guards of its interface before its own methods; itself where its interface has none."""
+    if isabstract(component):  # the guards would pass for the methods that it lacks
+        return component
     for interface, guards in GUARDS.items():
-        if issubclass(component, interface):
+        if issubclass(component, interface) and not issubclass(component, guards):
             names = {name: getattr(component, name) for name in ("__module__", "__qualname__", "__doc__")}
             return type(component.__name__, (guards, component), names)
     return component
@@ -36,9 +40,9 @@ class SourceGuards(FrameSource[Any]):
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         shape: tuple[int, ...] = ()
         for chunk in super().frames(fps, size):
-            shape = shape or np.shape(chunk)[1:3]
             if len(chunk):
-                yield _checked(self, "RGB frames", chunk, (len(chunk), *shape, 3), np.uint8)
+                shape = shape or np.shape(chunk)[1:3]
+                yield _check(self, "RGB frames", chunk, (len(chunk), *shape, 3), np.uint8)
 
 
 class RemoverGuards(BackgroundRemover[Any]):
@@ -47,7 +51,7 @@ class RemoverGuards(BackgroundRemover[Any]):
     def remove(self, frames: UInt8) -> UInt8:
         if not len(frames):
             return np.empty(frames.shape[:3], np.uint8)
-        return _checked(self, "silhouettes", super().remove(frames), frames.shape[:3], np.uint8)
+        return _check(self, "silhouettes", super().remove(frames), frames.shape[:3], np.uint8)
 
 
 class CodecGuards(FrameCodec[Any]):
@@ -61,13 +65,14 @@ class CodecGuards(FrameCodec[Any]):
     def encode(self, frames: UInt8) -> Float32:
         if not len(frames):
             return np.empty((0, self.latent_dim), np.float32)
-        return _checked(self, "latents", super().encode(frames), (len(frames), self.latent_dim), np.float32)
+        return _check(self, "latents", super().encode(frames), (len(frames), self.latent_dim), np.float32)
 
     def decode(self, latents: Float32) -> UInt8:
         finite = np.asarray(np.isfinite(latents).all(axis=1))
-        # a codec alone knows the size of its frames: the zero latent, which is as good as any, shows it
-        shown = super().decode(latents[finite] if finite.any() else np.zeros((1, self.latent_dim), np.float32))
-        shown = _checked(self, "frames", shown, (max(int(finite.sum()), 1), *np.shape(shown)[1:3]), np.uint8)
+        # where no latent is finite, any other must be decoded: only the codec knows the size of its frames
+        asked = latents[finite] if finite.any() else np.zeros((1, self.latent_dim), np.float32)
+        shown = super().decode(asked)
+        shown = _check(self, "frames", shown, (len(asked), *np.shape(shown)[1:3]), np.uint8)
         if finite.all() and len(finite):
             return shown
         frames = np.full((len(latents), *shown.shape[1:]), BACKGROUND, np.uint8)
@@ -100,7 +105,7 @@ class SequenceGuards(SequenceModel[Any]):
         shape = (len(seed), steps, seed.shape[-1])
         if not steps:
             return np.empty(shape, np.float32)
-        return _checked(
+        return _check(
             self, "latents", super().generate(seed, steps, temperature=temperature, rng=rng), shape, np.float32
         )
 
@@ -109,33 +114,26 @@ class RendererGuards(Renderer[Any]):
     """A renderer is given frames, and at least one; a file that cannot be written is a RenderError."""
 
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
-        filled = _FramesOrTheirError(chunk for chunk in frames if len(chunk))
-        first = next(filled, None)
+        raised: list[OSError] = []
+
+        def filled() -> Iterator[UInt8]:
+            try:
+                yield from (chunk for chunk in frames if len(chunk))
+            except OSError as error:
+                raised.append(error)
+                raise
+
+        chunks = filled()
+        first = next(chunks, None)
         if first is None:
             raise RenderError(f"{path.name}: expected at least one frame to write, got none; ask for a longer dance")
         try:
-            super().render(chain([first], filled), fps, path)
+            super().render(chain([first], chunks), fps, path)
         except OSError as error:
-            if error is filled.error:
+            if error in raised:  # the frames' error, and not the file's
                 raise
-            raise RenderError(
-                f"{path.name}: expected to write it, but: {error.strerror or error}; choose another"
-            ) from error
-
-
-class _FramesOrTheirError(Iterator[UInt8]):
-    """Chunks, and the error that ended them: it is not the renderer's."""
-
-    def __init__(self, chunks: Iterator[UInt8]) -> None:
-        self._chunks = chunks
-        self.error: Exception | None = None
-
-    def __next__(self) -> UInt8:
-        try:
-            return next(self._chunks)
-        except Exception as error:
-            self.error = error
-            raise
+            why = error.strerror or error
+            raise RenderError(f"{path.name}: expected to write it, but: {why}; choose another") from error
 
 
 GUARDS: dict[type, type] = {
@@ -147,7 +145,7 @@ GUARDS: dict[type, type] = {
 }
 
 
-def _checked(component: object, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
+def _check(component: object, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
     """The array, if a component gave what its interface promises; floats are made float32. Raises PluginError."""
     got = array if isinstance(array, np.ndarray) else None
     if got is not None and got.dtype.kind == "f" and dtype is np.float32:

@@ -4,6 +4,10 @@ source → remover → codec → sequence → codec → renderer
 
 Every docstring below is the contract of a plugin, which `deepdance.testing` and `dd plugins check` hold it to. Arrays
 are NumPy; `n` counts frames, `d` latent numbers. No component writes into an array that it is given.
+
+What is "guarded" an author can leave out: the toolkit hands out every component with the guards of its kind
+(`deepdance.guards`). They also look at what a component returns: floats are made float32, and anything else of a wrong
+dtype or shape is a PluginError that names the component. The rest is the component's own.
 """
 
 from __future__ import annotations
@@ -66,11 +70,13 @@ class FrameSource(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
-        """Yield chunks `(n, h, w, 3)`, uint8 RGB, all of one `h` and `w`, n at least 1.
+        """Yield chunks `(n, h, w, 3)`, uint8 RGB, all of one `h` and `w`.
 
         Frames keep their shape: they are scaled down to fit inside `size` (height, width) and never enlarged.
         Sample `k` is the first frame with `pts · fps ≥ k`, the first frame's pts being 0; rotation metadata is
         applied. Memory does not grow with the length of the source. Raises InputError.
+
+        Guarded: an empty chunk is left out.
         """
 
     def shot_starts(self) -> Sequence[int]:
@@ -81,7 +87,7 @@ class FrameSource(ABC, Generic[OptionsT]):
 class BackgroundRemover(ABC, Generic[OptionsT]):
     """Turns RGB frames into silhouettes. A new instance is made for every clip, so it may keep state.
 
-    A clip comes in chunks of any length, down to a single frame or none; what is kept does not grow with it.
+    A clip comes in chunks of any length, down to a single frame; what is kept does not grow with it.
     """
 
     def __init__(self, options: OptionsT) -> None:
@@ -89,7 +95,10 @@ class BackgroundRemover(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def remove(self, frames: UInt8) -> UInt8:
-        """`(n, h, w, 3)` RGB → `(n, h, w)`: 0 is the dancer, 255 the background."""
+        """`(n, h, w, 3)` RGB → `(n, h, w)`, uint8: 0 is the dancer, 255 the background.
+
+        Guarded: an empty chunk does not get here.
+        """
 
 
 @dataclass(frozen=True)
@@ -127,18 +136,21 @@ class FrameCodec(ABC, Generic[OptionsT]):
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         """Learn from `(n, height, width)` uint8 silhouettes. Deterministic from `training.seed`.
 
-        One frame is enough, and `validation` may be empty. Raises InputError without a frame.
+        One frame is enough, and `validation` may be empty. Guarded: without a frame it is an InputError.
         """
 
     @abstractmethod
     def encode(self, frames: UInt8) -> Float32:
-        """`(n, height, width)` silhouettes → `(n, d)` latents, finite. `n` may be 0, here and in `decode`."""
+        """`(n, height, width)` silhouettes → `(n, d)` float32 latents, finite.
+
+        Guarded: no frames have no latents, and do not get here.
+        """
 
     @abstractmethod
     def decode(self, latents: Float32) -> UInt8:
-        """`(n, d)` latents → `(n, height, width)` silhouettes.
+        """`(n, d)` latents → `(n, height, width)` uint8 silhouettes.
 
-        A latent with NaN or infinity in it becomes background (255), and changes no other frame.
+        Guarded: latents are finite and at least one. One with NaN or infinity in it is shown as background (255).
         """
 
     @abstractmethod
@@ -167,17 +179,20 @@ class SequenceModel(ABC, Generic[OptionsT]):
         """Learn from clips of latents, each `(n, d)`; no window crosses a clip's end.
 
         A validation clip may begin with up to `context` latents of the training clip before it, as lead-in only. A clip
-        may be too short to learn from, or empty. Raises InputError where no training clip is longer than `context`, or
-        latents are not finite.
+        may be too short to learn from, or empty, and there may be none to validate with.
+
+        Guarded: it is an InputError where no training clip is longer than `context`, or latents are not finite.
         """
 
     @abstractmethod
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        """Continue a batch of seeds `(b, context, d)` by `steps` latents: `(b, steps, d)`.
+        """Continue a batch of seeds `(b, context, d)` by `steps` latents: `(b, steps, d)`, finite.
 
         One compiled loop, no Python round trip a frame. A deterministic model ignores `temperature` and `rng`; another
         draws the same for the same `rng`. A seed is continued alike alone and first in a batch, and a long dance begins
-        as a short one; `steps` may be 0. What is generated is finite. Raises InputError where a seed is not.
+        as a short one.
+
+        Guarded: seeds are float32 and finite, else it is an InputError; `steps` is at least 1.
         """
 
     @abstractmethod
@@ -198,10 +213,11 @@ class Renderer(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
-        """Write chunks `(n, height, width)` to `path` as they come; a chunk may be empty.
+        """Write chunks `(n, height, width)` to `path` as they come; what they raise passes.
 
         `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
-        Raises RenderError where it cannot be written, or there are no frames; an error of the chunks passes.
+
+        Guarded: no chunk is empty; without a frame it is a RenderError, and so is an OSError in writing.
         """
 
 
@@ -213,7 +229,11 @@ class Logger(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def __call__(self, event: Event) -> None:
-        """Take notice of an event, while the run waits. A logger that raises is told of, and hears nothing more."""
+        """Take notice of an event, while the run waits. It writes into the folder of `RunStarted` alone.
+
+        A run ends with `RunFinished` or `Failed`; one that fails early never had a `RunStarted`. Metrics may be NaN.
+        Guarded: a logger that raises is told of in a warning, and hears nothing more; the run goes on.
+        """
 
 
 INTERFACES: dict[str, type] = {

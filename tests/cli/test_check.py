@@ -2,22 +2,20 @@
 
 import json
 
-import contract_examples as examples
 import numpy as np
 import pytest
+from contract.broken import find_broken
 
 from deepdance import plugins
 from deepdance.plugins import Entry, Registry, discover
-from deepdance.testing import checks
+from deepdance.testing import make_checks
 
 
 @pytest.fixture
 def broken(monkeypatch):
     """A remover that writes into its frames, as the only plugin beside the built-in ones."""
-    (name,) = [
-        cls for kind, check, cls, _ in examples.BROKEN if (kind, check) == ("remover", "leaves_what_it_is_given")
-    ]
-    registry = Registry([*discover().entries, Entry(examples.spec_of("remover", name), "dance-more", "2.0")])
+    spec = find_broken("remover", "leaves_what_it_is_given")
+    registry = Registry([*discover().entries, Entry(spec, "dance-more", "2.0")])
     monkeypatch.setattr(plugins, "discover", lambda: registry)
 
 
@@ -26,18 +24,24 @@ def test_what_holds_its_contract_passes(dd):
     told = json.loads(result.out)
     assert (result.code, told["kind"], told["name"], told["distribution"]) == (0, "remover", "threshold", "deepdance")
     spec = discover().find("remover", "threshold").spec
-    assert [row["name"] for row in told["checks"]] == [check.name for check in checks(spec)]
+    assert [row["name"] for row in told["checks"]] == [check.name for check in make_checks(spec)]
+    assert {row["outcome"] for row in told["checks"]} == {"passed"}
+
+
+def test_a_logger_can_be_checked(dd):
+    told = json.loads(dd("plugins", "check", "jsonl", "--json").out)
+    assert told["kind"] == "logger"
     assert {row["outcome"] for row in told["checks"]} == {"passed"}
 
 
 def test_what_does_not_is_told_with_the_reason(dd, broken):
-    result = dd("plugins", "check", "example")
+    result = dd("plugins", "check", "my-remover")
     (line,) = [line.strip() for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
     assert line.split(maxsplit=2)[1:] == [
         "failed",
         "expected the given frames to stay as they were, got other numbers in them",
     ]
-    assert result.out.splitlines()[-1] == "remover example of dance-more 2.0: 13 passed, 1 failed"
+    assert result.out.splitlines()[-1] == "remover my-remover of dance-more 2.0: 13 passed, 1 failed"
     assert (result.code, result.err) == (1, "")
 
 

@@ -14,13 +14,14 @@ from deepdance.testing.kit import (
     Check,
     Result,
     check_codec,
+    check_logger,
     check_remover,
     check_renderer,
     check_sequence_model,
     check_source,
-    checks,
+    make_checks,
     parametrize_with_checks,
-    results,
+    run_checks,
 )
 from deepdance.testing.subject import CheckFailed
 
@@ -29,11 +30,12 @@ __all__ = [
     "CheckFailed",
     "Result",
     "check_codec",
+    "check_logger",
     "check_remover",
     "check_renderer",
     "check_sequence_model",
     "check_source",
-    "checks",
+    "make_checks",
     "parametrize_with_checks",
-    "results",
+    "run_checks",
 ]

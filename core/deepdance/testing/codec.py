@@ -12,40 +12,40 @@ from deepdance.errors import InputError
 from deepdance.frames import BACKGROUND, Silhouettes
 from deepdance.interfaces import FrameCodec, History, Training
 from deepdance.testing import common, learners
-from deepdance.testing.learners import Trained
-from deepdance.testing.sample_data import SIZE, silhouettes
+from deepdance.testing.learners import LearnerSubject
+from deepdance.testing.sample_data import SIZE, make_silhouettes
 from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
 
 TRAIN, HELD_OUT = 48, 8
 
 
-class CodecSubject(Trained):
+class CodecSubject(LearnerSubject):
     """A codec and silhouettes to fit it to."""
 
     interface = FrameCodec
 
-    def material(self) -> dict[str, Array]:
-        return {"training frames": silhouettes(TRAIN), "held-out frames": silhouettes(HELD_OUT, first=TRAIN)}
+    def sample_data(self) -> dict[str, Array]:
+        return {"training frames": make_silhouettes(TRAIN), "held-out frames": make_silhouettes(HELD_OUT, first=TRAIN)}
 
-    def fit(self, component: Any, training: Training, material: Mapping[str, Array]) -> History:
-        train, held_out = (Silhouettes.of(frames) for frames in material.values())
+    def fit(self, component: Any, training: Training, data: Mapping[str, Array]) -> History:
+        train, held_out = (Silhouettes.of(frames) for frames in data.values())
         history: History = component.fit(train, held_out, training)
         return history
 
-    def answers(self, component: Any, material: Mapping[str, Array]) -> dict[str, Array]:
-        latents = component.encode(material["held-out frames"])
+    def apply(self, component: Any, data: Mapping[str, Array]) -> dict[str, Array]:
+        latents = component.encode(data["held-out frames"])
         return {"latents": latents, "frames": component.decode(latents)}
 
-    def error(self, component: Any) -> tuple[float, float, str]:
-        frames = silhouettes(TRAIN).astype(np.float64)
-        rebuilt = component.decode(component.encode(silhouettes(TRAIN)))
+    def measure_error(self, component: Any) -> tuple[float, float, str]:
+        frames = make_silhouettes(TRAIN).astype(np.float64)
+        rebuilt = component.decode(component.encode(make_silhouettes(TRAIN)))
         mine, mean = (float(np.square(frames - guess).mean()) for guess in (rebuilt, frames.mean(axis=0)))
         return mine, mean, "showing the mean frame"
 
 
 def encodes_and_decodes(subject: CodecSubject) -> None:
     """Frames become float32 latents `(n, latent_dim)`, and those become uint8 frames of the size learned."""
-    codec, frames = subject.component, silhouettes(5)
+    codec, frames = subject.component, make_silhouettes(5)
     latents = codec.encode(frames)
     expect_array(latents, (5, codec.latent_dim), np.float32, "latents")
     expect_array(codec.decode(latents), frames.shape, np.uint8, "frames")
@@ -53,7 +53,7 @@ def encodes_and_decodes(subject: CodecSubject) -> None:
 
 def chunks_are_as_the_whole(subject: CodecSubject) -> None:
     """Frames and latents that come in chunks give the same numbers as all at once."""
-    codec, frames = subject.component, silhouettes(12)
+    codec, frames = subject.component, make_silhouettes(12)
     whole = codec.encode(frames)
     parts = np.concatenate([codec.encode(part) for part in np.split(frames, [1, 5])])
     expect_same({"latents": whole}, {"latents": parts}, "in chunks of 1, 4 and 7 frames")
@@ -64,7 +64,7 @@ def chunks_are_as_the_whole(subject: CodecSubject) -> None:
 def takes_no_frames(subject: CodecSubject) -> None:
     """No frames are no latents, and no latents are no frames."""
     codec = subject.component
-    expect_array(codec.encode(silhouettes(0)), (0, codec.latent_dim), np.float32, "latents of no frames")
+    expect_array(codec.encode(make_silhouettes(0)), (0, codec.latent_dim), np.float32, "latents of no frames")
     none = np.empty((0, codec.latent_dim), np.float32)
     expect_array(codec.decode(none), (0, *SIZE), np.uint8, "frames of no latents")
 
@@ -79,7 +79,7 @@ def takes_plain_frames(subject: CodecSubject) -> None:
 def shows_background_for_what_is_not_finite(subject: CodecSubject) -> None:
     """A latent with NaN or infinity in it decodes to background, and the others as ever."""
     codec = subject.component
-    latents = codec.encode(silhouettes(5))
+    latents = codec.encode(make_silhouettes(5))
     broken = latents.copy()
     broken[1, 0], broken[3, -1] = np.nan, np.inf
     shown = codec.decode(broken)
@@ -97,15 +97,15 @@ def _grey_levels(frames: UInt8) -> str:
 def learns_from_one_frame(subject: CodecSubject) -> None:
     """One frame, with none held out, is enough to fit to."""
     codec = subject.cls(subject.options)
-    codec.fit(Silhouettes.of(silhouettes(1)), Silhouettes.of(silhouettes(0)), Training())
-    latents = codec.encode(silhouettes(1))
+    codec.fit(Silhouettes.of(make_silhouettes(1)), Silhouettes.of(make_silhouettes(0)), Training())
+    latents = codec.encode(make_silhouettes(1))
     expect_array(latents, (1, codec.latent_dim), np.float32, "latents of one frame")
     expect_array(codec.decode(latents), (1, *SIZE), np.uint8, "frames of one latent")
 
 
 def refuses_to_learn_from_nothing(subject: CodecSubject) -> None:
     """`fit` without a frame raises InputError."""
-    none = Silhouettes.of(silhouettes(0))
+    none = Silhouettes.of(make_silhouettes(0))
     with expect_error(InputError, "a fit without frames"):
         subject.cls(subject.options).fit(none, none, Training())
 

@@ -46,7 +46,7 @@ def presets_are_valid(subject: Subject) -> None:
     expect(not unknown, f"presets among {', '.join(PRESETS)}", ", ".join(unknown))
     for preset in presets:
         try:
-            subject.options_of({}, preset)
+            subject.make_options({}, preset)
         except OptionError as error:
             expect(False, f"values that fit in the preset {preset}", error)
 
@@ -54,7 +54,7 @@ def presets_are_valid(subject: Subject) -> None:
 def unknown_options_are_refused(subject: Subject) -> None:
     """A misspelt option is an error, never ignored."""
     with expect_error(OptionError, "an option that does not exist"):
-        subject.options_of({"no_such_option": 1})
+        subject.make_options({"no_such_option": 1})
 
 
 def options_out_of_range_are_refused(subject: Subject) -> None:
@@ -83,7 +83,7 @@ def _takes_numbers(annotation: Any) -> bool:
 
 def _accepts(subject: Subject, name: str, value: int) -> bool:
     try:
-        subject.options_of({name: value})
+        subject.make_options({name: value})
     except OptionError:
         return False
     return True

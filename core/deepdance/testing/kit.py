@@ -10,17 +10,19 @@ from unittest import SkipTest
 
 from deepdance.errors import PluginError
 from deepdance.plugins import ComponentSpec
-from deepdance.testing import codec, remover, renderer, sequence, source
+from deepdance.testing import codec, logger, remover, renderer, sequence, source
 from deepdance.testing.subject import CheckFailed, Subject
 from deepdance.validation import nearest
 
-KINDS: Mapping[str, tuple[type[Subject], Iterable[Callable[[Any], None]]]] = {
+CONTRACTS: Mapping[str, tuple[type[Subject], Iterable[Callable[[Any], None]]]] = {
     "source": (source.SourceSubject, source.CHECKS),
     "remover": (remover.RemoverSubject, remover.CHECKS),
     "codec": (codec.CodecSubject, codec.CHECKS),
     "sequence": (sequence.SequenceSubject, sequence.CHECKS),
     "renderer": (renderer.RendererSubject, renderer.CHECKS),
+    "logger": (logger.LoggerSubject, logger.CHECKS),
 }
+"""Of each kind: what its checks are made on, and the checks."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Check:
     run: Callable[[], None]
 
     def __call__(self) -> None:
-        self.run()
+        try:
+            self.run()
+        except PluginError as error:  # a guard has seen it before the check
+            raise CheckFailed(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -48,24 +53,24 @@ class Result:
     reason: str = ""
 
 
-def checks(
+def make_checks(
     spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None
 ) -> list[Check]:
     """All checks of a component. What is costly, such as a fit, is done once, by the first that needs it.
 
     The component has the options of its `quick` preset and those given. `location` is what a source reads; without it,
-    the kit writes something small for a source of `.npy`, `.mp4` or `.avi` files or folders of images.
+    the kit writes something small for a source of `.npy`, `.mp4`, `.avi` or `.cbz` files or folders of images.
     """
-    subject = subject_of(spec, options or {}, location)
-    _, functions = KINDS[spec.kind]
+    subject = make_subject(spec, options or {}, location)
+    _, functions = CONTRACTS[spec.kind]
     return [Check(function.__name__, _meaning(function), partial(function, subject)) for function in functions]
 
 
-def subject_of(spec: ComponentSpec, options: Mapping[str, Any], location: str | None = None) -> Subject:
+def make_subject(spec: ComponentSpec, options: Mapping[str, Any], location: str | None = None) -> Subject:
     """What the checks of a kind are made on."""
-    if spec.kind not in KINDS:
-        raise PluginError(f"{spec.name!r} is of kind {spec.kind!r}, expected one of {', '.join(KINDS)}")
-    cls, _ = KINDS[spec.kind]
+    if spec.kind not in CONTRACTS:
+        raise PluginError(f"{spec.name!r} is of kind {spec.kind!r}, expected one of {', '.join(CONTRACTS)}")
+    cls, _ = CONTRACTS[spec.kind]
     return cls(spec, options, location)
 
 
@@ -73,11 +78,11 @@ def _meaning(function: Callable[[Any], None]) -> str:
     return (function.__doc__ or "").strip().partition("\n")[0]
 
 
-def results(
+def run_checks(
     spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None
 ) -> Iterator[Result]:
     """Make every check, one after the other, and tell how each ended."""
-    for check in checks(spec, options=options, location=location):
+    for check in make_checks(spec, options=options, location=location):
         told = partial(Result, check.name, check.meaning)
         try:
             check()
@@ -101,11 +106,11 @@ def parametrize_with_checks(
     """Decorate a pytest test that takes `check` and calls it: every check is a test with an id of its own.
 
     `expected_failed_checks` maps names of checks that are known to fail to the reason. They are `xfail`, strictly: the
-    test fails once such a check passes. `options` and `location` are those of `checks`.
+    test fails once such a check passes. `options` and `location` are those of `make_checks`.
     """
     import pytest
 
-    made = checks(spec, options=options, location=location)
+    made = make_checks(spec, options=options, location=location)
     # a plugin that is not done yet can be tested from its first day; strictly, so that no reason outlives its failure
     expected, names = expected_failed_checks or {}, [check.name for check in made]
     for name in expected:
@@ -149,10 +154,15 @@ def check_renderer(spec: ComponentSpec, *, options: Mapping[str, Any] | None = N
     _check("renderer", spec, options)
 
 
+def check_logger(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a logger does not hold its contract."""
+    _check("logger", spec, options)
+
+
 def _check(kind: str, spec: ComponentSpec, options: Mapping[str, Any] | None, location: str | None = None) -> None:
     if spec.kind != kind:
         raise PluginError(f"{spec.name!r}: expected a {kind}, got a {spec.kind}; use the check of that kind")
-    ended = results(spec, options=options, location=location)
+    ended = run_checks(spec, options=options, location=location)
     failed = [f"{result.name}: {result.reason}" for result in ended if result.outcome == "failed"]
     if failed:
         raise CheckFailed("\n".join(failed))

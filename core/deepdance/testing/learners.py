@@ -31,50 +31,50 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted component, and what was seen while it was fitted and asked."""
+    """A fitted component, and what was seen while it was fitted and tried."""
 
     component: Any
     history: History
     told: list[tuple[int, int, Metrics]]
-    answers: dict[str, Array]
+    outputs: dict[str, Array]
     changed: list[str]
 
 
-class Trained(Subject):
+class LearnerSubject(Subject):
     """A component that learns, fitted once for all checks that only look at it."""
 
     @abstractmethod
-    def material(self) -> dict[str, Array]:
-        """New arrays to fit to, and to ask about."""
+    def sample_data(self) -> dict[str, Array]:
+        """New arrays to fit to, and to try it on."""
 
     @abstractmethod
-    def fit(self, component: Any, training: Training, material: Mapping[str, Array]) -> History:
-        """Fit to the material."""
+    def fit(self, component: Any, training: Training, data: Mapping[str, Array]) -> History:
+        """Fit to the sample data."""
 
     @abstractmethod
-    def answers(self, component: Any, material: Mapping[str, Array]) -> dict[str, Array]:
-        """What a fitted component makes of the material."""
+    def apply(self, component: Any, data: Mapping[str, Array]) -> dict[str, Array]:
+        """What a fitted component makes of the sample data."""
 
     @abstractmethod
-    def error(self, component: Any) -> tuple[float, float, str]:
+    def measure_error(self, component: Any) -> tuple[float, float, str]:
         """How wrong it is about what it has learned from, how wrong a simple guess is, and what that guess is."""
 
     @cached_property
     def fitted(self) -> Fitted:
         """The component fitted with seed 0."""
         told: list[tuple[int, int, Metrics]] = []
-        component, material = self.cls(self.options), self.material()
-        before = {name: array.copy() for name, array in material.items()}
-        history = self.fit(component, Training(on_epoch=lambda *epoch: told.append(epoch)), material)
-        answers = self.answers(component, material)
-        changed = [name for name, array in material.items() if not np.array_equal(array, before[name])]
-        return Fitted(component, history, told, answers, changed)
+        component, data = self.cls(self.options), self.sample_data()
+        before = {name: array.copy() for name, array in data.items()}
+        history = self.fit(component, Training(on_epoch=lambda *epoch: told.append(epoch)), data)
+        outputs = self.apply(component, data)
+        changed = [name for name, array in data.items() if not np.array_equal(array, before[name])]
+        return Fitted(component, history, told, outputs, changed)
 
-    def fitted_again(self, training: Training) -> tuple[History, dict[str, Array]]:
-        """The history and the answers of a new component."""
+    def fit_again(self, training: Training) -> tuple[History, dict[str, Array]]:
+        """The history and the outputs of a new component."""
         component = self.cls(self.options)
-        history = self.fit(component, training, self.material())
-        return history, self.answers(component, self.material())
+        history = self.fit(component, training, self.sample_data())
+        return history, self.apply(component, self.sample_data())
 
     @property
     def component(self) -> Any:
@@ -89,7 +89,7 @@ class Trained(Subject):
         return folder
 
 
-def notes_every_epoch(subject: Trained) -> None:
+def notes_every_epoch(subject: LearnerSubject) -> None:
     """`fit` returns an entry with a finite loss for each epoch, and tells `on_epoch` of it, from 1."""
     history, told = subject.fitted.history, subject.fitted.told
     expect(isinstance(history, list) and history, "a list with one entry an epoch from fit", repr(history))
@@ -104,26 +104,26 @@ def notes_every_epoch(subject: Trained) -> None:
     )
 
 
-def learns(subject: Trained) -> None:
+def learns(subject: LearnerSubject) -> None:
     """The loss falls from the first epoch to the last; where there is one epoch, the fit beats a simple guess."""
     history = subject.fitted.history
     if len(history) > 1:
         first, last = history[0]["loss"], history[-1]["loss"]
         expect(last < first, f"a loss below the first epoch's {first:.4g} after {len(history)}", f"{last:.4g}")
     else:
-        mine, simple, what = subject.error(subject.component)
+        mine, simple, what = subject.measure_error(subject.component)
         expect(mine < simple, f"an error below that of {what}, {simple:.4g}", f"{mine:.4g}")
 
 
-def the_seed_decides(subject: Trained) -> None:
+def the_seed_decides(subject: LearnerSubject) -> None:
     """Fitted again with the same seed, it gives the same numbers."""
     np.random.seed(1)
     random.seed(1)
-    _, answers = subject.fitted_again(Training())
-    expect_same(subject.fitted.answers, answers, "from the same seed")
+    _, outputs = subject.fit_again(Training())
+    expect_same(subject.fitted.outputs, outputs, "from the same seed")
 
 
-def a_stopped_training_goes_on(subject: Trained) -> None:
+def a_stopped_training_goes_on(subject: LearnerSubject) -> None:
     """Stopped after an epoch and fitted again in the same folder, it ends as if it had never stopped."""
     history = subject.fitted.history
     if len(history) < 2:
@@ -134,24 +134,24 @@ def a_stopped_training_goes_on(subject: Trained) -> None:
         skip("it leaves no checkpoint in Training.folder, so a stopped training begins anew")
     told: list[int] = []
     training = Training(folder=folder, on_epoch=lambda epoch, *_: told.append(epoch))
-    again, answers = subject.fitted_again(training)
+    again, outputs = subject.fit_again(training)
     expect(told[:1] == [2], "the training to go on with epoch 2", f"epochs {told}")
     expect(len(again) == len(history), f"a history of {len(history)} epochs, those before the stop too", len(again))
-    expect_same(subject.fitted.answers, answers, "after a stopped training")
+    expect_same(subject.fitted.outputs, outputs, "after a stopped training")
 
 
-def _fit_and_stop(subject: Trained, folder: Path) -> None:
+def _fit_and_stop(subject: LearnerSubject, folder: Path) -> None:
     def stop(epoch: int, epochs: int, metrics: Metrics) -> None:
         raise StoppedError
 
     try:
-        subject.fitted_again(Training(folder=folder, on_epoch=stop))
+        subject.fit_again(Training(folder=folder, on_epoch=stop))
     except StoppedError:
         return
     raise CheckFailed("expected what on_epoch raises to end the training, got it swallowed")
 
 
-def is_the_same_in_a_fresh_process(subject: Trained) -> None:
+def is_the_same_in_a_fresh_process(subject: LearnerSubject) -> None:
     """Saved, and loaded by another Python, it gives the same numbers."""
     request = {"spec": asdict(subject.spec), "options": subject.options.model_dump(mode="json")}
     path = subject.saved.with_name("request.json")
@@ -163,11 +163,11 @@ def is_the_same_in_a_fresh_process(subject: Trained) -> None:
     )
     complaint = (ended.stderr.strip() or "nothing").splitlines()[-1]
     expect(ended.returncode == 0, "load to work in a fresh process", complaint)
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as answers:
-        expect_same(subject.fitted.answers, dict(answers), "in a fresh process")
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as outputs:
+        expect_same(subject.fitted.outputs, dict(outputs), "in a fresh process")
 
 
-def saves_no_pickles(subject: Trained) -> None:
+def saves_no_pickles(subject: LearnerSubject) -> None:
     """Nothing that `save` writes can run code when it is opened."""
     pickles = [str(path.relative_to(subject.saved)) for path in _pickled(subject.saved)]
     expect(not pickles, "JSON, npy, npz or .keras files", f"pickles in {', '.join(pickles)}")
@@ -197,7 +197,7 @@ def _is_pickle(start: bytes) -> bool:
     return protocol or (start.startswith(b"\x93NUMPY") and b"'descr': '|O" in start)
 
 
-def leaves_what_it_is_given(subject: Trained) -> None:
+def leaves_what_it_is_given(subject: LearnerSubject) -> None:
     """It does not write into the arrays that it is given."""
     changed = subject.fitted.changed
     expect(not changed, "the arrays given to stay as they were", f"other numbers in {', '.join(changed)}")

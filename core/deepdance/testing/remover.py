@@ -9,8 +9,8 @@ import numpy as np
 from deepdance.arrays import UInt8
 from deepdance.interfaces import BackgroundRemover
 from deepdance.testing import common
-from deepdance.testing.sample_data import SIZE, pictures, silhouettes
-from deepdance.testing.subject import Subject, expect, expect_array, expect_same, expect_unchanged, memory
+from deepdance.testing.sample_data import SIZE, make_pictures, make_silhouettes
+from deepdance.testing.subject import Subject, expect, expect_array, expect_same, expect_unchanged, measure_memory
 
 CHUNKS, LENGTH = 40, 64
 KEPT = 0.25
@@ -22,7 +22,7 @@ class RemoverSubject(Subject):
 
     interface = BackgroundRemover
 
-    def removed(self, *chunks: UInt8) -> UInt8:
+    def remove(self, *chunks: UInt8) -> UInt8:
         """The silhouettes of the chunks of one clip."""
         remover: Any = self.cls(self.options)
         return np.concatenate([remover.remove(chunk) for chunk in chunks])
@@ -31,22 +31,22 @@ class RemoverSubject(Subject):
 def makes_silhouettes(subject: RemoverSubject) -> None:
     """RGB frames `(n, h, w, 3)` become uint8 `(n, h, w)`, whatever their size."""
     for size in (SIZE, (17, 9)):
-        expect_array(subject.removed(pictures(5, size)), (5, *size), np.uint8, "silhouettes")
+        expect_array(subject.remove(make_pictures(5, size)), (5, *size), np.uint8, "silhouettes")
 
 
 def makes_the_dancer_dark(subject: RemoverSubject) -> None:
     """0 is the dancer, 255 the background: a dark figure before a light ground is never the brighter of the two."""
-    figure = silhouettes(5) < 128
-    removed = subject.removed(pictures(5))
+    figure = make_silhouettes(5) < 128
+    removed = subject.remove(make_pictures(5))
     dancer, ground = float(removed[figure].mean()), float(removed[~figure].mean())
     expect(dancer <= ground, f"a dancer as dark as the background's {ground:.0f} or darker", f"{dancer:.0f}")
 
 
 def the_frames_decide(subject: RemoverSubject) -> None:
     """A new remover gives the same silhouettes for the same clip, whatever clips others have seen."""
-    first = subject.removed(*np.split(pictures(12), [5]))
-    subject.removed(255 - pictures(7))
-    again = subject.removed(*np.split(pictures(12), [5]))
+    first = subject.remove(*np.split(make_pictures(12), [5]))
+    subject.remove(255 - make_pictures(7))
+    again = subject.remove(*np.split(make_pictures(12), [5]))
     expect_same({"silhouettes": first}, {"silhouettes": again}, "from a new remover")
 
 
@@ -54,32 +54,34 @@ def takes_chunks_of_any_length(subject: RemoverSubject) -> None:
     """A clip may come in chunks of any length, of one frame and of none too, to a remover that keeps state."""
     remover = subject.cls(subject.options)
     for length in (0, 1, 6, 0, 2):
-        expect_array(remover.remove(pictures(length)), (length, *SIZE), np.uint8, f"silhouettes of {length} frames")
+        expect_array(
+            remover.remove(make_pictures(length)), (length, *SIZE), np.uint8, f"silhouettes of {length} frames"
+        )
 
 
 def takes_plain_frames(subject: RemoverSubject) -> None:
     """A black, a grey and a white frame are no hindrance."""
     plain = np.stack([np.full((*SIZE, 3), grey, np.uint8) for grey in (0, 128, 255)])
-    expect_array(subject.removed(plain), (3, *SIZE), np.uint8, "silhouettes of plain frames")
+    expect_array(subject.remove(plain), (3, *SIZE), np.uint8, "silhouettes of plain frames")
 
 
 def leaves_what_it_is_given(subject: RemoverSubject) -> None:
     """It does not write into the frames that it is given."""
-    frames = pictures(5)
+    frames = make_pictures(5)
     with expect_unchanged({"frames": frames}):
-        subject.removed(frames)
+        subject.remove(frames)
 
 
 def streams(subject: RemoverSubject) -> None:
     """What it keeps does not grow with the clip."""
-    remover, chunk = subject.cls(subject.options), pictures(LENGTH)
+    remover, chunk = subject.cls(subject.options), make_pictures(LENGTH)
     remover.remove(chunk)
 
-    def remove() -> None:
+    def remove_all() -> None:
         for _ in range(CHUNKS):
             remover.remove(chunk.copy())
 
-    _, kept = memory(remove)
+    _, kept = measure_memory(remove_all)
     limit = int(KEPT * CHUNKS * chunk.nbytes)
     expect(kept <= limit, f"at most {limit:,} bytes kept of {CHUNKS * chunk.nbytes:,}", f"{kept:,}")
 

@@ -16,7 +16,7 @@ GROUND, FIGURE = (250, 245, 235), (10, 5, 12)
 """Their colours, RGB."""
 
 
-def silhouettes(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> UInt8:
+def make_silhouettes(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> UInt8:
     """`(count, height, width)` anti-aliased silhouettes of a figure that sways and swings its arms."""
     height, width = size
     rows = (np.arange(height)[:, None] + 0.5) / height
@@ -33,22 +33,22 @@ def silhouettes(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> 
     return frames
 
 
-def pictures(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> UInt8:
+def make_pictures(count: int, size: tuple[int, int] = SIZE, *, first: int = 0) -> UInt8:
     """The figure as `(count, height, width, 3)` RGB frames, nearly black before a light ground."""
-    light = silhouettes(count, size, first=first)[..., None].astype(np.float32) / 255
+    light = make_silhouettes(count, size, first=first)[..., None].astype(np.float32) / 255
     frames: UInt8 = np.rint(light * np.array(GROUND) + (1 - light) * np.array(FIGURE)).astype(np.uint8)
     return frames
 
 
-def latents(count: int, *, first: int = 0, dim: int = DIM) -> Float32:
+def make_latents(count: int, *, first: int = 0, dim: int = DIM) -> Float32:
     """`(count, dim)` latents that go round in two periods."""
     time = np.arange(first, first + count)[:, None]
     phase = 2 * np.pi * time / np.where(np.arange(dim) % 2, PERIOD, 1.7 * PERIOD)
     return np.sin(phase + np.arange(dim)).astype(np.float32)
 
 
-def clips(context: int) -> tuple[list[Float32], list[Float32]]:
+def make_clips(context: int) -> tuple[list[Float32], list[Float32]]:
     """Training and held-out clips of latents, long enough for the context of a model."""
     length = max(64, 4 * context)
-    train = [latents(length), latents(length // 2 + context, first=5)]
-    return train, [latents(length // 4 + context, first=11)]
+    train = [make_latents(length), make_latents(length // 2 + context, first=5)]
+    return train, [make_latents(length // 4 + context, first=11)]

@@ -11,14 +11,14 @@ from deepdance.arrays import Float32
 from deepdance.errors import InputError
 from deepdance.interfaces import History, SequenceModel, Training
 from deepdance.testing import common, learners
-from deepdance.testing.learners import Trained
-from deepdance.testing.sample_data import DIM, clips, latents
+from deepdance.testing.learners import LearnerSubject
+from deepdance.testing.sample_data import DIM, make_clips, make_latents
 from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
 
 STEPS = 12
 
 
-class SequenceSubject(Trained):
+class SequenceSubject(LearnerSubject):
     """A sequence model and clips of latents to fit it to."""
 
     interface = SequenceModel
@@ -28,21 +28,21 @@ class SequenceSubject(Trained):
         """Known before a fit."""
         return int(self.cls(self.options).context)
 
-    def material(self) -> dict[str, Array]:
-        train, held_out = clips(self.context)
+    def sample_data(self) -> dict[str, Array]:
+        train, held_out = make_clips(self.context)
         named = {f"training clip {number}": clip for number, clip in enumerate(train, 1)}
         return {**named, "held-out clip": held_out[0], "seeds": self.seeds(2)}
 
-    def fit(self, component: Any, training: Training, material: Mapping[str, Array]) -> History:
-        train = [clip for name, clip in material.items() if name.startswith("training")]
-        history: History = component.fit(train, [material["held-out clip"]], training)
+    def fit(self, component: Any, training: Training, data: Mapping[str, Array]) -> History:
+        train = [clip for name, clip in data.items() if name.startswith("training")]
+        history: History = component.fit(train, [data["held-out clip"]], training)
         return history
 
-    def answers(self, component: Any, material: Mapping[str, Array]) -> dict[str, Array]:
-        return {"latents": component.generate(material["seeds"], STEPS, rng=3)}
+    def apply(self, component: Any, data: Mapping[str, Array]) -> dict[str, Array]:
+        return {"latents": component.generate(data["seeds"], STEPS, rng=3)}
 
-    def error(self, component: Any) -> tuple[float, float, str]:
-        clip = clips(self.context)[0][0]
+    def measure_error(self, component: Any) -> tuple[float, float, str]:
+        clip = make_clips(self.context)[0][0]
         windows = np.stack([clip[at : at + self.context] for at in range(len(clip) - self.context)])
         truth, last = clip[self.context :], windows[:, -1]
         guess = component.generate(windows, 1, temperature=0.0)[:, 0]
@@ -51,7 +51,7 @@ class SequenceSubject(Trained):
 
     def seeds(self, count: int) -> Float32:
         """`(count, context, d)`: moments of the training clips, and the model's to continue."""
-        return np.stack([latents(self.context, first=7 * number) for number in range(count)])
+        return np.stack([make_latents(self.context, first=7 * number) for number in range(count)])
 
 
 def has_a_context(subject: SequenceSubject) -> None:
@@ -100,7 +100,7 @@ def takes_any_temperature(subject: SequenceSubject) -> None:
 
 def refuses_short_clips(subject: SequenceSubject) -> None:
     """`fit` raises InputError where no clip is longer than the context, or there is none."""
-    for train, what in (([], "no clips"), ([latents(subject.context)], "a clip as short as the context")):
+    for train, what in (([], "no clips"), ([make_latents(subject.context)], "a clip as short as the context")):
         with expect_error(InputError, what):
             subject.cls(subject.options).fit(train, [], Training())
 
@@ -108,7 +108,7 @@ def refuses_short_clips(subject: SequenceSubject) -> None:
 def takes_short_clips_among_others(subject: SequenceSubject) -> None:
     """A clip of one latent, or of none, among longer ones is no hindrance; nor is having none held out."""
     model = subject.cls(subject.options)
-    model.fit([latents(1), clips(subject.context)[0][0], latents(0)], [], Training())
+    model.fit([make_latents(1), make_clips(subject.context)[0][0], make_latents(0)], [], Training())
     dance = model.generate(subject.seeds(1), STEPS)
     expect_array(dance, (1, STEPS, DIM), np.float32, "latents")
 
@@ -116,7 +116,7 @@ def takes_short_clips_among_others(subject: SequenceSubject) -> None:
 def refuses_what_is_not_finite(subject: SequenceSubject) -> None:
     """NaN or infinity in the clips of a fit, or in a seed, raises InputError."""
     for bad in (np.nan, np.inf):
-        seeds, train = subject.seeds(2), clips(subject.context)[0]
+        seeds, train = subject.seeds(2), make_clips(subject.context)[0]
         seeds[1, -1, 0] = train[0][9, 1] = bad
         with expect_error(InputError, f"a fit to latents with {bad} among them"):
             subject.cls(subject.options).fit(train, [], Training())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -14,8 +15,8 @@ from deepdance.errors import InputError
 from deepdance.frames import fit_size
 from deepdance.interfaces import FrameSource, SourceInfo
 from deepdance.testing import common
-from deepdance.testing.sample_data import pictures
-from deepdance.testing.subject import Subject, expect, expect_array, expect_error, expect_same, memory, skip
+from deepdance.testing.sample_data import make_pictures
+from deepdance.testing.subject import Subject, expect, expect_array, expect_error, expect_same, measure_memory, skip
 
 FPS = 10.0
 FRAMES = 24
@@ -32,7 +33,7 @@ class SourceSubject(Subject):
 
     interface = FrameSource
 
-    def source(self, location: str | None = None) -> Any:
+    def make_source(self, location: str | None = None) -> Any:
         """A new instance."""
         return self.cls(location or self.place, self.options)
 
@@ -42,7 +43,7 @@ class SourceSubject(Subject):
         if self.location or not self.spec.suffixes:
             return self.location or self.spec.name
         path = self.folder / f"dance{self.suffix}"
-        return str(path) if path.exists() else self.write("dance", pictures(FRAMES, SIZE))
+        return str(path) if path.exists() else self.write("dance", make_pictures(FRAMES, SIZE))
 
     @property
     def suffix(self) -> str:
@@ -72,7 +73,7 @@ def _read(source: Any, fps: float = FPS, size: tuple[int, int] = SIZE) -> UInt8:
 
 def tells_what_it_is(subject: SourceSubject) -> None:
     """`info()` is a SourceInfo with a height and a width, before a frame is read."""
-    info = subject.source().info()
+    info = subject.make_source().info()
     expect(isinstance(info, SourceInfo), "a SourceInfo from info()", type(info).__name__)
     expect(info.height >= 1 and info.width >= 1, "a height and a width of at least 1", f"{info.height}×{info.width}")
     for name, value in (("fps", info.fps), ("seconds", info.seconds)):
@@ -82,7 +83,7 @@ def tells_what_it_is(subject: SourceSubject) -> None:
 def yields_frames(subject: SourceSubject) -> None:
     """Chunks are uint8 RGB `(n, h, w, 3)`, n at least 1, all of one size."""
     size = None
-    for chunk in islice(subject.source().frames(FPS, SIZE), 3):
+    for chunk in islice(subject.make_source().frames(FPS, SIZE), 3):
         size = size or chunk.shape[1:3]
         expect(len(chunk), "a frame in every chunk", "an empty chunk")
         expect_array(chunk, (len(chunk), *size, 3), np.uint8, "frames")
@@ -91,18 +92,18 @@ def yields_frames(subject: SourceSubject) -> None:
 
 def keeps_the_shape_of_frames(subject: SourceSubject) -> None:
     """Frames are scaled down to fit inside the size asked for, never up, and keep their shape."""
-    info = subject.source().info()
+    info = subject.make_source().info()
     native = info.height, info.width
     for box in (SIZE, (33, 33), (2 * info.height, 2 * info.width)):
         expected = fit_size(*native, (min(box[0], native[0]), min(box[1], native[1])))
-        got = next(iter(subject.source().frames(FPS, box))).shape[1:3]
+        got = next(iter(subject.make_source().frames(FPS, box))).shape[1:3]
         near = all(abs(mine - other) <= 1 for mine, other in zip(got, expected, strict=True))
         expect(near, f"frames of {expected} for {native} inside {box}", got)
 
 
 def reads_the_same_again(subject: SourceSubject) -> None:
     """The same frames and fingerprint come from a new instance, and from one that was left in the middle."""
-    source, other = subject.source(), subject.source()
+    source, other = subject.make_source(), subject.make_source()
     left = source.frames(FPS, SIZE)
     next(left)
     left.close()
@@ -116,16 +117,16 @@ def reads_the_same_again(subject: SourceSubject) -> None:
 def other_frames_have_another_fingerprint(subject: SourceSubject) -> None:
     """The fingerprint changes with the frames, also where the file's name stays."""
     _reads_files(subject)
-    one = subject.source(subject.write("changed", pictures(FRAMES, SIZE))).fingerprint()
-    other = subject.source(subject.write("changed", pictures(FRAMES, SIZE, first=5))).fingerprint()
+    one = subject.make_source(subject.write("changed", make_pictures(FRAMES, SIZE))).fingerprint()
+    other = subject.make_source(subject.write("changed", make_pictures(FRAMES, SIZE, first=5))).fingerprint()
     expect(one != other, "another fingerprint for other frames", f"{other!r} for both")
 
 
 def samples_by_time(subject: SourceSubject) -> None:
     """Sample k is the first frame with pts · fps ≥ k, so at half the rate every second sample is left."""
-    if subject.source().info().fps is None:
+    if subject.make_source().info().fps is None:
         skip("its frames have no times: info().fps is None")
-    twice, once = _read(subject.source(), 2 * FPS)[::2], _read(subject.source())
+    twice, once = _read(subject.make_source(), 2 * FPS)[::2], _read(subject.make_source())
     count = min(len(once), len(twice))
     expect_same({"samples": once[:count]}, {"samples": twice[:count]}, f"at {FPS:g} and {2 * FPS:g} a second")
 
@@ -133,7 +134,7 @@ def samples_by_time(subject: SourceSubject) -> None:
 def takes_one_frame(subject: SourceSubject) -> None:
     """A file of one frame yields one frame."""
     _reads_files(subject)
-    frames = _read(subject.source(subject.write("one", pictures(1, SIZE))))
+    frames = _read(subject.make_source(subject.write("one", make_pictures(1, SIZE))))
     expect(len(frames) == 1, "one frame from a file of one", len(frames))
 
 
@@ -142,9 +143,9 @@ def refuses_what_it_cannot_read(subject: SourceSubject) -> None:
     _reads_files(subject)
     for what, path in _unreadable(subject):
         with expect_error(InputError, f"info() of {what}"):
-            subject.source(str(path)).info()
+            subject.make_source(str(path)).info()
         with expect_error(InputError, f"frames() of {what}"):
-            next(iter(subject.source(str(path)).frames(FPS, SIZE)), None)
+            next(iter(subject.make_source(str(path)).frames(FPS, SIZE)), None)
 
 
 def _unreadable(subject: SourceSubject) -> Iterator[tuple[str, Path]]:
@@ -163,7 +164,7 @@ def _unreadable(subject: SourceSubject) -> Iterator[tuple[str, Path]]:
 
 def tells_where_shots_start(subject: SourceSubject) -> None:
     """After the last frame `shot_starts()` are samples of it, in order."""
-    source, count = subject.source(), 0
+    source, count = subject.make_source(), 0
     for chunk in source.frames(FPS, SIZE):
         count += len(chunk)
     starts = list(source.shot_starts())
@@ -174,19 +175,19 @@ def tells_where_shots_start(subject: SourceSubject) -> None:
 def streams(subject: SourceSubject) -> None:
     """What it holds at once does not grow with the length of the source."""
     own = subject.location or not subject.spec.suffixes
-    place = subject.place if own else subject.write("long", np.repeat(pictures(2, LARGE), LONG // 2, axis=0))
-    fps = max(subject.source(place).info().fps or FPS, 1.0)
+    place = subject.place if own else subject.write("long", np.repeat(make_pictures(2, LARGE), LONG // 2, axis=0))
+    fps = max(subject.make_source(place).info().fps or FPS, 1.0)
     read = 0
 
     def read_all() -> None:
         nonlocal read
-        for chunk in subject.source(place).frames(fps, LARGE):
+        for chunk in subject.make_source(place).frames(fps, LARGE):
             read += chunk.nbytes
             if read >= TOTAL:
                 return
 
-    _read(subject.source())
-    held, _ = memory(read_all)
+    _read(subject.make_source())
+    held, _ = measure_memory(read_all)
     if read < TOTAL:
         skip(f"it has {read:,} bytes of frames, and {TOTAL:,} are needed to see it; give a longer location")
     expect(held <= HELD * TOTAL, f"at most {int(HELD * TOTAL):,} bytes held of {read:,}", f"{held:,}")
@@ -202,11 +203,23 @@ def _write_array(path: Path, frames: UInt8) -> None:
 
 
 def _write_images(path: Path, frames: UInt8) -> None:
+    path.mkdir(exist_ok=True)
+    for name, image in _encode_images(frames):
+        (path / name).write_bytes(image)
+
+
+def _write_comic_book(path: Path, frames: UInt8) -> None:
+    with zipfile.ZipFile(path, "w") as book:
+        for name, image in _encode_images(frames):
+            book.writestr(name, image)
+
+
+def _encode_images(frames: UInt8) -> Iterator[tuple[str, bytes]]:
     import cv2
 
-    path.mkdir(exist_ok=True)
     for number, frame in enumerate(frames):
-        cv2.imwrite(str(path / f"{number}.png"), frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        _, image = cv2.imencode(".png", frame[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        yield f"{number:06}.png", image.tobytes()
 
 
 def _write_video(path: Path, frames: UInt8) -> None:
@@ -226,6 +239,7 @@ WRITERS: Mapping[str, Callable[[Path, UInt8], None]] = {
     FOLDER: _write_images,
     ".mp4": _write_video,
     ".avi": _write_video,
+    ".cbz": _write_comic_book,
 }
 
 CHECKS = (

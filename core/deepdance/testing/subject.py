@@ -59,11 +59,11 @@ def expect_same(one: Mapping[str, Array], other: Mapping[str, Array], when: str)
     """Raise CheckFailed unless two components gave the same numbers, but for rounding."""
     for name, values in one.items():
         expect(other[name].shape == values.shape, f"{name} of shape {values.shape} {when}", other[name].shape)
-        apart = difference(values, other[name])
+        apart = measure_difference(values, other[name])
         expect(apart <= TOLERANCE, f"the same {name} {when}", f"a difference of {apart:.2g} of the largest number")
 
 
-def difference(one: Array, other: Array) -> float:
+def measure_difference(one: Array, other: Array) -> float:
     """The largest difference, as a share of the largest number. A grey level up or down is rounding."""
     if not one.size:
         return 0.0
@@ -87,7 +87,7 @@ def skip(reason: str) -> NoReturn:
     raise SkipTest(reason)
 
 
-def memory(work: Callable[[], object]) -> tuple[int, int]:
+def measure_memory(work: Callable[[], object]) -> tuple[int, int]:
     """Bytes that Python and NumPy hold at most during `work`, and after it, beyond those held before."""
     already = tracemalloc.is_tracing()
     if not already:
@@ -110,7 +110,7 @@ class Subject:
 
     def __init__(self, spec: ComponentSpec, options: Mapping[str, Any], location: str | None = None) -> None:
         self.spec = spec
-        self.given = dict(options)
+        self._given = dict(options)
         self.location = location
 
     @cached_property
@@ -126,9 +126,9 @@ class Subject:
     @cached_property
     def options(self) -> Any:
         """The options that the checks use. Raises OptionError."""
-        return self.options_of(self.given)
+        return self.make_options(self._given)
 
-    def options_of(self, given: Mapping[str, Any], preset: str = "quick") -> Any:
+    def make_options(self, given: Mapping[str, Any], preset: str = "quick") -> Any:
         """Options as a run makes them: a preset's, then those given. Raises OptionError."""
         model = self.options_model
         values = {**model.presets.get(preset, {}), **given}

@@ -1,6 +1,7 @@
 """The contract of a sequence model, and what this one promises besides."""
 
 import numpy as np
+import pytest
 from deepdance.interfaces import Training
 from deepdance.testing import parametrize_with_checks
 
@@ -13,26 +14,32 @@ def test_contract(check):
     check()
 
 
-def fitted(*clips, **options):
+def dance(*clips, seed, steps, temperature=0, rng=0, **options):
+    """What follows two numbers, where clips of numbers were learned."""
     model = MySequence(MySequenceOptions(**options))
     model.fit([np.array(clip, np.float32)[:, None] for clip in clips], [], Training())
-    return model
+    latents = np.array(seed, np.float32)[None, :, None]
+    return model.generate(latents, steps, temperature=temperature, rng=rng)[0, :, 0].tolist()
 
 
-def test_it_goes_to_and_fro_and_never_into_another_clip():
-    model = fitted([0, 1, 2, 3], [100, 110, 120])
-    seeds = np.array([[[0], [1]], [[100], [110]]], np.float32)
-    dances = model.generate(seeds, 7)[..., 0]
-    assert dances.tolist() == [[2, 3, 2, 1, 0, 1, 2], [120, 110, 100, 110, 120, 110, 100]]
+def test_it_goes_on_as_the_most_similar_moment_did():
+    assert dance(range(10), range(100, 200, 10), seed=[2, 3], steps=3) == [4, 5, 6]
+    assert dance(range(10), range(100, 200, 10), seed=[110, 120], steps=3) == [130, 140, 150]
 
 
 def test_the_movement_tells_moments_of_one_pose_apart():
-    model = fitted([0, 1, 2, 9, 2, 1, 0], movement=5)
-    assert model.generate(np.array([[[9], [2]]], np.float32), 2)[0, :, 0].tolist() == [1, 0]
-    assert model.generate(np.array([[[1], [2]]], np.float32), 2)[0, :, 0].tolist() == [9, 2]
+    assert dance([0, 1, 2, 9, 2, 1, 0], seed=[9, 2], steps=2, movement=5) == [1, 0]
+    assert dance([0, 1, 2, 9, 2, 1, 0], seed=[1, 2], steps=2, movement=5) == [9, 2]
 
 
 def test_the_difference_to_the_moment_found_fades():
-    seed = np.array([[[0.5], [1.5]]], np.float32)
-    assert fitted(range(10), blend=1).generate(seed, 3)[0, :, 0].tolist() == [2.25, 3, 4]
-    assert fitted(range(10), blend=0).generate(seed, 3)[0, :, 0].tolist() == [2, 3, 4]
+    assert dance(range(10), seed=[0.25, 1.25], steps=2, fade=0.5) == pytest.approx([2.125, 3.0625])
+    assert dance(range(10), seed=[0.25, 1.25], steps=2, fade=0) == [2, 3]
+
+
+def test_the_temperature_says_how_many_there_are_to_choose_from():
+    calm, lively = (
+        {tuple(dance(range(50), seed=[9, 10], steps=5, temperature=temperature, rng=rng)) for rng in range(9)}
+        for temperature in (0, 1)
+    )
+    assert len(calm) == 1 < len(lively)

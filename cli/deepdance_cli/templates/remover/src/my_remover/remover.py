@@ -1,9 +1,6 @@
 """`my-remover`: the border of a picture shows how bright the background is, and what is much darker is the dancer."""
 
-from __future__ import annotations
-
 import numpy as np
-import numpy.typing as npt
 from deepdance.frames import BACKGROUND
 from deepdance.interfaces import BackgroundRemover, Options, UInt8
 from pydantic import Field
@@ -24,19 +21,9 @@ class MyRemover(BackgroundRemover[MyRemoverOptions]):
     """
 
     def remove(self, frames: UInt8) -> UInt8:
-        """`(n, h, w, 3)` RGB → `(n, h, w)`, 0 or 255 alone."""
-        silhouettes = np.empty(frames.shape[:3], np.uint8)
-        border = _border(frames.shape[1:3], self.options.border)
-        for frame, silhouette in zip(frames, silhouettes, strict=True):
-            brightness = frame.max(axis=2)
-            level = self.options.darker * np.median(brightness[border])
-            silhouette[:] = np.where(brightness < level, 0, BACKGROUND)
-        return silhouettes
-
-
-def _border(size: tuple[int, ...], share: float) -> npt.NDArray[np.bool_]:
-    """`(h, w)`, True at the border, which is one pixel wide at least."""
-    width = max(1, round(share * min(size)))
-    border = np.ones(size, bool)
-    border[width:-width, width:-width] = False
-    return border
+        brightness = frames.max(axis=3)
+        width = max(1, round(self.options.border * min(brightness.shape[1:])))
+        border = np.ones(brightness.shape[1:], bool)
+        border[width:-width, width:-width] = False
+        level = self.options.darker * np.median(brightness[:, border], axis=1)
+        return np.where(brightness < level[:, None, None], np.uint8(0), np.uint8(BACKGROUND))

@@ -1,12 +1,10 @@
 """`my-renderer`: a chronophotograph, the dance as figures that lie over each other on one picture."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+import cv2
 import numpy as np
-from deepdance.errors import RenderError
 from deepdance.interfaces import Options, Renderer, UInt8
 from pydantic import Field
 
@@ -25,36 +23,26 @@ class MyRenderer(Renderer[MyRendererOptions]):
     """Writes an SVG as Marey's pictures of 1882 were made: every so often a figure, all on one plate."""
 
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
-        """Write chunks `(n, height, width)` to `path`, a figure as soon as its frame comes."""
-        chosen = _every(frames, max(1, round(self.options.every * fps)))
-        first = next(chosen, None)
-        if first is None:
-            raise RenderError(f"{path}: expected at least one frame to draw, got none; ask for a longer dance")
-        height, width = first.shape
-        try:
-            with path.open("w", encoding="utf-8") as file:
-                file.write(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">\n')
-                file.write('<rect width="100%" height="100%" fill="white"/>\n')
-                file.write(f'<g fill-opacity="{self.options.opacity}" fill-rule="evenodd" stroke="black">\n')
-                file.write(_figure(first))
-                file.writelines(map(_figure, chosen))
-                file.write("</g>\n</svg>\n")
-        except OSError as error:
-            raise RenderError(f"{path}: expected to write the picture, but: {error.strerror}; choose another") from None
+        """A figure is written as soon as its frame comes: a dance may last for hours."""
+        step = max(1, round(self.options.every * fps))
+        with path.open("w", encoding="utf-8") as file:
+            for number, frame in enumerate(frame for chunk in frames for frame in chunk):
+                if not number:
+                    file.write(self._head(*frame.shape))
+                if not number % step:
+                    file.write(_figure(frame))
+            file.write("</g>\n</svg>\n")
 
-
-def _every(frames: Iterable[UInt8], step: int) -> Iterator[UInt8]:
-    """Frame 0, `step`, 2 · `step` and so on, `(height, width)` each."""
-    number = 0
-    for chunk in frames:
-        yield from chunk[-number % step :: step]
-        number += len(chunk)
+    def _head(self, height: int, width: int) -> str:
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">\n'
+            '<rect width="100%" height="100%" fill="white"/>\n'
+            f'<g fill-opacity="{self.options.opacity}" fill-rule="evenodd" stroke="black">\n'
+        )
 
 
 def _figure(frame: UInt8) -> str:
     """A silhouette's outlines as one SVG path, in pixels of the frame."""
-    import cv2  # heavy, so it is imported where it is used
-
     large = cv2.resize(frame, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
     inside = np.where(large < 128, np.uint8(255), np.uint8(0))
     outlines, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)

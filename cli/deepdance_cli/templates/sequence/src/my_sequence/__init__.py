@@ -8,7 +8,7 @@ COMPONENTS = (
         name="my-sequence",
         target="my_sequence.sequence:MySequence",
         options="my_sequence.sequence:MySequenceOptions",
-        summary="plays the nearest moment on, and back again at its clip's end",
+        summary="goes on as similar moments of the video did",
     ),
 )
 

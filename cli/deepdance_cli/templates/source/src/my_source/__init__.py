@@ -8,8 +8,8 @@ COMPONENTS = (
         name="my-source",
         target="my_source.source:MySource",
         options="my_source.source:MySourceOptions",
-        summary="flip books: frames drawn with characters in a text file",
-        suffixes=(".flip",),
+        summary="a comic book archive: a zip of pictures",
+        suffixes=(".cbz",),
     ),
 )
 

@@ -1,0 +1,65 @@
+"""Removers that break their checks."""
+
+import numpy as np
+from my_remover.remover import MyRemover
+
+from contract.broken import breaks
+
+
+@breaks("remover", "makes_silhouettes")
+class _(MyRemover):
+    def remove(self, frames):
+        return super().remove(frames) < 128
+
+
+@breaks("remover", "makes_the_dancer_dark")
+class _(MyRemover):
+    def remove(self, frames):
+        return 255 - super().remove(frames)
+
+
+@breaks("remover", "the_frames_decide")
+class _(MyRemover):
+    level = np.full(1, 60.0)
+
+    def remove(self, frames):
+        self.level[:] += 60
+        return np.where(frames.mean(axis=3) < self.level, 0, 255).astype(np.uint8)
+
+
+@breaks("remover", "takes_chunks_of_any_length")
+class _(MyRemover):
+    def remove(self, frames):
+        return super().remove(frames) if len(frames) > 1 else frames[0]
+
+
+@breaks("remover", "takes_chunks_of_any_length", guarded=False)
+class _(MyRemover):
+    def remove(self, frames):
+        return super().remove(frames - frames.min())
+
+
+@breaks("remover", "takes_plain_frames")
+class _(MyRemover):
+    def remove(self, frames):
+        if not np.ptp(frames, axis=(1, 2, 3)).all():
+            raise ValueError("no contrast")
+        return super().remove(frames)
+
+
+@breaks("remover", "leaves_what_it_is_given")
+class _(MyRemover):
+    def remove(self, frames):
+        frames //= 2
+        return super().remove(frames)
+
+
+@breaks("remover", "streams")
+class _(MyRemover):
+    def __init__(self, options):
+        super().__init__(options)
+        self.kept = []
+
+    def remove(self, frames):
+        self.kept.append(frames)
+        return super().remove(frames)
