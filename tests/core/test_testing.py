@@ -13,20 +13,11 @@ from contract.broken import BROKEN, GOOD, find_broken
 from contract.codec import IN_EPOCHS
 
 from deepdance import testing
-from deepdance.errors import PluginError
 from deepdance.testing import CheckFailed, make_checks, parametrize_with_checks, run_checks, subject
 from deepdance.testing.kit import CONTRACTS
 
 for kind_or_options in (*CONTRACTS, "options"):
     import_module(f"contract.{kind_or_options}")  # which registers what it breaks
-FUNCTIONS = {
-    "source": testing.check_source,
-    "remover": testing.check_remover,
-    "codec": testing.check_codec,
-    "sequence": testing.check_sequence_model,
-    "renderer": testing.check_renderer,
-    "logger": testing.check_logger,
-}
 CANNOT_BE_CHECKED = {"codec": ["a_stopped_training_goes_on"], "sequence": ["a_stopped_training_goes_on"]}
 """One epoch is never stopped."""
 
@@ -68,22 +59,17 @@ def test_all_failures_are_told_by_one_call(kind):
     spec = replace(GOOD[kind], options="contract.options:NotDescribed")
     given = {"location": "no-such-file.cbz"} if kind == "source" else {}
     with pytest.raises(CheckFailed, match=r"options_are_described: expected .*\n?"):
-        FUNCTIONS[kind](spec, **given)
+        testing.check_component(spec, **given)
 
 
 def test_a_failure_tells_what_was_expected_and_what_was_got():
     with pytest.raises(CheckFailed, match=r"makes_silhouettes: \w+: expected silhouettes as uint8 .*, got bool"):
-        testing.check_remover(find_broken("remover", "makes_silhouettes"))
-
-
-def test_a_check_is_of_its_kind():
-    with pytest.raises(PluginError, match="'my-remover': expected a codec, got a remover"):
-        testing.check_codec(GOOD["remover"])
+        testing.check_component(find_broken("remover", "makes_silhouettes"))
 
 
 def test_options_are_checked_before_the_component():
     with pytest.raises(CheckFailed, match="codec.row: my-codec has no such option; did you mean 'rows'"):
-        testing.check_codec(GOOD["codec"], options={"row": 1})
+        testing.check_component(GOOD["codec"], options={"row": 1})
 
 
 def test_an_expected_failure_must_be_of_a_check():

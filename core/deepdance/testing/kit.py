@@ -129,39 +129,10 @@ def parametrize_with_checks(
     )
 
 
-def check_source(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None) -> None:
-    """Raise CheckFailed, with a line for each check that failed, if a source does not hold its contract."""
-    _check("source", spec, options, location)
-
-
-def check_remover(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
-    """Raise CheckFailed, with a line for each check that failed, if a remover does not hold its contract."""
-    _check("remover", spec, options)
-
-
-def check_codec(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
-    """Raise CheckFailed, with a line for each check that failed, if a codec does not hold its contract."""
-    _check("codec", spec, options)
-
-
-def check_sequence_model(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
-    """Raise CheckFailed, with a line for each check that failed, if a sequence model does not hold its contract."""
-    _check("sequence", spec, options)
-
-
-def check_renderer(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
-    """Raise CheckFailed, with a line for each check that failed, if a renderer does not hold its contract."""
-    _check("renderer", spec, options)
-
-
-def check_logger(spec: ComponentSpec, *, options: Mapping[str, Any] | None = None) -> None:
-    """Raise CheckFailed, with a line for each check that failed, if a logger does not hold its contract."""
-    _check("logger", spec, options)
-
-
-def _check(kind: str, spec: ComponentSpec, options: Mapping[str, Any] | None, location: str | None = None) -> None:
-    if spec.kind != kind:
-        raise PluginError(f"{spec.name!r}: expected a {kind}, got a {spec.kind}; use the check of that kind")
+def check_component(
+    spec: ComponentSpec, *, options: Mapping[str, Any] | None = None, location: str | None = None
+) -> None:
+    """Raise CheckFailed, with a line for each check that failed, if a component breaks its contract."""
     ended = run_checks(spec, options=options, location=location)
     failed = [f"{result.name}: {result.reason}" for result in ended if result.outcome == "failed"]
     if failed:
