@@ -93,7 +93,7 @@ def test_every_region_has_as_many_calm_as_lively_moments():
     rng = np.random.default_rng(0)
     poses = np.repeat(rng.normal(scale=100, size=(20, 3)), 30, axis=0) + rng.normal(size=(600, 3))
     liveliness = rng.exponential(size=600).astype(np.float32)
-    classes = motion_field._regions(poses.astype(np.float32), liveliness, seed=0)
+    classes = motion_field._assign_regions(poses.astype(np.float32), liveliness, seed=0)
     for region in np.unique(classes // motion_field.PACES):
         inside = classes // motion_field.PACES == region
         paces = [liveliness[inside & (classes % motion_field.PACES == pace)] for pace in range(motion_field.PACES)]

@@ -13,22 +13,24 @@ import numpy.typing as npt
 from pydantic import Field
 
 from deepdance.arrays import Float64
-from deepdance.interfaces import Float32, History, Options, SequenceModel, Training
+from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 
 Indices = npt.NDArray[np.int64]
-MOST_MOMENTS = 25_000
+MOST_STARTS = 25_000
 """Of more, evenly spaced ones are compared, so that a search stays quick."""
 REGIONS, PACES = 100, 3
 """Poses are told apart in so many regions, and what follows them, in each, by so many paces from calm to lively."""
 FAR = np.float32(1e6)
-"""How much farther a movement seems that was shown a moment ago, so that the dance does not go back to it at once."""
+"""How much farther a movement seems that was shown a while ago, so that the dance does not go back to it at once."""
 REST = 4
 """For so many movements, of the longest, what was followed is not taken up again, nor what lies around it."""
 LEANING, LEANS, LEAST_LIVELINESS = 0.3, (0.25, 4.0), 0.1
 """How strongly temperature leans to calm or lively movements, between which temperatures, and the calmest there is."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
+CLUSTERED = 10_000
+"""Motion states, evenly spaced, that regions are found from."""
 
 
 class MotionFieldOptions(Options):
@@ -67,9 +69,10 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._latents: Float32 = np.empty((0, 0), np.float32)
         self._stops: Indices = np.empty(0, np.int64)
         self._regions: Indices = np.empty(0, np.int64)
-        self._begins: Indices = np.empty(0, np.int64)
-        self._moments: Float32 = np.empty((0, 0), np.float32)
-        self._way: Float64 = np.empty(0)
+        self._starts: Indices = np.empty(0, np.int64)
+        self._states: Float32 = np.empty((0, 0), np.float32)
+        self._squares: Float32 = np.empty(0, np.float32)
+        self._travelled: Float64 = np.empty(0)
         self._liveliness: Float32 = np.empty(0, np.float32)
 
     @property
@@ -82,9 +85,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
         self._prepare()
-        moments = self._moments_at(np.arange(len(self._latents)))
-        self._regions = _regions(moments, self._liveliness, training.seed)
-        metrics = with_held_out(self._expected, train, validation)
+        states = self._compute_states(np.arange(len(self._latents)))
+        self._regions = _assign_regions(states, self._liveliness, training.seed)
+        metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
@@ -96,92 +99,99 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return np.stack(dances)
 
     def _prepare(self) -> None:
-        """Find the latents `(m,)` that a movement can be followed from, what these moments look like, how far the way
-        to each latent is, and how lively its following.
+        """Find the latents `(m,)` that a movement can be followed from and their motion states, how far the dancer has
+        travelled at each latent, and how lively what follows it is.
         """
         numbers = np.arange(len(self._latents))
-        inside = numbers - self._clip_starts() >= self.context - 1
-        left = self._stops - 1 - numbers
-        enough = left >= min(self.options.shortest, int(left[inside].max()))
-        begins = np.flatnonzero(inside & enough)
-        self._begins = begins[:: ceil(len(begins) / MOST_MOMENTS)]
-        self._moments = self._moments_at(self._begins)
-        self._way = self._ways()
-        self._liveliness = self._followed_speed()
+        inside = numbers - self._find_clip_starts() >= self.context - 1
+        remaining = self._stops - 1 - numbers
+        # Where no clip is long enough for the shortest movement, the longest that there is will do.
+        followed = remaining >= min(self.options.shortest, int(remaining[inside].max()))
+        starts = np.flatnonzero(inside & followed)
+        self._starts = starts[:: ceil(len(starts) / MOST_STARTS)]
+        self._states = self._compute_states(self._starts)
+        self._squares = np.square(self._states).sum(axis=1)
+        self._travelled = self._measure_travel()
+        self._liveliness = self._measure_liveliness()
 
-    def _ways(self) -> Float64:
+    def _measure_travel(self) -> Float64:
         """The way from the first latent to each, `(n,)`: 1 for a mean frame, 0 from one clip to the next."""
         linked = np.arange(1, len(self._latents)) < self._stops[:-1]
         steps = np.where(linked, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
         return np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / max(steps[linked].mean(), 1e-9)])
 
-    def _followed_speed(self) -> Float32:
+    def _measure_liveliness(self) -> Float32:
         """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
         numbers = np.arange(len(self._latents))
         ends = np.minimum(numbers + self.options.shortest, self._stops - 1)
-        speed = (self._way[ends] - self._way[numbers]) / np.maximum(ends - numbers, 1)
+        speed = (self._travelled[ends] - self._travelled[numbers]) / np.maximum(ends - numbers, 1)
         mean = max(float(speed.mean()), 1e-9)
         return np.asarray(np.maximum(speed / mean, LEAST_LIVELINESS), np.float32)
 
-    def _clip_starts(self) -> Indices:
+    def _find_clip_starts(self) -> Indices:
         """The first latent of each latent's clip, `(n,)`."""
         return np.searchsorted(self._stops, self._stops, side="left")
 
-    def _moments_at(self, places: Indices) -> Float32:
-        """Moments `(m, 3d)` that end at so many latents; before a clip's beginning its first latent stood still."""
-        starts = self._clip_starts()[places]
-        return self._moment(*(self._latents[np.maximum(places - back, starts)] for back in (0, 1, self.context - 1)))
+    def _compute_states(self, places: Indices) -> Float32:
+        """Motion states `(m, 3d)` at so many latents; before a clip's beginning its first latent stood still."""
+        starts = self._find_clip_starts()[places]
+        return self._join_state(
+            *(self._latents[np.maximum(places - back, starts)] for back in (0, 1, self.context - 1))
+        )
 
-    def _moment(self, last: Float32, before: Float32, first: Float32) -> Float32:
+    def _join_state(self, last: Float32, before: Float32, first: Float32) -> Float32:
+        """Pose, last change, and the change over the context: what two moving dancers are compared by."""
         weight = np.float32(self.options.movement)
-        span = np.sqrt(np.float32(self.context - 1))
-        return np.concatenate([last, weight * (last - before), weight * (last - first) / span], axis=-1)
+        # Over t frames a dance moves about √t times as far as over one: so both changes count alike.
+        unit = np.sqrt(np.float32(self.context - 1))
+        return np.concatenate([last, weight * (last - before), weight * (last - first) / unit], axis=-1)
 
     def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> Float32:
-        options, begins, moments = self.options, self._begins, self._moments
-        squares = np.square(moments).sum(axis=1)
-        regions = self._regions[begins]
-        wanted = self._liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
-        real = np.bincount(self._regions, wanted, minlength=REGIONS * PACES) / wanted.sum()
-        nearness = 1 / wanted[begins] ** 2
-        shown = np.zeros_like(real)
+        """One dance `(steps, d)`: movement after movement, each from where the one before has led."""
+        options = self.options
+        coverage = _Coverage(self._starts, self._regions, self._liveliness, temperature, options)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
-        now, around, rest = len(seed), 2 * options.longest, REST * options.longest
-        free_from = np.zeros(len(self._latents), np.int64)
+        now = len(seed)
         while now < len(seed) + steps:
-            moment = self._moment(dance[now - 1], dance[now - 2], dance[now - self.context])
-            excess = ((shown + 1) / (shown.sum() * real + 1)) ** (2 * options.variety)
-            distances = np.maximum(squares - 2 * moments @ moment + moment @ moment, 0)
-            distances *= excess[regions].astype(np.float32) * nearness
-            distances[free_from[begins] > now] *= FAR
-            chosen = begins[_drawn(distances, options.neighbours, temperature, rng)]
-            length = min(
-                int(rng.integers(options.shortest, options.longest + 1)), int(self._stops[chosen]) - 1 - chosen
-            )
-            movement = self._latents[chosen : chosen + length + 1]
-            kept = self._kept(chosen, np.arange(chosen + 1, chosen + length + 1))
-            dance[now : now + length] = movement[1:] + kept * (dance[now - 1] - movement[0])
-            shown += np.bincount(self._regions[chosen + 1 : chosen + length + 1], minlength=len(shown))
-            now += length
-            free_from[max(0, chosen - around) : chosen + length + around] = now + rest
+            distances = self._measure_distances(dance[now - self.context : now])
+            coverage.stretch(distances, now)
+            start = int(self._starts[_draw_neighbour(distances, options.neighbours, temperature, rng)])
+            length = int(rng.integers(options.shortest, options.longest + 1))
+            stop = min(start + 1 + length, int(self._stops[start]))
+            movement = self._follow(start, stop, dance[now - 1])
+            dance[now : now + len(movement)] = movement
+            now += len(movement)
+            coverage.add(start, stop, now)
         return dance[len(seed) : len(seed) + steps]
 
-    def _kept(self, begin: int | Indices, then: Indices) -> Float32:
-        """The share `(m, 1)` of the distance to a movement that is kept until it is at so many latents."""
-        way = self._way[then] - self._way[begin]
-        return np.asarray(self.options.persistence**way, np.float32)[:, None]
+    def _measure_distances(self, window: Float32) -> Float32:
+        """Squared distances `(m,)` of the state at the end of a window `(context, d)` from those of all starts."""
+        state = self._join_state(window[-1], window[-2], window[0])
+        # |a - b|² = |a|² + |b|² - 2ab, which rounding can make negative.
+        return np.maximum(self._squares - 2 * self._states @ state + state @ state, 0)
 
-    def _expected(self, clips: Sequence[Float32]) -> dict[str, float]:
-        """Loss and the paper's accuracy of what is nearest, on clips that were not learned."""
+    def _follow(self, start: int, stop: int, last: Float32) -> Float32:
+        """The latents after `last` on the movement from `start` up to `stop`, beside it at first and then nearer."""
+        kept = self._compute_kept(start, np.arange(start + 1, stop))
+        return np.asarray(self._latents[start + 1 : stop] + kept * (last - self._latents[start]))
+
+    def _compute_kept(self, start: int | Indices, then: Indices) -> Float32:
+        """The share `(m, 1)` of the distance to a movement that is kept until it is at so many latents."""
+        # By the way travelled and not by time, or the dancer would slide while the movement holds still.
+        travelled = self._travelled[then] - self._travelled[start]
+        return np.asarray(self.options.persistence**travelled, np.float32)[:, None]
+
+    def _measure(self, clips: Sequence[Float32]) -> Metrics:
+        """Loss and the paper's accuracy of what follows the nearest state, on clips that were not learned."""
         windows = [clip[n - self.context : n + 1] for clip in clips for n in range(self.context, len(clip))]
         if not windows:
             return {}
         chosen = np.stack(windows[:: max(1, len(windows) // MEASURED)])
-        asked = self._moment(chosen[:, -2], chosen[:, -3], chosen[:, 0])
-        distances = np.square(self._moments).sum(axis=1) - 2 * asked @ self._moments.T
-        nearest = self._begins[distances.argmin(axis=1)]
-        beside = self._kept(nearest, nearest + 1) * (chosen[:, -2] - self._latents[nearest])
+        states = self._join_state(chosen[:, -2], chosen[:, -3], chosen[:, 0])
+        distances = self._squares - 2 * states @ self._states.T
+        nearest = self._starts[distances.argmin(axis=1)]
+        beside = self._compute_kept(nearest, nearest + 1) * (chosen[:, -2] - self._latents[nearest])
         guess = self._latents[nearest + 1] + beside
         return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
 
@@ -197,14 +207,48 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return model
 
 
-def _regions(moments: Float32, liveliness: Float32, seed: int) -> Indices:
-    """Which region (k-means) and pace each moment belongs to, `(n,)`; in a region every pace has as many moments."""
+class _Coverage:
+    """What a dance has shown so far, so that it comes by every pose and pace about as often as the video does.
+
+    Movements that were followed lately, or whose region and pace were shown too often, seem farther away.
+    """
+
+    def __init__(
+        self, starts: Indices, regions: Indices, liveliness: Float32, temperature: float, options: MotionFieldOptions
+    ) -> None:
+        self._starts, self._regions, self._options = starts, regions, options
+        # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
+        preference = liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
+        self._target = np.bincount(regions, preference, minlength=REGIONS * PACES) / preference.sum()
+        self._factor = 1 / preference[starts] ** 2  # squared, as the distances are
+        self._shown = np.zeros_like(self._target)
+        self._rests_until = np.zeros(len(regions), np.int64)
+
+    def stretch(self, distances: Float32, now: int) -> None:
+        """Multiply squared distances `(m,)` from all starts by how little each movement is wanted at frame `now`."""
+        # Shown beside what should have been by now; one more of each, or the first movements would decide alone.
+        ratio = (self._shown + 1) / (self._shown.sum() * self._target + 1)
+        overshown = ratio ** (2 * self._options.variety)
+        distances *= overshown[self._regions[self._starts]].astype(np.float32) * self._factor
+        # Far, but not excluded: in a short video everything may be resting.
+        distances[self._rests_until[self._starts] > now] *= FAR
+
+    def add(self, start: int, stop: int, now: int) -> None:
+        """Note that the movement from `start` up to `stop` was followed, which took until frame `now`."""
+        self._shown += np.bincount(self._regions[start + 1 : stop], minlength=len(self._shown))
+        margin = 2 * self._options.longest
+        self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + REST * self._options.longest
+
+
+def _assign_regions(states: Float32, liveliness: Float32, seed: int) -> Indices:
+    """Which region (k-means) and pace each motion state is of, `(n,)`; a region has as many of every pace."""
     from scipy.cluster.vq import kmeans2, vq
 
-    some = moments[:: ceil(len(moments) / 10_000)]
+    some = states[:: ceil(len(states) / CLUSTERED)]
     with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing
         centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
-    regions = np.asarray(vq(moments, centres)[0], np.int64)
+    regions = np.asarray(vq(states, centres)[0], np.int64)
+    # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
     calm_first = np.lexsort((liveliness, regions))
     sizes = np.bincount(regions)
     firsts = np.cumsum(sizes) - sizes
@@ -213,12 +257,15 @@ def _regions(moments: Float32, liveliness: Float32, seed: int) -> Indices:
     return regions * PACES + ranks * PACES // sizes[regions]
 
 
-def _drawn(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
-    """One of the nearest, by `exp(-distance / (temperature · the mean distance of them))`."""
+def _draw_neighbour(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
+    """One of the nearest, given squared distances, by `exp(-distance / (temperature · the mean distance of them))`.
+
+    In shares of their mean, a temperature means the same where states lie close together and where they lie far apart.
+    """
     count = min(neighbours, len(distances))
-    near = np.argpartition(distances, count - 1)[:count]
-    roots = np.sqrt(distances[near])
+    nearest = np.argpartition(distances, count - 1)[:count]
+    roots = np.sqrt(distances[nearest])
     if temperature == 0:
-        return int(near[roots.argmin()])
+        return int(nearest[roots.argmin()])
     odds = np.exp(-(roots - roots.min()) / max(temperature * float(roots.mean()), 1e-9))
-    return int(rng.choice(near, p=odds / odds.sum()))
+    return int(rng.choice(nearest, p=odds / odds.sum()))
