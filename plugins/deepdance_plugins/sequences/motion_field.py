@@ -169,7 +169,8 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         """Squared distances `(m,)` of the state at the end of a window `(context, d)` from those of all starts."""
         state = self._join_state(window[-1], window[-2], window[0])
         # |a - b|² = |a|² + |b|² - 2ab, which rounding can make negative.
-        return np.maximum(self._squares - 2 * self._states @ state + state @ state, 0)
+        distances: Float32 = np.maximum(self._squares - 2 * self._states @ state + state @ state, 0)
+        return distances
 
     def _follow(self, start: int, stop: int, last: Float32) -> Float32:
         """The latents after `last` on the movement from `start` up to `stop`, beside it at first and then nearer."""

@@ -47,6 +47,7 @@ MEASURED_FRAMES = 1_000
 PLACE_IMPORTANCE = np.float32(0.3)
 """How much a deviation of the placement counts beside one of the first component of the pose."""
 REFINE_RATE, FADING, EPSILON = 0.03, 0.9, 1e-8
+"""Adam's step, both of its betas, and its epsilon, of the refinement of an encoded pose."""
 ARRAYS = ("basis", "mean", "deviations", "scale", "place_mean", "place_deviation", "piece")
 
 
