@@ -1,4 +1,4 @@
-"""Generating over sliding windows, all at once, beats the paper's loop of `model.predict` a step, with the same numbers."""
+"""Generating over sliding windows at once beats the paper's loop of `model.predict` a step, with the same numbers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_generating_is_at_least_forty_times_the_papers_loop(model: LSTM4) -> Non
         ratios.append(fast / plain)
         speeds.append((plain, fast))
     print(
-        "\nframes a second, plain and over sliding windows:",
+        "\nframes a second, plain and at once:",
         " ".join(f"{plain:.0f}/{fast:.0f}" for plain, fast in speeds),
     )
     print(f"median ratio {statistics.median(ratios):.0f}")

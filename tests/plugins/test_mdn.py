@@ -80,19 +80,6 @@ def test_a_number_that_never_changes_does_no_harm():
     assert not model.generate(clips[0][None, :4], 50)[0, :, 2].any()
 
 
-def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
-    def stop(epoch, epochs, metrics):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    unbroken, history = trained()
-    with pytest.raises(KeyboardInterrupt):
-        trained(training=Training(folder=tmp_path, on_epoch=stop))
-    resumed, resumed_history = trained(training=Training(folder=tmp_path))
-    assert resumed_history == history
-    assert all(np.array_equal(mine, other) for mine, other in zip(resumed._weights, unbroken._weights, strict=True))
-
-
 class TestSpans:
     CLIPS = tuple(
         np.arange(start, stop, dtype=np.float32)[:, None] for start, stop in ((0, 23), (100, 104), (200, 209))
