@@ -1,4 +1,4 @@
-"""What the sources that read files share: finding the file, naming it in a message, hashing it."""
+"""What components that read and write files share: finding one, naming it in a message, hashing it."""
 
 from __future__ import annotations
 

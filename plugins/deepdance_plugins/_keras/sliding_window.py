@@ -43,8 +43,8 @@ def build_window_loop(cell: str, activation: Callable[[KerasTensor], KerasTensor
 
         def advance_windows(step: KerasTensor, carried: Any) -> Any:
             (clock, last, layers), outputs = carried
-            # Window k begins at frames k, k + context, …: its slot is cleared then, by a mask, as XLA has no branch
-            # for a part of a tensor.
+            # A window begins in slot k at frames k, k + context, …: the slot is cleared by a mask, so that all take the
+            # same step as one batch.
             keep = 1 - ops.one_hot(clock % context, context)[None, :, None]
             inputs = ops.where(given[step], frames[step], last)[:, None, :]
             advanced = []
@@ -52,8 +52,7 @@ def build_window_loop(cell: str, activation: Callable[[KerasTensor], KerasTensor
                 new_states = step_cell(inputs, [state * keep for state in states], *layer_weights)
                 inputs = new_states[0]
                 advanced.append(new_states)
-            # The window that is cleared at the next frame has now seen `context` frames. A sum over a one-hot mask
-            # picks it, with no index that depends on data.
+            # The window whose slot is cleared at the next frame has now seen `context` frames; a mask picks it too.
             full = ops.one_hot((clock + 1) % context, context)[None, :, None]
             output = activation(ops.sum(inputs * full, axis=1) @ head[0] + head[1])
             return (clock + 1, output, advanced), ops.slice_update(outputs, (step, 0, 0), output[None])

@@ -37,10 +37,10 @@ class Dataset(Protocol):
     `rng` is the epoch's own: all that is random in the epoch is drawn from it, so an epoch is the same after a restart.
     """
 
-    def pass_training(self, rng: np.random.Generator) -> Pass:
+    def iterate_training(self, rng: np.random.Generator) -> Pass:
         """The samples to learn from, in the epoch's order."""
 
-    def pass_held_out(self, rng: np.random.Generator) -> Pass:
+    def iterate_held_out(self, rng: np.random.Generator) -> Pass:
         """The held-out samples, of which there may be none."""
 
 
@@ -53,11 +53,11 @@ class Samples:
     held_out: int
     batch_size: int
 
-    def pass_training(self, rng: np.random.Generator) -> Pass:
+    def iterate_training(self, rng: np.random.Generator) -> Pass:
         """All training samples in a new order."""
         return self._pass(rng.permutation(self.train), rng)
 
-    def pass_held_out(self, rng: np.random.Generator) -> Pass:
+    def iterate_held_out(self, rng: np.random.Generator) -> Pass:
         """All held-out samples in their order."""
         return self._pass(np.arange(self.train, self.train + self.held_out), rng)
 
@@ -83,8 +83,8 @@ def train_network(
     history = _restore(model, training.folder)
     for epoch in range(len(history), epochs):
         rng = np.random.default_rng([training.seed, epoch])
-        noted = _run(model.train_on_batch, data.pass_training(rng), metrics, training.on_progress)
-        held_out = data.pass_held_out(rng)
+        noted = _run(model.train_on_batch, data.iterate_training(rng), metrics, training.on_progress)
+        held_out = data.iterate_held_out(rng)
         if held_out.samples:
             noted |= {f"val_{name}": value for name, value in _run(model.test_on_batch, held_out, metrics).items()}
         history.append(noted)

@@ -81,12 +81,12 @@ class SpanDataset:
     noise: float
     """Deviation of the noise on training inputs, in deviations of a change."""
 
-    def pass_training(self, rng: np.random.Generator) -> Pass:
+    def iterate_training(self, rng: np.random.Generator) -> Pass:
         """The training spans with noise."""
         schedule = self.spans.schedule_training(rng)
         return Pass(schedule.size, self._load(schedule, rng))
 
-    def pass_held_out(self, rng: np.random.Generator) -> Pass:
+    def iterate_held_out(self, rng: np.random.Generator) -> Pass:
         """The held-out spans as they are."""
         schedule = self.spans.schedule_held_out()
         return Pass(schedule.size, self._load(schedule, None))
