@@ -53,7 +53,7 @@ COMPONENTS = (
     ),
     _spec("codec", "pca", "pca:PCA", "pca:PCAOptions", "principal components, fitted in seconds"),
     _spec(
-        *("sequence", "motion-field", "motion_field:MotionField", "motion_field:MotionFieldOptions"),
+        *("sequence", "motion-field", "motion_field.model:MotionField", "motion_field.options:MotionFieldOptions"),
         "goes on as real movements did, endlessly new",
     ),
     _spec(

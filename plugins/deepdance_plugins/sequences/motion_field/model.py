@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field
 
 from deepdance.arrays import Float64
-from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
+from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
+from deepdance_plugins.sequences.motion_field.coverage import Coverage, Indices, assign_regions
+from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
 
-Indices = npt.NDArray[np.int64]
 MOST_STARTS = 25_000
 """Of more, evenly spaced ones are compared, so that a search stays quick."""
-REGIONS, PACES = 100, 3
-"""Poses are told apart in so many regions, and what follows them, in each, by so many paces from calm to lively."""
-FAR = np.float32(1e6)
-"""How much farther a movement seems that was shown a while ago, so that the dance does not go back to it at once."""
-REST = 4
-"""For so many movements, of the longest, what was followed is not taken up again, nor what lies around it."""
-LEANING, LEANS, LEAST_LIVELINESS = 0.3, (0.25, 4.0), 0.1
-"""How strongly temperature leans to calm or lively movements, between which temperatures, and the calmest there is."""
+LEAST_LIVELINESS = 0.1
+"""Of the mean: the calmest that a movement counts as."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
-CLUSTERED = 10_000
-"""Motion states, evenly spaced, that regions are found from."""
-
-
-class MotionFieldOptions(Options):
-    """Lengths are in frames: the defaults are for 10 a second."""
-
-    context: int = Field(6, ge=2, description="latents whose pose and movement are compared, newest first in weight")
-    shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
-    longest: int = Field(15, ge=1, description="frames that a movement is followed at most")
-    neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
-    persistence: float = Field(
-        0.9,
-        ge=0,
-        lt=1,
-        description="share of the distance to a followed movement kept over the way of a mean frame",
-    )
-    movement: float = Field(
-        0.7, ge=0, description="weight of the movement beside the pose when two moments are compared"
-    )
-    variety: float = Field(0.5, ge=0, description="how much what was shown more than in the video seems farther away")
 
 
 class MotionField(SequenceModel[MotionFieldOptions]):
@@ -86,7 +57,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._stops = np.repeat(np.cumsum(lengths), lengths)
         self._prepare()
         states = self._compute_states(np.arange(len(self._latents)))
-        self._regions = _assign_regions(states, self._liveliness, training.seed)
+        self._regions = assign_regions(states, self._liveliness, training.seed)
         metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
@@ -149,7 +120,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> Float32:
         """One dance `(steps, d)`: movement after movement, each from where the one before has led."""
         options = self.options
-        coverage = _Coverage(self._starts, self._regions, self._liveliness, temperature, options)
+        coverage = Coverage(self._starts, self._regions, self._liveliness, temperature, options)
         dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
         dance[: len(seed)] = seed
         now = len(seed)
@@ -206,56 +177,6 @@ class MotionField(SequenceModel[MotionFieldOptions]):
             model._latents, model._stops, model._regions = (saved[name] for name in ("latents", "stops", "regions"))
         model._prepare()
         return model
-
-
-class _Coverage:
-    """What a dance has shown so far, so that it comes by every pose and pace about as often as the video does.
-
-    Movements that were followed lately, or whose region and pace were shown too often, seem farther away.
-    """
-
-    def __init__(
-        self, starts: Indices, regions: Indices, liveliness: Float32, temperature: float, options: MotionFieldOptions
-    ) -> None:
-        self._starts, self._regions, self._options = starts, regions, options
-        # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
-        preference = liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
-        self._target = np.bincount(regions, preference, minlength=REGIONS * PACES) / preference.sum()
-        self._factor = 1 / preference[starts] ** 2  # squared, as the distances are
-        self._shown = np.zeros_like(self._target)
-        self._rests_until = np.zeros(len(regions), np.int64)
-
-    def stretch(self, distances: Float32, now: int) -> None:
-        """Multiply squared distances `(m,)` from all starts by how little each movement is wanted at frame `now`."""
-        # Shown beside what should have been by now; one more of each, or the first movements would decide alone.
-        ratio = (self._shown + 1) / (self._shown.sum() * self._target + 1)
-        overshown = ratio ** (2 * self._options.variety)
-        distances *= overshown[self._regions[self._starts]].astype(np.float32) * self._factor
-        # Far, but not excluded: in a short video everything may be resting.
-        distances[self._rests_until[self._starts] > now] *= FAR
-
-    def add(self, start: int, stop: int, now: int) -> None:
-        """Note that the movement from `start` up to `stop` was followed, which took until frame `now`."""
-        self._shown += np.bincount(self._regions[start + 1 : stop], minlength=len(self._shown))
-        margin = 2 * self._options.longest
-        self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + REST * self._options.longest
-
-
-def _assign_regions(states: Float32, liveliness: Float32, seed: int) -> Indices:
-    """Which region (k-means) and pace each motion state is of, `(n,)`; a region has as many of every pace."""
-    from scipy.cluster.vq import kmeans2, vq
-
-    some = states[:: ceil(len(states) / CLUSTERED)]
-    with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing
-        centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
-    regions = np.asarray(vq(states, centres)[0], np.int64)
-    # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
-    calm_first = np.lexsort((liveliness, regions))
-    sizes = np.bincount(regions)
-    firsts = np.cumsum(sizes) - sizes
-    ranks = np.empty_like(regions)
-    ranks[calm_first] = np.arange(len(regions)) - firsts[regions[calm_first]]
-    return regions * PACES + ranks * PACES // sizes[regions]
 
 
 def _draw_neighbour(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
