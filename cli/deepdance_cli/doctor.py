@@ -55,11 +55,11 @@ def _checks(workspace: Path) -> dict[str, Callable[[], str]]:
 
 
 def _keras() -> str:
-    from deepdance_plugins._keras.backend import keras
+    from deepdance.plugins.redirection import capture_output
 
-    module = keras()
-    name = module.backend.backend()
-    return f"keras {module.__version__} on {name} {version(name)}"
+    with capture_output():
+        from deepdance_plugins._keras.backend import FRAMEWORK
+    return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}"
 
 
 def _ffmpeg() -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import UInt8
-from deepdance_plugins.renderers.sheet import tile
+from deepdance_plugins.renderers.sheet import tile_frames
 from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
 
 PICTURES = Path(__file__).parents[1] / "pictures"
@@ -57,7 +57,7 @@ def silhouettes(workspace: Path) -> None:
     """`silhouettes.png`: what `dd prepare` shows, in two rows."""
     frames = kept(workspace, "demo")
     picks = np.linspace(0, len(frames) - 1, 2 * COLUMNS).astype(int)
-    write_png(tile(list(frames[picks]), COLUMNS), PICTURES / "silhouettes.png")
+    write_png(tile_frames(list(frames[picks]), COLUMNS), PICTURES / "silhouettes.png")
 
 
 def codecs(workspace: Path) -> None:
@@ -76,7 +76,7 @@ def codecs(workspace: Path) -> None:
         codec = runs.open_trained(session, recipe, record).codec
         rows.append(codec.decode(codec.encode(frames[picks])))
     labels = [labelled(text) for text in ("real", *CODECS.values())]
-    sheets = [tile(list(row), COLUMNS) for row in rows]
+    sheets = [tile_frames(list(row), COLUMNS) for row in rows]
     whole = [np.concatenate([label[: len(sheet)], sheet], axis=1) for label, sheet in zip(labels, sheets, strict=True)]
     write_png(np.concatenate(whole), PICTURES / "codecs.png")
 

@@ -1,4 +1,4 @@
-"""What the sources that read files share: finding the file, naming it in a message, hashing it."""
+"""What components that read and write files share: finding one, naming it in a message, hashing it."""
 
 from __future__ import annotations
 
@@ -17,42 +17,43 @@ MAX_PIXELS = 1 << 26
 """A frame larger than 8192×8192 is refused before it is decoded."""
 
 
-def shown(location: str | Path) -> str:
+def show_path(location: str | Path) -> str:
     """A location as one printable line, whatever its name holds."""
     text = str(location)
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def existing_file(location: str, what: str) -> Path:
+def find_file(location: str, what: str) -> Path:
     """The absolute path of a file that is not empty; `what` is what should have been named. Raises InputError."""
     path = Path(location).absolute()
     if path.is_dir():
-        raise InputError(f"{shown(location)}: expected {what}, got a folder; name one file in it")
+        raise InputError(f"{show_path(location)}: expected {what}, got a folder; name one file in it")
     if not path.is_file():
-        raise InputError(f"{shown(location)}: expected {what}, found nothing; check the path")
-    with readable(path):
+        raise InputError(f"{show_path(location)}: expected {what}, found nothing; check the path")
+    with translate_errors(path):
         if not path.stat().st_size:
-            raise InputError(f"{shown(location)}: expected {what}, got an empty file; copy or download it again")
+            raise InputError(f"{show_path(location)}: expected {what}, got an empty file; copy or download it again")
     return path
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusals into an InputError that names the file."""
     try:
         yield
     except OSError as error:
+        reason = error.strerror or error
         raise InputError(
-            f"{shown(path)}: expected a file that can be read, got: {error.strerror or error}; check its permissions"
+            f"{show_path(path)}: expected a file that can be read, got: {reason}; check its permissions"
         ) from None
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
+def hash_files(paths: Iterable[Path]) -> str:
     """Bytes in all and a BLAKE2 hash of the content of each file, streamed."""
     total = 0
     digest = blake2b(digest_size=16)
     for path in paths:
-        with readable(path), path.open("rb") as file:
+        with translate_errors(path), path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
             digest.update(file.tell().to_bytes(8, "little"))
@@ -60,6 +61,6 @@ def fingerprint(paths: Iterable[Path]) -> str:
     return f"{total}-{digest.hexdigest()}"
 
 
-def fit_inside(shape: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+def shrink_to_fit(shape: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     """The size (height, width) of a frame of `shape` scaled down, never up, to fit into `box`."""
     return fit_size(*shape, (min(box[0], shape[0]), min(box[1], shape[1])))

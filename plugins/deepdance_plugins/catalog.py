@@ -39,7 +39,7 @@ COMPONENTS = (
     _spec("codec", "sdf-ae", "sdf_ae.model:SdfAE", "sharp outlines: a VAE of distance fields, 128 numbers"),
     _spec("codec", "conv-ae", "conv_ae.model:ConvAE", "the paper's convolutional autoencoder, 128 numbers"),
     _spec("codec", "pca", "pca:PCA", "principal components, fitted in seconds"),
-    _spec("sequence", "motion-field", "motion_field:MotionField", "goes on as real movements did, endlessly new"),
+    _spec("sequence", "motion-field", "motion_field.model:MotionField", "goes on as real movements did, endlessly new"),
     _spec("sequence", "flow", "flow.model:Flow", "draws the next change by conditional flow matching"),
     _spec("sequence", "lstm4", "lstm4.model:LSTM4", "the paper's four LSTM layers", frame_rate=3.0),
     _spec(

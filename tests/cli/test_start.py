@@ -63,6 +63,23 @@ def test_no_framework_is_imported_to_complete_a_name():
     assert not modules_of(env=env) & HEAVY
 
 
+OPTIONS = """
+import json, sys
+from deepdance.plugins import discover
+registry = discover()
+for entry in registry.entries:
+    registry.options_model(entry.spec.kind, registry.reference(entry))
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_no_framework_is_imported_to_read_options():
+    result = subprocess.run([sys.executable, "-c", OPTIONS], capture_output=True, text=True, check=True, timeout=60)
+    modules = set(json.loads(result.stdout))
+    assert not modules & HEAVY
+    assert {component.options.partition(":")[0] for component in COMPONENTS} <= modules
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -12,7 +12,7 @@ import pytest
 
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
 from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
-from deepdance_plugins.sources.ffmpeg.cuts import GRID, cut_frames, find_cuts
+from deepdance_plugins.sources.ffmpeg.cuts import GRID, find_cut_frames, find_cuts
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
 VIDEOS = Path(__file__).parents[2].parent / "shared/data/shadowdance"
@@ -35,18 +35,17 @@ def swaying(count: int, x: float = 30.0) -> list[np.ndarray]:
 
 
 def test_a_jump_between_two_calm_shots_is_a_cut() -> None:
-    assert cut_frames(packed(swaying(40) + swaying(40, x=44))) == [40]
+    assert find_cut_frames(packed(swaying(40) + swaying(40, x=44))) == [40]
 
 
 def test_a_dance_without_a_cut_has_none() -> None:
-    assert cut_frames(packed(swaying(200))) == []
+    assert find_cut_frames(packed(swaying(200))) == []
 
 
 def test_a_fast_move_is_no_cut() -> None:
+    before, after = ([body(x + k % 2) for k in range(20)] for x in (20, 66))
     leap = [body(20 + 5 * t) for t in range(10)]
-    assert (
-        cut_frames(packed([body(20 + k % 2) for k in range(20)] + leap + [body(66 + k % 2) for k in range(20)])) == []
-    )
+    assert find_cut_frames(packed(before + leap + after)) == []
 
 
 @pytest.mark.parametrize("flash", [np.zeros(GRID, bool), np.ones(GRID, bool)])
@@ -54,13 +53,13 @@ def test_a_flash_of_two_frames_is_no_cut(flash: np.ndarray) -> None:
     dance = swaying(80)
     for start in range(20, 60, 8):
         dance[start : start + 2] = [flash, flash]
-    assert cut_frames(packed(dance)) == []
+    assert find_cut_frames(packed(dance)) == []
 
 
 def test_repeated_frames_do_not_look_like_rest() -> None:
     slow = [picture for picture in swaying(60) for _ in range(3)]
-    assert cut_frames(packed(slow)) == []
-    assert cut_frames(packed([*slow, *(np.roll(p, 40, axis=1) for p in slow)])) == [len(slow)]
+    assert find_cut_frames(packed(slow)) == []
+    assert find_cut_frames(packed([*slow, *(np.roll(p, 40, axis=1) for p in slow)])) == [len(slow)]
 
 
 def test_a_cut_is_told_as_the_first_sample_at_or_after_it(tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_frames_without_a_dancer_that_fill_the_last_stack_add_no_cut(tmp_path: P
 
 
 def test_too_little_to_judge_has_no_cut(tmp_path: Path) -> None:
-    assert cut_frames(packed(swaying(3))) == []
+    assert find_cut_frames(packed(swaying(3))) == []
     (tmp_path / "points").touch()
     with (tmp_path / "points").open("rb") as points:
         assert find_cuts(points, 3) == []

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from deepdance_plugins.codecs.sdf_ae.distance_field import placements, smallest_piece, to_fields, to_silhouettes
+from deepdance_plugins.codecs.sdf_ae.distance_field import (
+    compute_fields,
+    draw_silhouettes,
+    measure_placements,
+    measure_smallest_piece,
+)
 
 SCALE = np.log([6, 12]).astype(np.float32)
 
@@ -20,7 +25,7 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_a_placement_is_the_dancers_moments():
-    column, row, lean, width, height = placements(ellipse(centre=(28, 41), lean=0.3))[0]
+    column, row, lean, width, height = measure_placements(ellipse(centre=(28, 41), lean=0.3))[0]
     assert (column, row) == pytest.approx((41, 28), abs=0.05)
     assert lean == pytest.approx(0.3, abs=0.01)
     assert np.exp([width, height]) == pytest.approx([6, 12], rel=0.02)  # an ellipse's deviation is half its radius
@@ -28,20 +33,20 @@ def test_a_placement_is_the_dancers_moments():
 
 def test_an_empty_picture_has_a_placement():
     empty = np.full((1, 60, 100), 255, np.uint8)
-    assert placements(empty)[0, :3] == pytest.approx([49.5, 29.5, 0], abs=0.01)
-    assert to_fields(empty, placements(empty), SCALE, 8.0).max() == -8
+    assert measure_placements(empty)[0, :3] == pytest.approx([49.5, 29.5, 0], abs=0.01)
+    assert compute_fields(empty, measure_placements(empty), SCALE, 8.0).max() == -8
 
 
 def test_a_field_is_the_same_wherever_the_dancer_stands_however_large_and_leaning():
     here, there = ellipse(), ellipse(centre=(26, 38), radii=(18, 9), lean=0.25)
-    fields = [to_fields(frames, placements(frames), SCALE, 8.0) > 0 for frames in (here, there)]
+    fields = [compute_fields(frames, measure_placements(frames), SCALE, 8.0) > 0 for frames in (here, there)]
     assert iou(*(np.where(field, 0, 255) for field in fields)) > 0.96
 
 
 @pytest.mark.parametrize("frames", [ellipse(), ellipse(centre=(26, 38), radii=(18, 9), lean=0.25)])
 def test_there_and_back(frames):
-    placement = placements(frames)
-    back = to_silhouettes(to_fields(frames, placement, SCALE, 8.0), placement, SCALE, frames.shape[1:])
+    placement = measure_placements(frames)
+    back = draw_silhouettes(compute_fields(frames, placement, SCALE, 8.0), placement, SCALE, frames.shape[1:])
     assert iou(frames, back) > 0.98
     assert ((back > 25) & (back < 230)).sum() < 1.4 * ((frames > 25) & (frames < 230)).sum()
 
@@ -49,8 +54,8 @@ def test_there_and_back(frames):
 def test_distances_are_pixels_positive_inside():
     frames = np.full((1, 60, 100), 255, np.uint8)
     frames[:, 20:40, 40:60] = 0
-    placement = placements(frames)
-    field = to_fields(frames, placement, placement[0, 3:], 8.0)[0]  # no zoom
+    placement = measure_placements(frames)
+    field = compute_fields(frames, placement, placement[0, 3:], 8.0)[0]  # no zoom
     assert field[15, 25] == pytest.approx(8)
     assert field[15, 21] == pytest.approx(42.5 - 39.5, abs=0.6)
     assert field[15, 18] == pytest.approx(36.5 - 39.5, abs=0.6)
@@ -59,18 +64,18 @@ def test_distances_are_pixels_positive_inside():
 
 def test_a_mix_of_two_fields_is_a_body_between_them():
     low, high = ellipse(radii=(20, 10)), ellipse(radii=(28, 14))
-    placement = placements(ellipse(radii=(24, 12)))
+    placement = measure_placements(ellipse(radii=(24, 12)))
     natural = placement[0, 3:]
-    mixed = sum(to_fields(frames, placement, natural, 8.0) for frames in (low, high)) / 2
-    middle = to_silhouettes(mixed, placement, natural, (60, 100))
+    mixed = sum(compute_fields(frames, placement, natural, 8.0) for frames in (low, high)) / 2
+    middle = draw_silhouettes(mixed, placement, natural, (60, 100))
     assert iou(middle, ellipse(radii=(24, 12))) > 0.93
 
 
 def test_a_blurred_field_still_has_a_sharp_outline():
     frames = ellipse()
-    placement = placements(frames)
-    fields = to_fields(frames, placement, SCALE, 8.0)
-    blurred = to_silhouettes(0.5 * fields, placement, SCALE, (60, 100))
+    placement = measure_placements(frames)
+    fields = compute_fields(frames, placement, SCALE, 8.0)
+    blurred = draw_silhouettes(0.5 * fields, placement, SCALE, (60, 100))
     grey = ((blurred > 25) & (blurred < 230)).sum()
     assert grey < 1.4 * ((frames > 25) & (frames < 230)).sum()
 
@@ -82,16 +87,16 @@ def with_a_hand(radius: int) -> np.ndarray:
 
 def test_the_smallest_piece_is_what_the_silhouettes_show():
     whole = np.concatenate([ellipse()] * 20)
-    assert smallest_piece(whole) == 1.0
-    assert smallest_piece(np.concatenate([with_a_hand(6)] * 20)) == pytest.approx(36 / (24 * 12), rel=0.1)
+    assert measure_smallest_piece(whole) == 1.0
+    assert measure_smallest_piece(np.concatenate([with_a_hand(6)] * 20)) == pytest.approx(36 / (24 * 12), rel=0.1)
 
 
 @pytest.mark.parametrize(("smallest", "pieces"), [(0.0, 2), (0.05, 2), (0.5, 1)])
 def test_pieces_below_the_smallest_are_left_out(smallest, pieces):
     frames = with_a_hand(6)
-    placement = placements(frames)
-    back = to_silhouettes(
-        to_fields(frames, placement, placement[0, 3:], 8.0), placement, placement[0, 3:], (60, 100), smallest
+    placement = measure_placements(frames)
+    back = draw_silhouettes(
+        compute_fields(frames, placement, placement[0, 3:], 8.0), placement, placement[0, 3:], (60, 100), smallest
     )
     right = (back[:, :, 72:] < 255).any()
     assert right == (pieces == 2)

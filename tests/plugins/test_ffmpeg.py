@@ -252,7 +252,7 @@ def hanging_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "hanging"
     program.write_text("#!/bin/sh\nexec sleep 100\n")
     program.chmod(0o755)
-    monkeypatch.setattr(ffmpeg_process, "_executable", lambda: str(program))
+    monkeypatch.setattr(ffmpeg_process, "_find_executable", lambda: str(program))
     monkeypatch.setattr(ffmpeg_process, "STALL_SECONDS", 0.2)
     return program
 
@@ -278,7 +278,7 @@ INTERRUPTED = """
 import sys
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
-ffmpeg_process._executable = lambda: sys.argv[2]
+ffmpeg_process._find_executable = lambda: sys.argv[2]
 chunks = FfmpegSource(sys.argv[1], FfmpegOptions()).frames(3, (480, 800))
 try:
     next(chunks)

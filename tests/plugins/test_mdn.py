@@ -3,7 +3,7 @@ import pytest
 
 from deepdance.interfaces import Training
 from deepdance_plugins.sequences.mdn.model import MDN, MDNOptions
-from deepdance_plugins.sequences.mdn.tbptt import NOTHING, Lanes
+from deepdance_plugins.sequences.mdn.tbptt import PADDING, Spans
 
 SMALL = {"context": 4, "units": 16, "mixtures": 3, "span": 2, "epochs": 4, "batch_size": 4}
 
@@ -72,12 +72,6 @@ def test_what_is_generated_stays_within_the_training_latents(forked):
     assert np.abs(dance).max() <= 4
 
 
-def test_the_first_of_a_batch_dances_as_alone(forked):
-    seeds = np.stack([forking(4, 9), forking(4, 8)])
-    together, alone = forked[0].generate(seeds, 5, rng=3), forked[0].generate(seeds[:1], 5, rng=3)
-    assert together[:1] == pytest.approx(alone, abs=1e-4)
-
-
 def test_a_number_that_never_changes_does_no_harm():
     clips = [np.column_stack([forking(60, 1), np.zeros(60, np.float32)])]
     model = MDN(MDNOptions(**SMALL))
@@ -86,54 +80,41 @@ def test_a_number_that_never_changes_does_no_harm():
     assert not model.generate(clips[0][None, :4], 50)[0, :, 2].any()
 
 
-def test_a_killed_training_ends_with_the_weights_of_an_unbroken_one(tmp_path):
-    def stop(epoch, epochs, metrics):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    unbroken, history = trained()
-    with pytest.raises(KeyboardInterrupt):
-        trained(training=Training(folder=tmp_path, on_epoch=stop))
-    resumed, resumed_history = trained(training=Training(folder=tmp_path))
-    assert resumed_history == history
-    assert all(np.array_equal(mine, other) for mine, other in zip(resumed._weights, unbroken._weights, strict=True))
-
-
-class TestLanes:
+class TestSpans:
     CLIPS = tuple(
         np.arange(start, stop, dtype=np.float32)[:, None] for start, stop in ((0, 23), (100, 104), (200, 209))
     )
     HELD_OUT = (np.arange(300, 307, dtype=np.float32)[:, None],)
 
-    def walked(self, lanes, order):
-        """By lane, the spans' steps with whether the state was cleared before each span."""
-        rows = order.reshape(-1, lanes.lanes)
-        spans = [(lanes.begins(row), *lanes.steps(row)) for row in rows]
-        return [[tuple(part[lane] for part in span) for span in spans] for lane in range(lanes.lanes)]
+    def read_by_slot(self, spans, schedule):
+        """By slot, the spans' steps with whether the state is cleared before each span."""
+        batches = [(spans.begin_segment(row), *spans.read(row)) for row in schedule]
+        return [[tuple(part[slot] for part in batch) for batch in batches] for slot in range(spans.slots)]
 
     def test_every_step_is_taken_once_and_none_crosses_a_clip(self):
-        lanes = Lanes(self.CLIPS, self.HELD_OUT, 3, 2)
+        spans = Spans(self.CLIPS, self.HELD_OUT, 3, 2)
         taken = []
-        for lane in self.walked(lanes, lanes.order(np.random.default_rng(0))):
-            for _, now, following, weights in lane:
+        for slot in self.read_by_slot(spans, spans.schedule_training(np.random.default_rng(0))):
+            for _, now, following, weights in slot:
                 assert ((following - now)[weights > 0] == 1).all()
                 taken += now[weights > 0, 0].tolist()
         assert sorted(taken) == [*range(22), *range(100, 103), *range(200, 208)]
-        held_out = np.concatenate([s[1][s[3] > 0, 0] for lane in self.walked(lanes, lanes.order()) for s in lane])
+        slots = self.read_by_slot(spans, spans.schedule_held_out())
+        held_out = np.concatenate([now[weights > 0, 0] for slot in slots for _, now, _, weights in slot])
         assert sorted(held_out) == list(range(300, 306))
 
     def test_the_state_runs_on_exactly_where_the_clip_does(self):
-        lanes = Lanes(self.CLIPS, [], 3, 2)
-        for lane in self.walked(lanes, lanes.order(np.random.default_rng(1))):
+        spans = Spans(self.CLIPS, [], 3, 2)
+        for slot in self.read_by_slot(spans, spans.schedule_training(np.random.default_rng(1))):
             last = None
-            for begins, now, _, weights in lane:
+            for begins, now, _, weights in slot:
                 if weights.any():
                     assert begins or now[0, 0] == last + 1
                     last = now[weights > 0][-1, 0]
 
-    def test_epochs_differ_and_empty_lanes_are_told(self):
-        lanes = Lanes(self.CLIPS, self.HELD_OUT, 3, 2)
-        first, second = (lanes.order(np.random.default_rng(seed)) for seed in (0, 5))
+    def test_epochs_differ_and_the_held_out_spans_are_others(self):
+        spans = Spans(self.CLIPS, self.HELD_OUT, 3, 2)
+        first, second = (spans.schedule_training(np.random.default_rng(seed)) for seed in (0, 5))
         assert not np.array_equal(first, second)
-        assert sorted(first[first != NOTHING]) == sorted(second[second != NOTHING])
-        assert lanes.is_training(first) and not lanes.is_training(lanes.order())
+        assert sorted(first[first != PADDING]) == sorted(second[second != PADDING])
+        assert not set(spans.schedule_held_out().ravel()) & set(first.ravel()) - {PADDING}

@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 
 from deepdance.interfaces import Training
-from deepdance_plugins.sequences import motion_field
-from deepdance_plugins.sequences.motion_field import MotionField, MotionFieldOptions
+from deepdance_plugins.sequences.motion_field import coverage
+from deepdance_plugins.sequences.motion_field.model import MotionField, MotionFieldOptions
 
 
 def walks(count: int = 6, length: int = 120, seed: int = 0) -> list[np.ndarray]:
@@ -93,11 +93,11 @@ def test_every_region_has_as_many_calm_as_lively_moments():
     rng = np.random.default_rng(0)
     poses = np.repeat(rng.normal(scale=100, size=(20, 3)), 30, axis=0) + rng.normal(size=(600, 3))
     liveliness = rng.exponential(size=600).astype(np.float32)
-    classes = motion_field._regions(poses.astype(np.float32), liveliness, seed=0)
-    for region in np.unique(classes // motion_field.PACES):
-        inside = classes // motion_field.PACES == region
-        paces = [liveliness[inside & (classes % motion_field.PACES == pace)] for pace in range(motion_field.PACES)]
-        if inside.sum() >= motion_field.PACES:
+    classes = coverage.assign_regions(poses.astype(np.float32), liveliness, seed=0)
+    for region in np.unique(classes // coverage.PACES):
+        inside = classes // coverage.PACES == region
+        paces = [liveliness[inside & (classes % coverage.PACES == pace)] for pace in range(coverage.PACES)]
+        if inside.sum() >= coverage.PACES:
             assert max(map(len, paces)) - min(map(len, paces)) <= 1
             assert all(calm.max() < lively.min() for calm, lively in itertools.pairwise(paces))
 

@@ -15,9 +15,9 @@ import pytest
 from deepdance.errors import RenderError
 from deepdance.guards import guard
 from deepdance.interfaces import Renderer, UInt8
-from deepdance_plugins.renderers.gif import Gif, GifOptions, delay
+from deepdance_plugins.renderers.gif import Gif, GifOptions, compute_delay
 from deepdance_plugins.renderers.mp4 import Mp4, Mp4Options
-from deepdance_plugins.renderers.sheet import Sheet, SheetOptions, evenly_spaced
+from deepdance_plugins.renderers.sheet import Sheet, SheetOptions, pick_evenly
 
 RENDERERS: dict[str, Callable[[], Renderer[Any]]] = {
     "mp4": lambda: guard(Mp4)(Mp4Options()),
@@ -73,7 +73,7 @@ def test_mp4_pads_odd_sizes_with_white(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("fps", "hundredths"), [(3, 33), (10, 10), (25, 4), (30, 3), (60, 2), (0.5, 200)])
 def test_gif_counts_in_hundredths(tmp_path: Path, fps: float, hundredths: int) -> None:
     frames = dance(6)
-    assert delay(fps) == hundredths
+    assert compute_delay(fps) == hundredths
     Gif(GifOptions(scale=1)).render([frames], fps, tmp_path / "a.gif")
     data = (tmp_path / "a.gif").read_bytes()
     assert b"NETSCAPE2.0\x03\x01\x00\x00" in data
@@ -114,7 +114,7 @@ def test_frames_of_the_sheet_are_evenly_spaced(count: int) -> None:
             numbers = np.arange(start, min(count, start + 7))
             yield np.stack([numbers % 256, numbers // 256], axis=1).astype(np.uint8)[:, None]
 
-    shown = [int(frame[0, 0]) + 256 * int(frame[0, 1]) for frame in evenly_spaced(chunks(), 10)]
+    shown = [int(frame[0, 0]) + 256 * int(frame[0, 1]) for frame in pick_evenly(chunks(), 10)]
     assert len(shown) == min(10, count)
     assert (shown[0], shown[-1]) == (0, count - 1)
     even = np.linspace(0, count - 1, len(shown))

@@ -41,5 +41,5 @@ def test_a_slow_motion_keeps_the_eigenvalues_it_has():
 def test_no_window_crosses_a_clip():
     model = Ridge(RidgeOptions(context=2))
     model.fit([turning(5), turning(2), turning(4)], [], Training())
-    inputs, targets = model._pairs([turning(5), turning(2), turning(4)])
+    inputs, targets = model._cut_windows([turning(5), turning(2), turning(4)])
     assert len(inputs) == len(targets) == 3 + 0 + 2

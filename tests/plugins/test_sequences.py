@@ -9,7 +9,7 @@ from deepdance_plugins.sequences.gru import GRU
 from deepdance_plugins.sequences.lstm4.model import LSTM4
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
 from deepdance_plugins.sequences.mdn.model import MDN, MDNOptions
-from deepdance_plugins.sequences.motion_field import MotionField, MotionFieldOptions
+from deepdance_plugins.sequences.motion_field.model import MotionField, MotionFieldOptions
 from deepdance_plugins.sequences.ridge import Ridge, RidgeOptions
 from deepdance_plugins.sequences.texture.model import Texture, TextureOptions
 

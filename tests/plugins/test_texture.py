@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from deepdance.interfaces import Training
-from deepdance_plugins.sequences.texture.model import Texture, TextureOptions, _left, _played_on
-from deepdance_plugins.sequences.texture.neighbours import STRETCH, Moments
+from deepdance_plugins.sequences.texture.jumps import count_remaining, minimize_over_playing_on
+from deepdance_plugins.sequences.texture.model import Texture, TextureOptions
+from deepdance_plugins.sequences.texture.neighbours import BLOCK, NearestNeighbours
 
 
 def wandering(count, seed, dim=5):
@@ -103,13 +104,13 @@ def test_the_first_latent_joins_the_one_before():
 def test_the_most_similar_rows_are_found_as_by_looking_at_all():
     rows = np.random.default_rng(0).random((333, 12), dtype=np.float32)
     allowed = np.arange(333) % 5 > 0
-    similar, cost = Moments(rows, allowed).most_similar(6, 10, lambda done, total: None)
+    similar, cost = NearestNeighbours(rows, allowed).find_similar(6, 10, lambda done, total: None)
     distances = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
     distances[:, ~allowed] = np.inf
     numbers = np.arange(333)
     distances[np.abs(numbers[:, None] - numbers) < 10] = np.inf
-    padded = np.pad(distances, ((0, 0), (0, -333 % STRETCH)), constant_values=np.inf)
-    nearest = np.sort(padded.reshape(333, -1, STRETCH).min(axis=2), axis=1)[:, :6]
+    padded = np.pad(distances, ((0, 0), (0, -333 % BLOCK)), constant_values=np.inf)
+    nearest = np.sort(padded.reshape(333, -1, BLOCK).min(axis=2), axis=1)[:, :6]
     assert cost == pytest.approx(nearest, abs=1e-5)
     assert distances[numbers[:, None], similar] == pytest.approx(cost, abs=1e-5)
 
@@ -120,7 +121,7 @@ def test_playing_on_to_a_later_jump_costs_what_the_definition_says():
     cost = np.random.default_rng(1).random(30) * np.geomspace(3, 1, 30)
     stops = np.where(np.arange(30) < 12, 12, 30)
     plain = [min(0.97 ** (k - i) * cost[k] for k in range(i, stops[i])) for i in range(30)]
-    assert _played_on(cost, _left(ends)) == pytest.approx(plain)
+    assert minimize_over_playing_on(cost, count_remaining(ends)) == pytest.approx(plain)
 
 
 def test_a_handful_of_latents_is_enough():

@@ -9,7 +9,7 @@ from pathlib import Path
 from deepdance.errors import RenderError
 from deepdance.interfaces import UInt8
 from deepdance_plugins._ffmpeg.process import FfmpegProcess
-from deepdance_plugins._files import shown
+from deepdance_plugins._files import show_path
 
 
 def write_video(frames: Iterable[UInt8], fps: str, path: Path, arguments: Sequence[str]) -> None:
@@ -31,4 +31,4 @@ def write_video(frames: Iterable[UInt8], fps: str, path: Path, arguments: Sequen
         status = process.finish()
         if status:
             reason = process.messages[0] if process.messages else f"it ended with status {status}"
-            raise RenderError(f"{shown(path)}: expected to write the video, but ffmpeg says: {reason}")
+            raise RenderError(f"{show_path(path)}: expected to write the video, but ffmpeg says: {reason}")

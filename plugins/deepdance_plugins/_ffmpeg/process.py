@@ -46,7 +46,7 @@ class FfmpegProcess:
         """The first lines it wrote to standard error; with `-v error` each one is a complaint."""
         self.message_count = 0
         self._child = subprocess.Popen(
-            [_executable(), "-hide_banner", "-v", "error", *arguments],
+            [_find_executable(), "-hide_banner", "-v", "error", *arguments],
             stdin=subprocess.PIPE if reads_frames else side_file,
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -60,8 +60,8 @@ class FfmpegProcess:
                 _widen(pipe)
 
     def _listen(self) -> None:
-        for line in BufferedReader(_opened(self._child.stderr)):
-            text = _plain(line)
+        for line in BufferedReader(_cast_pipe(self._child.stderr)):
+            text = _strip_prefix(line)
             self.message_count += bool(text)
             if text and len(self.messages) < KEPT_MESSAGES:
                 self.messages.append(text)
@@ -74,7 +74,7 @@ class FfmpegProcess:
         frame_bytes = int(np.prod(shape))
         length = max(1, CHUNK_BYTES // frame_bytes)
         received = 0
-        pipe = _opened(self._child.stdout)
+        pipe = _cast_pipe(self._child.stdout)
 
         def read() -> UInt8:
             nonlocal received
@@ -106,7 +106,7 @@ class FfmpegProcess:
 
     def write(self, frames: UInt8) -> None:
         """Give it frames. Raises BrokenPipeError once it has died."""
-        pipe = _opened(self._child.stdin)
+        pipe = _cast_pipe(self._child.stdin)
         rest = np.ascontiguousarray(frames).reshape(-1).data
         while rest:
             rest = rest[pipe.write(rest) :]
@@ -137,7 +137,7 @@ class FfmpegProcess:
                     pipe.close()
 
 
-def _executable() -> str:
+def _find_executable() -> str:
     import imageio_ffmpeg
 
     try:
@@ -148,7 +148,7 @@ def _executable() -> str:
         ) from None
 
 
-def _opened(pipe: IO[bytes] | None) -> FileIO:
+def _cast_pipe(pipe: IO[bytes] | None) -> FileIO:
     """Popen's own pipe: without buffering it is a FileIO, which its type does not say."""
     return cast(FileIO, pipe)
 
@@ -163,7 +163,7 @@ def _widen(pipe: IO[bytes]) -> None:
         return
 
 
-def _plain(line: bytes) -> str:
+def _strip_prefix(line: bytes) -> str:
     """A line of ffmpeg's standard error without the part's name and address: `[mov @ 0x5590]`."""
     text = line.decode(errors="replace").strip()
     return re.sub(r"^(\[[^\]]* @ 0x[0-9a-f]+\] ?)+", "", text)

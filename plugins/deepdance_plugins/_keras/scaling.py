@@ -12,6 +12,8 @@ from deepdance.interfaces import Float32
 def measure_scales(clips: Sequence[Float32]) -> dict[str, Float32]:
     """Where latents lie and how they change, `(d,)` each; `spread` is one number for all."""
     latents = np.concatenate(clips)
+    # One spread for all numbers, so that distances keep their meaning and a number that hardly says anything stays
+    # small; no change is divided by that is a thousand times smaller than the others, or one that never was.
     change = np.concatenate([np.diff(clip, axis=0) for clip in clips]).std(axis=0)
     return {
         "mean": latents.mean(axis=0),

@@ -3,78 +3,131 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import write_atomically
-from deepdance_plugins._keras.backend import keras
 
 Batch = tuple[Any, ...]
+"""Inputs, targets and, if need be, weights: what `train_on_batch` takes."""
 Indices = npt.NDArray[np.int64]
 CHECKPOINT = "checkpoint.npz"
-NAMES = {"loss": "loss", "accuracy": "acc"}
+LOSS = {"loss": "loss"}
+LOSS_AND_ACCURACY = {**LOSS, "accuracy": "acc"}
 """What Keras calls a metric, and what the paper's table does."""
-LOSS_ONLY = {"loss": "loss"}
 
 
-def train(
-    model: Any,
-    batch: Callable[[Indices], Batch],
-    train_count: int,
-    validation_count: int,
+class Pass(NamedTuple):
+    """Batches, made one after the other as they are needed, and the samples in all of them."""
+
+    samples: int
+    batches: Iterator[Batch]
+
+
+class Dataset(Protocol):
+    """What a network is trained on.
+
+    `rng` is the epoch's own: all that is random in the epoch is drawn from it, so an epoch is the same after a restart.
+    """
+
+    def iterate_training(self, rng: np.random.Generator) -> Pass:
+        """The samples to learn from, in the epoch's order."""
+
+    def iterate_held_out(self, rng: np.random.Generator) -> Pass:
+        """The held-out samples, of which there may be none."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples that `load` gives by number, shuffled in each epoch: first `train` to learn from, then `held_out`."""
+
+    load: Callable[[Indices, np.random.Generator], Batch]
+    train: int
+    held_out: int
+    batch_size: int
+
+    def iterate_training(self, rng: np.random.Generator) -> Pass:
+        """All training samples in a new order."""
+        return self._pass(rng.permutation(self.train), rng)
+
+    def iterate_held_out(self, rng: np.random.Generator) -> Pass:
+        """All held-out samples in their order."""
+        return self._pass(np.arange(self.train, self.train + self.held_out), rng)
+
+    def _pass(self, order: Indices, rng: np.random.Generator) -> Pass:
+        starts = range(0, len(order), self.batch_size)
+        return Pass(len(order), (self.load(order[start : start + self.batch_size], rng) for start in starts))
+
+
+def train_network(
+    model: keras.Model,
+    data: Dataset,
     *,
     epochs: int,
-    batch_size: int,
     training: Training,
-    order: Callable[[int], Indices] | None = None,
-    held_out: Indices | None = None,
-    names: Mapping[str, str] = NAMES,
+    metrics: Mapping[str, str] = LOSS_AND_ACCURACY,
 ) -> History:
-    """Fit `model` on samples `0 … train_count`, validating on the `validation_count` samples that follow them.
+    """Train a compiled model on `data`, and measure it on what is held out of it, each epoch.
 
-    `batch` gives inputs, targets and, if need be, weights for an array of sample numbers. The order of an epoch depends
-    on the seed and the epoch alone: a shuffle, or what `order` gives for the epoch (and `held_out` for the validation).
-    `names` says which of Keras' metrics to note, and as what. Each epoch's
-    weights, optimizer state and metrics are left in `training.folder`, and taken up there.
-    Whoever saves the trained model then calls `forget_checkpoint`.
+    `metrics` says which of Keras' metrics to note, and as what. Each epoch's weights, optimizer state and metrics are
+    left in `training.folder`, and taken up there. Whoever saves the trained model then calls `forget_checkpoint`.
     """
-    model.optimizer.build(model.trainable_variables)
+    model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds the variables that it restores
     history = _restore(model, training.folder)
-    held_out = np.arange(train_count, train_count + validation_count) if held_out is None else held_out
     for epoch in range(len(history), epochs):
-        shuffled = np.random.default_rng([training.seed, epoch]).permutation(train_count)
-        samples = order(epoch) if order else shuffled
-        metrics = _pass(model.train_on_batch, batch, samples, batch_size, names, training)
-        if len(held_out):
-            validation = _pass(model.test_on_batch, batch, held_out, batch_size, names)
-            metrics |= {f"val_{name}": value for name, value in validation.items()}
-        history.append(metrics)
+        rng = np.random.default_rng([training.seed, epoch])
+        noted = _run(model.train_on_batch, data.iterate_training(rng), metrics, training.on_progress)
+        held_out = data.iterate_held_out(rng)
+        if held_out.samples:
+            noted |= {f"val_{name}": value for name, value in _run(model.test_on_batch, held_out, metrics).items()}
+        history.append(noted)
         if training.folder:
             _checkpoint(model, training.folder, history)
-        training.on_epoch(epoch + 1, epochs, metrics)
+        training.on_epoch(epoch + 1, epochs, noted)
     return history
 
 
-def epochs_of(steps: int, count: int, batch_size: int) -> int:
-    """The whole epochs nearest to so many steps, and at least one."""
-    return max(1, round(steps * batch_size / max(count, batch_size)))
+def _run(
+    step: Callable[..., dict[str, Any]],
+    data: Pass,
+    metrics: Mapping[str, str],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Metrics:
+    """Call `step` on each batch; the metrics are the means over the samples by weight, as `fit` gives them."""
+    totals, total_weight, done = dict.fromkeys(metrics.values(), 0.0), 0.0, 0
+    for inputs, targets, *weights in data.batches:
+        # Keras resets its running means before each batch, so they are the batch's own and are averaged here.
+        logs = step(inputs, targets, *weights, return_dict=True)
+        weight = float(np.sum(weights)) if weights else len(targets)
+        total_weight += weight
+        for name, noted in metrics.items():
+            totals[noted] += float(logs[name]) * weight
+        done += len(targets)
+        on_progress(done, data.samples)
+    return {name: value / total_weight for name, value in totals.items()}
 
 
-def cosine_adamw(learning_rate: float, steps: int, warmup: int) -> Any:
+def count_epochs(steps: int, samples: int, batch_size: int) -> int:
+    """The whole epochs nearest to so many steps of the optimizer, and at least one."""
+    return max(1, round(steps * batch_size / max(samples, batch_size)))
+
+
+def build_adamw(learning_rate: float, steps: int, warmup: int) -> keras.optimizers.Optimizer:
     """AdamW whose rate rises to `learning_rate` in `warmup` steps and falls to 0 as a cosine in `steps` more.
 
     (Loshchilov and Hutter 2017 and 2019.)
     """
-    optimizers = keras().optimizers
-    schedule = optimizers.schedules.CosineDecay(
+    schedule = keras.optimizers.schedules.CosineDecay(
         0.0, decay_steps=steps, warmup_target=learning_rate, warmup_steps=warmup
     )
-    return optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0)
+    return keras.optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0)
 
 
 def forget_checkpoint(folder: Path) -> None:
@@ -82,45 +135,22 @@ def forget_checkpoint(folder: Path) -> None:
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _pass(
-    step: Callable[..., dict[str, Any]],
-    batch: Callable[[Indices], Batch],
-    order: Indices,
-    batch_size: int,
-    names: Mapping[str, str],
-    training: Training | None = None,
-) -> Metrics:
-    """One pass over the samples; the metrics are the mean over them by weight, as `fit` gives them."""
-    totals, total = dict.fromkeys(names.values(), 0.0), 0.0
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        inputs, targets, *weights = batch(chosen)
-        logs = step(inputs, targets, *weights, return_dict=True)
-        weight = float(np.sum(weights)) if weights else len(chosen)
-        total += weight
-        for name, noted in names.items():
-            totals[noted] += float(logs[name]) * weight
-        if training:
-            training.on_progress(start + len(chosen), len(order))
-    return {name: value / total for name, value in totals.items()}
-
-
-def _state(model: Any) -> list[Any]:
+def _list_variables(model: keras.Model) -> list[keras.Variable]:
     return [*model.variables, *model.optimizer.variables]
 
 
-def _checkpoint(model: Any, folder: Path, history: History) -> None:
-    values: dict[str, Any] = {str(number): np.asarray(variable) for number, variable in enumerate(_state(model))}
+def _checkpoint(model: keras.Model, folder: Path, history: History) -> None:
+    variables: dict[str, Any] = {str(number): np.asarray(v) for number, v in enumerate(_list_variables(model))}
     with write_atomically(folder / CHECKPOINT) as temporary:
-        np.savez(temporary, history=np.array(json.dumps(history)), **values)
+        np.savez(temporary, history=np.array(json.dumps(history)), **variables)
 
 
-def _restore(model: Any, folder: Path | None) -> History:
+def _restore(model: keras.Model, folder: Path | None) -> History:
     path = folder / CHECKPOINT if folder else None
     if not path or not path.exists():
         return []
     with np.load(path, allow_pickle=False) as saved:
-        for number, variable in enumerate(_state(model)):
+        for number, variable in enumerate(_list_variables(model)):
             variable.assign(saved[str(number)])
         history: History = json.loads(str(saved["history"]))
     return history

@@ -46,12 +46,12 @@ class PCA(FrameCodec[PCAOptions]):
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
         self._mean, self._components, deviations = fit_principal_components(
-            lambda: map(_rows, train.chunks()),
+            lambda: map(_flatten, train.chunks()),
             self.options.latent_dim,
             power_iterations=self.options.power_iterations,
             seed=training.seed,
         )
-        self._scale = np.float32(max(deviations[0], 1e-6))
+        self._scale = np.float32(max(deviations[0], 1e-6))  # of a video that stands still nothing varies
         metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
@@ -61,12 +61,12 @@ class PCA(FrameCodec[PCAOptions]):
         totals = np.zeros(2)
         for chunk in frames.chunks():
             rebuilt = self._rebuild(self.encode(chunk))
-            truth = _rows(chunk)
+            truth = _flatten(chunk)
             totals += len(chunk) * np.array([mean_squared_error(truth, rebuilt), keras_accuracy(truth, rebuilt)])
         return {} if not len(frames) else dict(zip(("loss", "acc"), (totals / len(frames)).tolist(), strict=True))
 
     def encode(self, frames: UInt8) -> Float32:
-        latents: Float32 = (_rows(frames) - self._mean) @ self._components.T / self._scale
+        latents: Float32 = (_flatten(frames) - self._mean) @ self._components.T / self._scale
         return latents
 
     def _rebuild(self, latents: Float32) -> Float32:
@@ -94,7 +94,7 @@ class PCA(FrameCodec[PCAOptions]):
         return codec
 
 
-def _rows(frames: UInt8) -> npt.NDArray[Any]:
+def _flatten(frames: UInt8) -> npt.NDArray[Any]:
     """`(n, h, w)` uint8 → `(n, h·w)` float32 in [0, 1]."""
     count, height, width = frames.shape
     return frames.reshape(count, height * width).astype(np.float32) / 255
@@ -108,20 +108,22 @@ def fit_principal_components(
     Randomized PCA (Halko, Martinsson and Tropp 2011, algorithms 4.4 and 5.1): `chunks` is called, and the rows read,
     `3 + 2 · power_iterations` times. There are fewer components than asked for where there are fewer rows.
     """
-    count, mean = _count_and_mean(chunks)
+    count, mean = _measure_mean(chunks)
     rank = min(components, count)
+    # Random vectors put through the rows span what varies most, with a high probability; a few more than are wanted
+    # catch what chance leaves out. A power iteration puts them through again, which damps what varies little.
     columns = min(rank + OVERSAMPLING, count)
     probes = np.random.default_rng(seed).standard_normal((len(mean), columns), dtype=np.float32)
     for _ in range(power_iterations):
         probes = np.linalg.qr(_project_back(chunks, mean, _project_rows(chunks, mean, probes)))[0]
-    _, singular, found = np.linalg.svd(
-        _project_back(chunks, mean, _project_rows(chunks, mean, probes)).T, full_matrices=False
-    )
+    # The small matrix Qᵀ·rows has nearly the right singular vectors of the rows, however many those are.
+    small = _project_back(chunks, mean, _project_rows(chunks, mean, probes)).T
+    _, singular, found = np.linalg.svd(small, full_matrices=False)
     deviations = (singular[:rank] / np.sqrt(count)).astype(np.float32)
     return mean, np.ascontiguousarray(found[:rank]), deviations
 
 
-def _count_and_mean(chunks: Chunks) -> tuple[int, Float32]:
+def _measure_mean(chunks: Chunks) -> tuple[int, Float32]:
     count, total = 0, np.zeros(1)
     for rows in chunks():
         count += len(rows)
@@ -130,7 +132,10 @@ def _count_and_mean(chunks: Chunks) -> tuple[int, Float32]:
 
 
 def _project_rows(chunks: Chunks, mean: Float32, probes: Float32) -> Float32:
-    """An orthonormal basis of the centred rows applied to the probes, `(n, columns)`."""
+    """An orthonormal basis Q of the centred rows applied to the probes, `(n, columns)`.
+
+    Orthonormal in every round, or the probes would all turn to the first component and rounding lose the others.
+    """
     return np.linalg.qr(np.concatenate([(rows - mean) @ probes for rows in chunks()]))[0]
 
 

@@ -35,13 +35,13 @@ class JsonLines(Logger[Options]):
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._path = event.folder / FILE
-        if self._path is None or (isinstance(event, Progress) and self._passed_over(event)):
+        if self._path is None or (isinstance(event, Progress) and self._skips(event)):
             return
         record = {"time": datetime.now().astimezone().isoformat(), "event": type(event).__name__, **asdict(event)}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_plain(record), allow_nan=False) + "\n")
+            file.write(json.dumps(_to_json(record), allow_nan=False) + "\n")
 
-    def _passed_over(self, event: Progress) -> bool:
+    def _skips(self, event: Progress) -> bool:
         now = time.monotonic()
         if event.done != event.total and now < self._progress_at + SECONDS_BETWEEN_PROGRESS:
             return True
@@ -49,14 +49,14 @@ class JsonLines(Logger[Options]):
         return False
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """The value in JSON's own types."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return _to_json(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)

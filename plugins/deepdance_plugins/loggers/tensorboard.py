@@ -13,7 +13,7 @@ from typing import Any
 
 from deepdance.events import ArtifactReady, EpochFinished, Event, Failed, RunFinished, RunStarted
 from deepdance.interfaces import Logger, Options
-from deepdance_plugins._keras.backend import silent_stderr
+from deepdance.plugins.redirection import capture_output
 
 FOLDER = "tensorboard"
 FORMAT = "brain.Event:2"
@@ -74,6 +74,6 @@ class TensorBoard(Logger[Options]):
 
 @cache
 def _tensorflow() -> Any:
-    with silent_stderr():
+    with capture_output():
         import tensorflow
     return tensorflow

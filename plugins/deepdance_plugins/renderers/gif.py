@@ -34,9 +34,9 @@ class Gif(Renderer[GifOptions]):
         scale = self.options.scale
         filters = f"scale=iw*{scale}:ih*{scale}:flags=bicubic,format=gray,{GREYS}"
         output = ["-vf", filters, "-c:v", "gif", "-pix_fmt", "gray", "-loop", "0", "-f", "gif"]
-        write_video(frames, f"100/{delay(fps)}", path, output)
+        write_video(frames, f"100/{compute_delay(fps)}", path, output)
 
 
-def delay(fps: float) -> int:
+def compute_delay(fps: float) -> int:
     """Hundredths of a second that one frame stays."""
     return max(SHORTEST_DELAY, round(100 / fps))

@@ -33,13 +33,12 @@ class Sheet(Renderer[SheetOptions]):
         """Write a PNG of chunks `(n, height, width)` to `path`; memory does not grow with the dance."""
         import cv2
 
-        shown = self.options.columns * self.options.rows
-        kept = evenly_spaced(frames, shown)
-        _, png = cv2.imencode(".png", tile(kept, self.options.columns))
+        kept = pick_evenly(frames, self.options.columns * self.options.rows)
+        _, png = cv2.imencode(".png", tile_frames(kept, self.options.columns))
         path.write_bytes(png.tobytes())
 
 
-def evenly_spaced(frames: Iterable[UInt8], count: int) -> list[UInt8]:
+def pick_evenly(frames: Iterable[UInt8], count: int) -> list[UInt8]:
     """At most `count` frames `(height, width)` of a stream of chunks whose length is not known.
 
     Every 2^k-th frame is kept; when there are too many, every other one of them goes and k grows.
@@ -57,12 +56,13 @@ def evenly_spaced(frames: Iterable[UInt8], count: int) -> list[UInt8]:
             last = chunk[-1].copy()
     if last is None:
         return []
+    # At least twice as many are kept as are shown, so none is farther than a quarter of their spacing from its place.
     positions = np.linspace(0, number - 1, min(count, number))
     chosen = [kept[min(len(kept) - 1, round(position / stride))] for position in positions]
     return [*chosen[:-1], last] if len(chosen) > 1 else chosen
 
 
-def tile(frames: list[UInt8], columns: int) -> UInt8:
+def tile_frames(frames: list[UInt8], columns: int) -> UInt8:
     """Lay frames `(height, width)` in rows with a thin line around each; what is left over is white."""
     height, width = frames[0].shape
     columns = min(columns, len(frames))

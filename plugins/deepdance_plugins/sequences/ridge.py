@@ -42,18 +42,19 @@ class Ridge(SequenceModel[RidgeOptions]):
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
         self._mean = np.concatenate(train).mean(axis=0)
-        inputs, targets = self._pairs(train)
+        inputs, targets = self._cut_windows(train)
         last = inputs[:, -len(self._mean) :]
-        gram = (inputs.T @ inputs).astype(np.float64)
+        gram = (inputs.T @ inputs).astype(np.float64)  # successive latents are almost alike, and float32 too coarse
+        # Of the change, not of the latent: a penalty then draws the forecast to standing still, not to the mean.
         weight = self.options.penalty * len(inputs) * max(float(np.mean(np.square(inputs))), 1e-12)
         change = np.linalg.solve(gram + weight * np.eye(len(gram)), inputs.T @ (targets - last))
         change[-len(self._mean) :] += np.eye(len(self._mean))
-        self._transition = _bounded(change, self.context).astype(np.float32)
+        self._transition = _bound(change, self.context).astype(np.float32)
         metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
-    def _pairs(self, clips: Sequence[Float32]) -> tuple[Float32, Float32]:
+    def _cut_windows(self, clips: Sequence[Float32]) -> tuple[Float32, Float32]:
         """Windows as rows `(m, context · d)`, oldest first, and the latent after each `(m, d)`, less the mean."""
         usable = [clip - self._mean for clip in clips if len(clip) > self.context]
         if not usable:
@@ -63,7 +64,7 @@ class Ridge(SequenceModel[RidgeOptions]):
         return inputs, np.concatenate([clip[self.context :] for clip in usable])
 
     def _measure(self, clips: Sequence[Float32]) -> Metrics:
-        inputs, targets = self._pairs(clips)
+        inputs, targets = self._cut_windows(clips)
         if not len(inputs):
             return {}
         predicted = inputs @ self._transition
@@ -89,9 +90,10 @@ class Ridge(SequenceModel[RidgeOptions]):
         return model
 
 
-def _bounded(transition: np.ndarray, context: int) -> np.ndarray:
+def _bound(transition: np.ndarray, context: int) -> np.ndarray:
     """The transition `(context · d, d)` with its spectral radius brought down to `RADIUS`, where it is larger."""
     size, dim = transition.shape
+    # The companion matrix takes a whole window to the next one: shifted by a latent, and the new one at its end.
     companion = np.zeros((size, size))
     companion[dim:, :-dim] = np.eye(size - dim)
     companion[:, -dim:] = transition

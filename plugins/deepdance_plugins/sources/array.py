@@ -18,7 +18,7 @@ from pydantic import Field
 
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins._files import CHUNK_BYTES, MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
+from deepdance_plugins._files import CHUNK_BYTES, MAX_PIXELS, find_file, hash_files, show_path, shrink_to_fit
 
 WHAT = "a .npy or .npz file of frames"
 DAMAGED = (ValueError, EOFError, OSError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error, SyntaxError)
@@ -62,12 +62,12 @@ class ArraySource(FrameSource[ArrayOptions]):
 
     @cached_property
     def _path(self) -> Path:
-        return existing_file(self.location, WHAT)
+        return find_file(self.location, WHAT)
 
     @cached_property
     def _layout(self) -> Layout:
-        with self._told():
-            layout = _npz_layout(self._path) if zipfile.is_zipfile(self._path) else _npy_layout(self._path)
+        with self._translate_damage():
+            layout = _read_npz_layout(self._path) if zipfile.is_zipfile(self._path) else _read_npy_layout(self._path)
             _check(layout)
         return layout
 
@@ -76,12 +76,12 @@ class ArraySource(FrameSource[ArrayOptions]):
         return self.options.fps or self._layout.fps
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_damage(self) -> Iterator[None]:
         try:
             yield
         except DAMAGED as error:
             reason = str(error).split("\n")[0] or type(error).__name__
-            raise InputError(f"{shown(self.location)}: expected {WHAT}, got: {reason}; save it again") from None
+            raise InputError(f"{show_path(self.location)}: expected {WHAT}, got: {reason}; save it again") from None
 
     def info(self) -> SourceInfo:
         """What the file's header says."""
@@ -91,48 +91,49 @@ class ArraySource(FrameSource[ArrayOptions]):
 
     def fingerprint(self) -> str:
         """Size and hash of the whole file."""
-        return fingerprint([self._path])
+        return hash_files([self._path])
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)`; silhouettes are repeated in the three channels."""
         layout = self._layout
-        chosen = sampled(layout.shape[0], self._fps or fps, fps)
+        chosen = sample_frames(layout.shape[0], self._fps or fps, fps)
         self._cuts = tuple(
             int(k) for k in np.unique(np.searchsorted(chosen, layout.shot_starts)) if 0 < k < len(chosen)
         )
-        target = fit_inside((layout.shape[1], layout.shape[2]), size)
-        with self._told():
-            for start, chunk in _chunks(self._path, layout):
+        target = shrink_to_fit((layout.shape[1], layout.shape[2]), size)
+        with self._translate_damage():
+            for start, chunk in _read_chunks(self._path, layout):
                 first, last = np.searchsorted(chosen, (start, start + len(chunk)))
                 if first < last:
-                    yield from _prepared(chunk, chosen[first:last] - start, target)
+                    yield from _prepare(chunk, chosen[first:last] - start, target)
 
     def shot_starts(self) -> Sequence[int]:
         """The file's camera cuts, as samples of the last `frames`."""
         return self._cuts
 
 
-def sampled(count: int, file_fps: float, fps: float) -> npt.NDArray[np.int64]:
+def sample_frames(count: int, file_fps: float, fps: float) -> npt.NDArray[np.int64]:
     """The frame that each sample k is: the first whose time, frame / `file_fps`, has reached k / `fps`."""
+    # The 1e-8 keeps a time that rounding puts just beside a sample, such as 1 / 3 · 3, on it.
     samples = math.floor((count - 1) * fps / file_fps + 1e-8) + 1
     frames: npt.NDArray[np.int64] = np.ceil(np.arange(samples) * (file_fps / fps) - 1e-8).astype(np.int64)
     return frames
 
 
-def _npy_layout(path: Path) -> Layout:
+def _read_npy_layout(path: Path) -> Layout:
     with path.open("rb") as file:
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = _read_header(file)
         return Layout(shape, dtype, streamable=not fortran)
 
 
-def _npz_layout(path: Path) -> Layout:
+def _read_npz_layout(path: Path) -> Layout:
     """Choose the member by the headers alone."""
     with zipfile.ZipFile(path) as archive:
         headers = {}
         for member in archive.namelist():
             if member.endswith(".npy"):
                 with archive.open(member) as file:
-                    headers[member.removesuffix(".npy")] = _header(file)
+                    headers[member.removesuffix(".npy")] = _read_header(file)
     candidates = (
         ["frames"] if "frames" in headers else [key for key, (shape, *_) in headers.items() if len(shape) in (3, 4)]
     )
@@ -145,7 +146,7 @@ def _npz_layout(path: Path) -> Layout:
     return Layout(shape, dtype, not fortran, f"{candidates[0]}.npy", fps if fps and 0 < fps <= 1000 else None, cuts)
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether in Fortran order, and dtype; leaves `file` at the first number."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -162,19 +163,19 @@ def _check(layout: Layout) -> None:
         raise ValueError(f"shape {shape} where at least one frame of 1 to {MAX_PIXELS} pixels is wanted")
 
 
-def _chunks(path: Path, layout: Layout) -> Iterator[tuple[int, Frames]]:
+def _read_chunks(path: Path, layout: Layout) -> Iterator[tuple[int, Frames]]:
     """The file's frames in order, each chunk with the number of its first frame."""
     frame_bytes = math.prod(layout.shape[1:])
     length = max(1, CHUNK_BYTES // 4 // frame_bytes)
     if layout.member and layout.streamable:
         with zipfile.ZipFile(path) as archive, archive.open(layout.member) as file:
-            _header(file)
+            _read_header(file)
             for start in range(0, layout.shape[0], length):
-                wanted = min(length, layout.shape[0] - start)
-                data = file.read(wanted * frame_bytes)
-                if len(data) < wanted * frame_bytes:
+                count = min(length, layout.shape[0] - start)
+                data = file.read(count * frame_bytes)
+                if len(data) < count * frame_bytes:
                     raise EOFError(f"only {start + len(data) // frame_bytes} of {layout.shape[0]} frames")
-                yield start, np.frombuffer(data, layout.dtype).reshape(wanted, *layout.shape[1:])
+                yield start, np.frombuffer(data, layout.dtype).reshape(count, *layout.shape[1:])
         return
     if layout.member:
         with np.load(path, allow_pickle=False) as archive:
@@ -185,17 +186,17 @@ def _chunks(path: Path, layout: Layout) -> Iterator[tuple[int, Frames]]:
         yield start, frames[start : start + length]
 
 
-def _prepared(chunk: Frames, indices: npt.NDArray[np.int64], size: tuple[int, int]) -> Iterator[UInt8]:
+def _prepare(chunk: Frames, indices: npt.NDArray[np.int64], size: tuple[int, int]) -> Iterator[UInt8]:
     """The frames at `indices` of a chunk as RGB of `size`, a bounded number at a time: indices may repeat."""
     length = max(1, CHUNK_BYTES // (size[0] * size[1] * 3))
     for start in range(0, len(indices), length):
         part = chunk[indices[start : start + length]]
         grey = np.where(part, np.uint8(0), np.uint8(255)) if part.dtype == bool else part
-        small = _scaled(grey, size)
+        small = _shrink(grey, size)
         yield small if small.ndim == 4 else np.repeat(small[..., np.newaxis], 3, axis=3)
 
 
-def _scaled(frames: UInt8, size: tuple[int, int]) -> UInt8:
+def _shrink(frames: UInt8, size: tuple[int, int]) -> UInt8:
     import cv2
 
     if frames.shape[1:3] == size:

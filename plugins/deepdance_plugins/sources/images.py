@@ -13,7 +13,7 @@ import numpy.typing as npt
 from deepdance.errors import InputError
 from deepdance.frames import natural_order
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins._files import CHUNK_BYTES, fingerprint, fit_inside, readable, shown
+from deepdance_plugins._files import CHUNK_BYTES, hash_files, show_path, shrink_to_fit, translate_errors
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 WITHOUT_ALPHA = frozenset({".jpg", ".jpeg"})
@@ -34,13 +34,13 @@ class ImagesSource(FrameSource[ImagesOptions]):
     def _paths(self) -> list[Path]:
         folder = Path(self.location)
         if not folder.is_dir():
-            raise InputError(f"{shown(folder)}: expected a folder of images, found none; check the path")
-        with readable(folder):
+            raise InputError(f"{show_path(folder)}: expected a folder of images, found none; check the path")
+        with translate_errors(folder):
             paths = [path for path in folder.iterdir() if _is_image(path)]
         if not paths:
             kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
             raise InputError(
-                f"{shown(folder)}: expected a folder of images ({kinds}), got none of them; choose another"
+                f"{show_path(folder)}: expected a folder of images ({kinds}), got none of them; choose another"
             )
         return sorted(paths, key=natural_order)
 
@@ -55,11 +55,11 @@ class ImagesSource(FrameSource[ImagesOptions]):
 
     def fingerprint(self) -> str:
         """Size and hash of all images in their order."""
-        return fingerprint(self._paths)
+        return hash_files(self._paths)
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)`, one sample an image; `fps` changes nothing."""
-        height, width = fit_inside(self._first_shape, size)
+        height, width = shrink_to_fit(self._first_shape, size)
         length = max(1, CHUNK_BYTES // (height * width * 3))
         for start in range(0, len(self._paths), length):
             yield np.stack(
@@ -75,18 +75,18 @@ def read_image(path: Path) -> UInt8:
     """An image file as `(h, w, 3)` uint8 RGB. Raises InputError."""
     import cv2
 
-    with readable(path):
+    with translate_errors(path):
         data = np.fromfile(path, np.uint8)
     image = None
     if data.size:
         if path.suffix.lower() not in WITHOUT_ALPHA:
             raw = _decode(data, cv2.IMREAD_UNCHANGED)
             if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
-                return _on_white(raw)
+                return _lay_on_white(raw)
         image = _decode(data, cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise InputError(
-            f"{shown(path)}: expected an image, got something that cannot be decoded; remove or replace it"
+            f"{show_path(path)}: expected an image, got something that cannot be decoded; remove or replace it"
         )
     return np.asarray(image, np.uint8)
 
@@ -104,7 +104,7 @@ def _decode(data: UInt8, flags: int) -> npt.NDArray[Any] | None:
         cv2.utils.logging.setLogLevel(level)
 
 
-def _on_white(image: npt.NDArray[Any]) -> UInt8:
+def _lay_on_white(image: npt.NDArray[Any]) -> UInt8:
     """`(h, w, 4)` BGRA of 8 or 16 bits → RGB over a white ground."""
     full = np.iinfo(image.dtype).max
     colour = image[..., 2::-1].astype(np.float32) / full
@@ -115,7 +115,7 @@ def _on_white(image: npt.NDArray[Any]) -> UInt8:
 def _letterbox(image: UInt8, size: tuple[int, int]) -> UInt8:
     import cv2
 
-    height, width = fit_inside((image.shape[0], image.shape[1]), size)
+    height, width = shrink_to_fit((image.shape[0], image.shape[1]), size)
     if image.shape[:2] != (height, width):
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     down, across = size[0] - height, size[1] - width

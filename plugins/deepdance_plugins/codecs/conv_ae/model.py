@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+import keras
 import numpy as np
+from keras import layers
 
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
-from deepdance_plugins._keras.backend import keras, load_network
-from deepdance_plugins._keras.training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins._keras.backend import load_network
+from deepdance_plugins._keras.training import Batch, Indices, Samples, forget_checkpoint, train_network
 from deepdance_plugins.codecs.conv_ae.options import ConvAEOptions
 
 POOLINGS = 3
@@ -28,10 +30,8 @@ class ConvAE(FrameCodec[ConvAEOptions]):
     layers begin as in He et al. 2015, and the last bias at the logit of the mean grey level.
     """
 
-    def __init__(self, options: ConvAEOptions) -> None:
-        super().__init__(options)
-        self._encoder: Any = None
-        self._decoder: Any = None
+    _encoder: keras.Sequential
+    _decoder: keras.Sequential
 
     @property
     def latent_dim(self) -> int:
@@ -39,15 +39,25 @@ class ConvAE(FrameCodec[ConvAEOptions]):
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._build(train, training.seed)
-        model = keras().Sequential([self._encoder, self._decoder])
-        optimizer = keras().optimizers.Adam(self.options.learning_rate)
+        model = keras.Sequential([self._encoder, self._decoder])
+        optimizer = keras.optimizers.Adam(self.options.learning_rate)
         model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
-        history = _train(model, train, validation, self.options, training)
+
+        def load(chosen: Indices, _: np.random.Generator) -> Batch:
+            learned, held_out = chosen[chosen < len(train)], chosen[chosen >= len(train)] - len(train)
+            pictures = _to_grey(np.concatenate([train[learned], validation[held_out]]))
+            return pictures, pictures
+
+        data = Samples(load, len(train), len(validation), self.options.batch_size)
+        history = train_network(model, data, epochs=self.options.epochs, training=training)
         self._scale_latents(train)
         return history
 
     def _scale_latents(self, frames: Silhouettes) -> None:
-        """Give latents a root mean square of 1 and the same pictures: relu(x / s) is relu(x) / s."""
+        """Give latents a root mean square of 1 and the same pictures.
+
+        relu(x / s) is relu(x) / s, so what the encoder's last layer is divided by, the decoder's first takes back.
+        """
         squares = [np.square(self.encode(chunk)).mean() for chunk in frames.chunks()]
         scale = max(float(np.sqrt(np.mean(squares))), 1e-6)
         kernel, bias = self._encoder.layers[-1].weights
@@ -64,13 +74,13 @@ class ConvAE(FrameCodec[ConvAEOptions]):
                 f"conv-ae: expected a height and width divisible by {step}, got {size[0]}x{size[1]}; "
                 f"try --size {nearest}"
             )
-        keras().utils.set_random_seed(seed)
+        keras.utils.set_random_seed(seed)
         self._encoder = build_encoder(size, self.options.latent_dim)
         self._decoder = build_decoder(size, self.options.latent_dim)
-        self._decoder.layers[-1].bias.assign([_logit(_mean_grey(frames))])
+        self._decoder.layers[-1].bias.assign([_logit(_measure_mean_grey(frames))])
 
     def encode(self, frames: UInt8) -> Float32:
-        latents: Float32 = self._encoder.predict(_grey(frames), batch_size=AT_ONCE, verbose=0)
+        latents: Float32 = self._encoder.predict(_to_grey(frames), batch_size=AT_ONCE, verbose=0)
         return latents
 
     def decode(self, latents: Float32) -> UInt8:
@@ -90,38 +100,36 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         return codec
 
 
-def build_encoder(size: tuple[int, int], latent_dim: int) -> Any:
+def build_encoder(size: tuple[int, int], latent_dim: int) -> keras.Sequential:
     """`(height, width, 1)` → 32 32 · pool · 32 32 · pool · 32 32 · pool · 32 8 → 512 → `latent_dim`, all relu."""
-    layers = keras().layers
 
-    def conv(filters: int) -> Any:
+    def conv(filters: int) -> layers.Layer:
         return layers.Conv2D(filters, 3, padding="same", **RELU)
 
-    stack = [keras().Input((*size, 1))]
+    stack = [keras.Input((*size, 1))]
     for _ in range(POOLINGS):
         stack += [conv(32), conv(32), layers.MaxPooling2D(2)]
     stack += [conv(32), conv(8), layers.Flatten()]
     stack += [layers.Dense(512, **RELU), layers.Dense(latent_dim, **RELU)]
-    return keras().Sequential(stack, name="encoder")
+    return keras.Sequential(stack, name="encoder")
 
 
-def build_decoder(size: tuple[int, int], latent_dim: int) -> Any:
+def build_decoder(size: tuple[int, int], latent_dim: int) -> keras.Sequential:
     """`latent_dim` → 512 → 1500 → 15×25×4 → 4 32 · up · 32 32 · up · 32 32 · up · 32 32 · 1 sigmoid, else relu."""
-    layers = keras().layers
     rows, columns = size[0] // 2**POOLINGS, size[1] // 2**POOLINGS
 
-    def deconv(filters: int) -> Any:
+    def deconv(filters: int) -> layers.Layer:
         return layers.Conv2DTranspose(filters, 3, padding="same", **RELU)
 
-    stack = [keras().Input((latent_dim,)), layers.Dense(512, **RELU)]
+    stack = [keras.Input((latent_dim,)), layers.Dense(512, **RELU)]
     stack += [layers.Dense(rows * columns * 4, **RELU), layers.Reshape((rows, columns, 4)), deconv(4), deconv(32)]
     for _ in range(POOLINGS):
         stack += [layers.UpSampling2D(2), deconv(32), deconv(32)]
     stack += [layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid")]
-    return keras().Sequential(stack, name="decoder")
+    return keras.Sequential(stack, name="decoder")
 
 
-def _mean_grey(frames: Silhouettes) -> float:
+def _measure_mean_grey(frames: Silhouettes) -> float:
     return float(np.mean([chunk.mean() for chunk in frames.chunks()])) / 255
 
 
@@ -130,25 +138,6 @@ def _logit(probability: float) -> float:
     return float(np.log(clipped / (1 - clipped)))
 
 
-def _grey(frames: UInt8) -> Float32:
+def _to_grey(frames: UInt8) -> Float32:
     """`(n, h, w)` uint8 → `(n, h, w, 1)` float32 in [0, 1]."""
     return frames.astype(np.float32)[..., None] / np.float32(255)
-
-
-def _train(
-    model: Any, frames: Silhouettes, validation: Silhouettes, options: ConvAEOptions, training: Training
-) -> History:
-    def batch(indices: Indices) -> Batch:
-        mine, other = indices[indices < len(frames)], indices[indices >= len(frames)] - len(frames)
-        pictures = _grey(np.concatenate([frames[mine], validation[other]]))
-        return pictures, pictures
-
-    return train(
-        model,
-        batch,
-        len(frames),
-        len(validation),
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        training=training,
-    )

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+import keras
 import numpy as np
+from keras import KerasTensor, ops
 
 from deepdance.arrays import sample_evenly
 from deepdance.frames import Silhouettes
-from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
+from deepdance.interfaces import Float32, FrameCodec, History, Metrics, Training, UInt8
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error, with_held_out
-from deepdance_plugins._keras.backend import gradient, keras, load_network
+from deepdance_plugins._keras.backend import gradient, load_network
 from deepdance_plugins._keras.training import (
-    LOSS_ONLY,
-    Batch,
-    Indices,
-    cosine_adamw,
-    epochs_of,
+    LOSS,
+    Samples,
+    build_adamw,
+    count_epochs,
     forget_checkpoint,
-    train,
+    train_network,
 )
 from deepdance_plugins.codecs.pca import fit_principal_components
 from deepdance_plugins.codecs.sdf_ae.distance_field import (
     PLACEMENT,
-    placements,
-    reduced,
-    smallest_piece,
-    to_fields,
-    to_silhouettes,
+    compute_fields,
+    draw_silhouettes,
+    halve_size,
+    measure_placements,
+    measure_smallest_piece,
 )
-from deepdance_plugins.codecs.sdf_ae.network import build_decoder, build_encoder, field_error, variational
+from deepdance_plugins.codecs.sdf_ae.network import Variational, build_decoder, build_encoder, build_field_error
 from deepdance_plugins.codecs.sdf_ae.options import SdfAEOptions
 
 BASIS_FRAMES = 6_000
@@ -45,6 +47,7 @@ MEASURED_FRAMES = 1_000
 PLACE_IMPORTANCE = np.float32(0.3)
 """How much a deviation of the placement counts beside one of the first component of the pose."""
 REFINE_RATE, FADING, EPSILON = 0.03, 0.9, 1e-8
+"""Adam's step, both of its betas, and its epsilon, of the refinement of an encoded pose."""
 ARRAYS = ("basis", "mean", "deviations", "scale", "place_mean", "place_deviation", "piece")
 
 
@@ -58,13 +61,13 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     shows.
     """
 
+    _encoder: keras.Model
+    _decoder: keras.Model
+
     def __init__(self, options: SdfAEOptions) -> None:
         super().__init__(options)
         self._size = (0, 0)
         self._arrays: dict[str, Float32] = {}
-        self._encoder: Any = None
-        self._decoder: Any = None
-        self._slope: Any = None
 
     @property
     def latent_dim(self) -> int:
@@ -85,25 +88,26 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._size = train.size
         self._fit_placement(train)
         self._fit_basis(train, training.seed)
-        keras().utils.set_random_seed(training.seed)
+        keras.utils.set_random_seed(training.seed)
         shape = self._arrays["deviations"], self._pose, self.options.units, self.options.blocks
         self._encoder, self._decoder = build_encoder(*shape), build_decoder(*shape)
         history = self._train(train, validation, training)
-        history[-1] |= with_held_out(self._measured, train, validation)
+        history[-1] |= with_held_out(self._measure, train, validation)
         return history
 
     def _fit_placement(self, frames: Silhouettes) -> None:
-        found = np.concatenate([placements(chunk) for chunk in frames.chunks()])
+        found = np.concatenate([measure_placements(chunk) for chunk in frames.chunks()])
         deviation = found.std(axis=0)
         self._arrays["place_mean"] = found.mean(axis=0)
         self._arrays["place_deviation"] = np.maximum(deviation, [1, 1, 0.05, 0.05, 0.05]).astype(np.float32)
         self._arrays["scale"] = np.median(found[:, 3:], axis=0)
-        shown = frames[sample_evenly(len(frames), MEASURED_FRAMES)]
-        self._arrays["piece"] = np.asarray(smallest_piece(shown), np.float32)
+        some = frames[sample_evenly(len(frames), MEASURED_FRAMES)]
+        self._arrays["piece"] = np.asarray(measure_smallest_piece(some), np.float32)
 
     def _fit_basis(self, frames: Silhouettes, seed: int) -> None:
         chosen = sample_evenly(len(frames), BASIS_FRAMES)
-        fields = [self._fields(frames[part])[1] for part in np.array_split(chosen, range(256, len(chosen), 256))]
+        parts = np.array_split(chosen, range(256, len(chosen), 256))
+        fields = [self._compute_fields(frames[part])[1] for part in parts]
         self._arrays["mean"], self._arrays["basis"], self._arrays["deviations"] = fit_principal_components(
             lambda: (rows.reshape(len(rows), -1) for part in fields for rows in (part, part[..., ::-1])),
             self.options.coefficients,
@@ -112,11 +116,11 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         )
         self._arrays["deviations"] = np.maximum(self._arrays["deviations"], 1e-3)
 
-    def _fields(self, frames: UInt8) -> tuple[Float32, Float32]:
-        placement = placements(frames)
-        return placement, to_fields(frames, placement, self._arrays["scale"], self.options.radius)
+    def _compute_fields(self, frames: UInt8) -> tuple[Float32, Float32]:
+        placement = measure_placements(frames)
+        return placement, compute_fields(frames, placement, self._arrays["scale"], self.options.radius)
 
-    def _components(self, fields: Float32) -> Float32:
+    def _compute_components(self, fields: Float32) -> Float32:
         """Fields `(n, h/2, w/2)` → `(n, k)` components, in deviations of the first."""
         rows = fields.reshape(len(fields), -1) - self._arrays["mean"]
         components: Float32 = rows @ self._arrays["basis"].T / self._arrays["deviations"][0]
@@ -124,40 +128,29 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
     def _train(self, frames: Silhouettes, validation: Silhouettes, training: Training) -> History:
         options = self.options
-        data = np.concatenate(list(self._training_rows(frames, validation)))
+        rows = np.concatenate(list(self._compute_rows(frames, validation)))
         count = 2 * len(frames)
-        epochs = min(MOST_EPOCHS, epochs_of(options.steps, count, options.batch_size))
+        epochs = min(MOST_EPOCHS, count_epochs(options.steps, count, options.batch_size))
         steps = epochs * ceil(count / options.batch_size)
-        model = variational(self._encoder, self._decoder, options.kl, training.seed)
-        optimizer = cosine_adamw(options.learning_rate, steps, warmup=min(200, options.steps // 10))
-        model.compile(optimizer=optimizer, loss=self._error())
+        model = Variational(self._encoder, self._decoder, options.kl, training.seed)
+        model(rows[:1])  # a subclassed model has its variables only after a first call
+        optimizer = build_adamw(options.learning_rate, steps, warmup=min(200, options.steps // 10))
+        model.compile(optimizer=optimizer, loss=self._build_error())
+        data = Samples(lambda chosen, _: (rows[chosen],) * 2, count, len(rows) - count, options.batch_size)
+        return train_network(model, data, epochs=epochs, training=training, metrics=LOSS)
 
-        def batch(indices: Indices) -> Batch:
-            return data[indices], data[indices]
-
-        return train(
-            model,
-            batch,
-            count,
-            len(data) - count,
-            epochs=epochs,
-            batch_size=options.batch_size,
-            training=training,
-            names=LOSS_ONLY,
-        )
-
-    def _training_rows(self, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:
+    def _compute_rows(self, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:
         """Components of all frames, then of all their mirror images, then of the validation frames."""
         mirror_images = []
         for chunk in frames.chunks():
-            _, fields = self._fields(chunk)
-            yield self._components(fields)
-            mirror_images.append(self._components(fields[..., ::-1]))
+            _, fields = self._compute_fields(chunk)
+            yield self._compute_components(fields)
+            mirror_images.append(self._compute_components(fields[..., ::-1]))
         yield from mirror_images
         for chunk in validation.chunks():
-            yield self._components(self._fields(chunk)[1])
+            yield self._compute_components(self._compute_fields(chunk)[1])
 
-    def _measured(self, frames: Silhouettes) -> dict[str, float]:
+    def _measure(self, frames: Silhouettes) -> Metrics:
         """Loss and accuracy of pictures, as Keras would compute them."""
         if not len(frames):
             return {}
@@ -166,32 +159,38 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         grey, guess = (pictures / np.float32(255) for pictures in (truth, rebuilt))
         return {"loss": mean_squared_error(grey, guess), "acc": keras_accuracy(grey, guess)}
 
-    def _error(self) -> Callable[[Any, Any], Any]:
-        deviations = self._arrays["deviations"]
-        return field_error(self._arrays["basis"] * deviations[0], deviations / deviations[0], self._arrays["mean"])
+    def _build_error(self) -> Callable[..., KerasTensor]:
+        basis, mean, deviations = (self._arrays[name] for name in ("basis", "mean", "deviations"))
+        return build_field_error(basis * deviations[0], deviations / deviations[0], mean)
+
+    @cached_property
+    def _error_gradient(self) -> Callable[..., KerasTensor]:
+        """The slope of the error of what poses are decoded to, `(n, pose)`, given them and the true components."""
+        error = self._build_error()
+        return gradient(lambda pose, truth: ops.sum(error(truth, self._decoder(pose))))
 
     def encode(self, frames: UInt8) -> Float32:
-        placement, fields = self._fields(frames)
+        placement, fields = self._compute_fields(frames)
         place = (placement - self._arrays["place_mean"]) / self._arrays["place_deviation"] * PLACE_IMPORTANCE
-        components = self._components(fields)
-        pose = self._refined(self._encoder.predict(components, batch_size=256, verbose=0)[:, : self._pose], components)
+        components = self._compute_components(fields)
+        guess = self._encoder.predict(components, batch_size=256, verbose=0)[:, : self._pose]
+        pose = self._refine(guess, components)
         return np.concatenate([place, pose * self._importance], axis=1).astype(np.float32)
 
-    def _refined(self, pose: Float32, components: Float32) -> Float32:
+    def _refine(self, pose: Float32, components: Float32) -> Float32:
         """Poses after some steps of Adam down their own error: an encoder is only a guess at the best latents.
 
-        (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders.)
+        (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders; Kingma and Ba 2015.)
         """
-        if self._slope is None:
-            error = self._error()
-            self._slope = gradient(lambda z, truth: keras().ops.sum(error(truth, self._decoder(z))))
-        first, second = np.zeros_like(pose), np.zeros_like(pose)
+        # Both moments fade as fast, and faster than is usual: in eight steps the usual second one, .999, would not
+        # leave the first gradient behind.
+        mean, square = np.zeros_like(pose), np.zeros_like(pose)
         for step in range(1, self.options.refine + 1):
-            slope = np.asarray(self._slope(keras().ops.convert_to_tensor(pose), components), np.float32)
-            first = FADING * first + (1 - FADING) * slope
-            second = FADING * second + (1 - FADING) * slope**2
+            slope = np.asarray(self._error_gradient(ops.convert_to_tensor(pose), components), np.float32)
+            mean = FADING * mean + (1 - FADING) * slope
+            square = FADING * square + (1 - FADING) * slope**2
             unbiased = 1 - FADING**step
-            pose = pose - REFINE_RATE * first / unbiased / (np.sqrt(second / unbiased) + EPSILON)
+            pose = pose - REFINE_RATE * mean / unbiased / (np.sqrt(square / unbiased) + EPSILON)
         return pose
 
     def decode(self, latents: Float32) -> UInt8:
@@ -199,9 +198,9 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         placement = place * self._arrays["place_deviation"] + self._arrays["place_mean"]
         components = self._decoder.predict(latents[:, PLACEMENT:] / self._importance, batch_size=256, verbose=0)
         fields = (components * self._arrays["deviations"][0]) @ self._arrays["basis"] + self._arrays["mean"]
-        height, width = reduced(self._size)
+        height, width = halve_size(self._size)
         piece = float(self._arrays["piece"])
-        return to_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size, piece)
+        return draw_silhouettes(fields.reshape(-1, height, width), placement, self._arrays["scale"], self._size, piece)
 
     def save(self, folder: Path) -> None:
         np.savez(folder / "fields.npz", **self._arrays)  # type: ignore[arg-type]

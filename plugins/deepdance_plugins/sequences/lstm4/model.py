@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import keras
 import numpy as np
+from keras import layers
 
 from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins._keras.backend import compiled, keras, load_network
-from deepdance_plugins._keras.sliding_window import arrivals, empty_windows, windows_in_flight
-from deepdance_plugins._keras.training import Batch, Indices, forget_checkpoint, train
+from deepdance_plugins._keras.backend import compile_loop, load_network
+from deepdance_plugins._keras.sliding_window import build_window_loop, make_empty_windows, split_into_calls
+from deepdance_plugins._keras.training import Samples, forget_checkpoint, train_network
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
+
+CELLS = {"lstm": layers.LSTM, "gru": layers.GRU}
 
 
 class LSTM4(SequenceModel[LSTM4Options]):
@@ -23,10 +27,10 @@ class LSTM4(SequenceModel[LSTM4Options]):
     """
 
     cell: ClassVar[str] = "lstm"
+    _model: keras.Sequential
 
     def __init__(self, options: LSTM4Options) -> None:
         super().__init__(options)
-        self._model: Any = None
         self._loop: Callable[..., Any] | None = None
 
     @property
@@ -34,37 +38,37 @@ class LSTM4(SequenceModel[LSTM4Options]):
         return self.options.context
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
-        inputs, targets, train_count = _windows(train, validation, self.context)
-        keras().utils.set_random_seed(training.seed)
+        inputs, targets, count = _cut_windows(train, validation, self.context)
+        keras.utils.set_random_seed(training.seed)
         self._model = self._build(inputs.shape[-1], "relu" if targets.min() >= 0 else "linear")
-        optimizer = keras().optimizers.Adam(self.options.learning_rate)
+        optimizer = keras.optimizers.Adam(self.options.learning_rate)
         self._model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
-        return _train(self._model, inputs, targets, train_count, self.options, training)
+        data = Samples(
+            lambda chosen, _: (inputs[chosen], targets[chosen]), count, len(inputs) - count, self.options.batch_size
+        )
+        return train_network(self._model, data, epochs=self.options.epochs, training=training)
 
-    def _build(self, dim: int, activation: str) -> Any:
-        layers, options = keras().layers, self.options
-        layer = {"lstm": layers.LSTM, "gru": layers.GRU}[self.cell]
-        stack = [keras().Input((options.context, dim))]
+    def _build(self, dim: int, activation: str) -> keras.Sequential:
+        options = self.options
+        stack = [keras.Input((options.context, dim))]
         for number in range(options.layers):
-            stack += [
-                layer(options.units, return_sequences=number < options.layers - 1),
-                layers.Dropout(options.dropout),
-            ]
+            recurrent = CELLS[self.cell](options.units, return_sequences=number < options.layers - 1)
+            stack += [recurrent, layers.Dropout(options.dropout)]
         stack += [layers.Dense(dim, activation=activation)]
-        return keras().Sequential(stack, name=type(self).__name__.lower())
+        return keras.Sequential(stack, name=type(self).__name__.lower())
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         if self._loop is None:
-            self._loop = compiled(windows_in_flight(self.cell, self._model.layers[-1].activation))
+            self._loop = compile_loop(build_window_loop(self.cell, self._model.layers[-1].activation))
         recurrent = [layer.cell for layer in self._model.layers if hasattr(layer, "cell")]
         weights = [[np.asarray(w) for w in (c.kernel, c.recurrent_kernel, c.bias)] for c in recurrent]
         head = [np.asarray(w) for w in self._model.layers[-1].weights]
-        carry = empty_windows(
+        state = make_empty_windows(
             self.cell, len(seed), self.context, self.options.units, self.options.layers, seed.shape[-1]
         )
         generated: list[Float32] = []
-        for given, is_given in arrivals(np.asarray(seed, np.float32), steps):
-            latents, carry = self._loop(weights, head, carry, given, is_given)
+        for frames, given in split_into_calls(np.asarray(seed, np.float32), steps):
+            latents, state = self._loop(weights, head, state, frames, given)
             generated.append(np.asarray(latents))
         return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
 
@@ -79,7 +83,7 @@ class LSTM4(SequenceModel[LSTM4Options]):
         return model
 
 
-def _windows(train: Sequence[Float32], validation: Sequence[Float32], context: int) -> tuple[Float32, Float32, int]:
+def _cut_windows(train: Sequence[Float32], validation: Sequence[Float32], context: int) -> tuple[Float32, Float32, int]:
     """All windows `(m, context, d)` and the latent after each `(m, d)`, training first; and how many are training."""
     clips = [clip for clip in train if len(clip) > context]
     held_out = [clip for clip in validation if len(clip) > context]
@@ -87,20 +91,3 @@ def _windows(train: Sequence[Float32], validation: Sequence[Float32], context: i
     inputs = np.concatenate(views).swapaxes(1, 2)
     targets = np.concatenate([clip[context:] for clip in [*clips, *held_out]])
     return np.ascontiguousarray(inputs), targets, sum(len(clip) - context for clip in clips)
-
-
-def _train(
-    model: Any, inputs: Float32, targets: Float32, train_count: int, options: LSTM4Options, training: Training
-) -> History:
-    def batch(indices: Indices) -> Batch:
-        return inputs[indices], targets[indices]
-
-    return train(
-        model,
-        batch,
-        train_count,
-        len(inputs) - train_count,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        training=training,
-    )

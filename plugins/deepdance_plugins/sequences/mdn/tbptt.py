@@ -1,62 +1,110 @@
-"""Clips of latents laid out side by side, so that a network's state can run through a clip from batch to batch."""
+"""Truncated back-propagation through time (Williams and Peng 1990) along clips of latents.
+
+Clips are cut into spans. A gradient goes back to the start of its span; the network's state goes on, from each slot of
+a batch to the same slot of the next one, where the following span of the same clip is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
 from deepdance.interfaces import Float32
+from deepdance_plugins._keras.training import Batch, Indices, Pass
 
-Indices = npt.NDArray[np.int64]
-SPANS = 4
-"""A clip is at most so many spans long before its state begins anew, so that one long clip too fills several lanes."""
-NOTHING = -1
-"""The number of no span, where a lane has run out of clips."""
+SPANS_PER_SEGMENT = 4
+"""After so many spans of a clip the state begins anew, so that one long clip too fills several slots."""
+PADDING = -1
+"""The number of no span, where a slot has run out of segments."""
 
 
-class Lanes:
-    """Spans of `span` steps from one latent to the next; training spans are numbered first, then the held-out ones."""
+class Spans:
+    """Spans of `length` steps from one latent to the next, numbered through: the training's, then the held-out ones."""
 
-    def __init__(self, train: Sequence[Float32], validation: Sequence[Float32], span: int, lanes: int) -> None:
+    def __init__(self, train: Sequence[Float32], validation: Sequence[Float32], length: int, slots: int) -> None:
         self._latents = np.concatenate([*train, *validation])
-        self._span = span
-        numbers, starts, lengths, begins = count(), [], [], []
-        self._pieces: tuple[list[list[int]], list[list[int]]] = ([], [])
+        self._length = length
+        numbers, starts, steps, begins = count(), [], [], []
+        self._train: list[list[int]] = []
+        self._held_out: list[list[int]] = []
         position = 0
-        for clip, held_out in [*((c, 0) for c in train), *((c, 1) for c in validation)]:
-            for piece in range(0, len(clip) - 1, SPANS * span):
-                offsets = range(piece, min(piece + SPANS * span, len(clip) - 1), span)
-                self._pieces[held_out].append([next(numbers) for _ in offsets])
+        for clip, segments in [*((c, self._train) for c in train), *((c, self._held_out) for c in validation)]:
+            for segment in range(0, len(clip) - 1, SPANS_PER_SEGMENT * length):
+                offsets = range(segment, min(segment + SPANS_PER_SEGMENT * length, len(clip) - 1), length)
+                segments.append([next(numbers) for _ in offsets])
                 starts += [position + offset for offset in offsets]
-                lengths += [min(span, len(clip) - 1 - offset) for offset in offsets]
-                begins += [offset == piece for offset in offsets]
+                steps += [min(length, len(clip) - 1 - offset) for offset in offsets]
+                begins += [offset == segment for offset in offsets]
             position += len(clip)
-        self._starts, self._lengths, self._begins = np.array(starts), np.array(lengths), np.array(begins)
-        self.lanes = min(lanes, len(self._pieces[0]))
+        self._starts, self._steps, self._begins = np.array(starts), np.array(steps), np.array(begins)
+        self.slots = min(slots, len(self._train))
 
-    def order(self, rng: np.random.Generator | None = None) -> Indices:
-        """The numbers of the spans, `lanes` at a time: the training's, shuffled by `rng`, or the held-out ones."""
-        pieces = self._pieces[rng is None]
-        lanes: list[list[int]] = [[] for _ in range(self.lanes)]
-        for piece in np.arange(len(pieces)) if rng is None else rng.permutation(len(pieces)):
-            min(lanes, key=len).extend(pieces[piece])
-        longest = max(map(len, lanes))
-        return np.array([lane + [NOTHING] * (longest - len(lane)) for lane in lanes], np.int64).T.ravel()
+    def schedule_training(self, rng: np.random.Generator) -> Indices:
+        """The training spans' numbers, `(batches, slots)`, their segments shuffled."""
+        return self._fill_slots([self._train[number] for number in rng.permutation(len(self._train))])
 
-    def begins(self, spans: Indices) -> npt.NDArray[np.bool_]:
+    def schedule_held_out(self) -> Indices:
+        """The held-out spans' numbers, `(batches, slots)`."""
+        return self._fill_slots(self._held_out)
+
+    def _fill_slots(self, segments: Sequence[list[int]]) -> Indices:
+        slots: list[list[int]] = [[] for _ in range(self.slots)]
+        for segment in segments:
+            min(slots, key=len).extend(segment)
+        longest = max(map(len, slots))
+        return np.array([slot + [PADDING] * (longest - len(slot)) for slot in slots], np.int64).T
+
+    def begin_segment(self, spans: Indices) -> npt.NDArray[np.bool_]:
         """Whether the state is to be cleared before each of the spans."""
-        begins: npt.NDArray[np.bool_] = self._begins[spans] | (spans == NOTHING)
+        begins: npt.NDArray[np.bool_] = self._begins[spans] | (spans == PADDING)
         return begins
 
-    def is_training(self, spans: Indices) -> bool:
-        """Whether the spans are of the training clips."""
-        return bool(spans.max() < sum(map(len, self._pieces[0])))
-
-    def steps(self, spans: Indices) -> tuple[Float32, Float32, Float32]:
-        """The spans' latents and those after them, `(b, span, d)`, and a weight `(b, span)`: 0 past a clip's end."""
-        weights = np.arange(self._span) < np.where(spans == NOTHING, 0, self._lengths[spans])[:, None]
-        places = self._starts[spans][:, None] + np.arange(self._span) * weights
+    def read(self, spans: Indices) -> tuple[Float32, Float32, Float32]:
+        """The spans' latents and those after them, `(b, length, d)`, and weights `(b, length)`: 0 past a clip's end."""
+        weights = np.arange(self._length) < np.where(spans == PADDING, 0, self._steps[spans])[:, None]
+        places = self._starts[spans][:, None] + np.arange(self._length) * weights
         return self._latents[places], self._latents[places + 1], weights.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SpanDataset:
+    """What a stateful network is trained on: latents in their scale → the next change in its own, and the latent."""
+
+    network: keras.Model
+    spans: Spans
+    scales: Mapping[str, Float32]
+    noise: float
+    """Deviation of the noise on training inputs, in deviations of a change."""
+
+    def iterate_training(self, rng: np.random.Generator) -> Pass:
+        """The training spans with noise."""
+        schedule = self.spans.schedule_training(rng)
+        return Pass(schedule.size, self._load(schedule, rng))
+
+    def iterate_held_out(self, rng: np.random.Generator) -> Pass:
+        """The held-out spans as they are."""
+        schedule = self.spans.schedule_held_out()
+        return Pass(schedule.size, self._load(schedule, None))
+
+    def _load(self, schedule: Indices, rng: np.random.Generator | None) -> Iterator[Batch]:
+        change, mean, spread = (self.scales[name] for name in ("change", "mean", "spread"))
+        for spans in schedule:
+            _clear_states(self.network, self.spans.begin_segment(spans))
+            now, following, weights = self.spans.read(spans)
+            if rng:
+                # The target starts at the noisy latent too and ends at the true one: the way back is learned.
+                now = now + self.noise * change * rng.standard_normal(now.shape, dtype=np.float32)
+            targets = np.concatenate([(following - now) / change, now], axis=-1)
+            yield (now - mean) / spread, targets, weights
+
+
+def _clear_states(network: keras.Model, slots: npt.NDArray[np.bool_]) -> None:
+    """Set the states of some slots to 0; Keras' own `reset_state` would clear them all."""
+    for layer in network.layers[:-1]:
+        for state in layer.states:
+            state.assign(np.where(slots[:, None], np.float32(0), np.asarray(state)))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepdance_plugins.sources.demo.choreography import dance
+from deepdance_plugins.sources.demo.choreography import dance_at
 from deepdance_plugins.sources.demo.moves import UP, Vec
-from deepdance_plugins.sources.demo.skeleton import LUMBAR, THORAX, Arm, Frame, Leg, Skeleton, skeleton, unit
+from deepdance_plugins.sources.demo.skeleton import LUMBAR, THORAX, Arm, Frame, Leg, Skeleton, normalize, place_joints
 
 Points = npt.NDArray[np.float64]
 """`(…, 3)`, or plain numbers one a point."""
@@ -137,22 +137,23 @@ BUILDS = (
 )
 
 
-def _bone(start: Vec, end: Vec, rows: Profile, ahead: Vec, thickness: float = 1.0) -> Balls:
+def _wrap_bone(start: Vec, end: Vec, rows: Profile, ahead: Vec, thickness: float = 1.0) -> Balls:
     """A limb around a bone, bulging away from `ahead`."""
     share, radius, behind = np.array(rows).T[:, :, None]
     return Balls(start + share * (end - start) - behind * ahead, thickness * radius[:, 0])
 
 
-def _stack(rows: Points, centres: Points, left: Points, ahead: Points) -> Rings:
+def _stack_rings(rows: Points, centres: Points, left: Points, ahead: Points) -> Rings:
     """Elliptic rings of half widths `rows[:, 1]` along `left` and half depths `rows[:, 2]` along `ahead`."""
     sideways = CIRCLE[None, :, :1] * (rows[:, 1, None] * left)[:, None]
     along = CIRCLE[None, :, 1:] * (rows[:, 2, None] * ahead)[:, None]
     return Rings((centres + rows[:, 3, None] * ahead)[:, None] + sideways + along)
 
 
-def _torso(bones: Skeleton, build: Build) -> Rings:
+def _build_torso(bones: Skeleton, build: Build) -> Rings:
     """Rings along a curve that leaves the pelvis upward and enters the neck along the chest."""
     length = LUMBAR + THORAX
+    # A cubic Hermite curve: it has the wanted direction at both ends; beyond them it goes straight on.
     u = TORSO[:, :1] / length
     v = np.clip(u, 0, 1)
     start, end = length * bones.hips[:, 1], length * bones.chest[:, 1]
@@ -169,10 +170,10 @@ def _torso(bones: Skeleton, build: Build) -> Rings:
     widths = (build.hips, build.waist, build.waist, build.shoulders / Build.shoulders)
     scale = np.interp(TORSO[:, 0], (0.03, 0.15, 0.22, 0.37), widths)
     rows = np.stack((TORSO[:, 0], TORSO[:, 1] * scale, TORSO[:, 2], TORSO[:, 3]), axis=1)
-    return _stack(rows, centres, *(axis / np.linalg.norm(axis, axis=1, keepdims=True) for axis in (left, ahead)))
+    return _stack_rings(rows, centres, *(axis / np.linalg.norm(axis, axis=1, keepdims=True) for axis in (left, ahead)))
 
 
-def _curves(bones: Skeleton, build: Build) -> list[Flesh]:
+def _build_curves(bones: Skeleton, build: Build) -> list[Flesh]:
     """Seat, breasts, and the slope from the neck to the shoulders."""
     shapes: list[Flesh] = []
     for side in (1, -1):
@@ -190,7 +191,7 @@ def _curves(bones: Skeleton, build: Build) -> list[Flesh]:
     return shapes
 
 
-def _hand(arm: Arm, thickness: float) -> list[Flesh]:
+def _build_hand(arm: Arm, thickness: float) -> list[Flesh]:
     wrist, thumb, fingers = arm.wrist, arm.thumb, arm.fingers
     shapes: list[Flesh] = []
     for place, length, angle in FINGERS:
@@ -201,32 +202,32 @@ def _hand(arm: Arm, thickness: float) -> list[Flesh]:
         shapes.append(Balls(joints, thickness * FINGER_RADII))
     root = wrist + 0.025 * fingers + 0.02 * thumb
     bend = root + 0.032 * (fingers + thumb)
-    tip = bend + 0.035 * unit((1.4 - arm.spread) * fingers + 0.7 * thumb)
+    tip = bend + 0.035 * normalize((1.4 - arm.spread) * fingers + 0.7 * thumb)
     return [*shapes, Balls(np.array((root, bend, tip)), thickness * THUMB_RADII)]
 
 
-def _arm_flesh(arm: Arm, ahead: Vec, thickness: float) -> list[Flesh]:
+def _build_arm(arm: Arm, ahead: Vec, thickness: float) -> list[Flesh]:
     return [
-        _bone(arm.shoulder, arm.elbow, UPPER_ARM_FLESH, ahead, thickness),
-        _bone(arm.elbow, arm.wrist, FOREARM_FLESH, ahead, thickness),
-        *_hand(arm, thickness),
+        _wrap_bone(arm.shoulder, arm.elbow, UPPER_ARM_FLESH, ahead, thickness),
+        _wrap_bone(arm.elbow, arm.wrist, FOREARM_FLESH, ahead, thickness),
+        *_build_hand(arm, thickness),
     ]
 
 
-def _leg_flesh(leg: Leg, hips: Frame) -> list[Flesh]:
+def _build_leg(leg: Leg, hips: Frame) -> list[Flesh]:
     thigh, shin = leg.knee - leg.hip, leg.ankle - leg.knee
     sideways = np.cross(hips[:, 1], leg.ahead)
-    ahead_of_thigh, ahead_of_shin = (unit(np.cross(sideways, -bone)) for bone in (thigh, shin))
+    ahead_of_thigh, ahead_of_shin = (normalize(np.cross(sideways, -bone)) for bone in (thigh, shin))
     foot = ((leg.ankle, leg.heel), (leg.ankle, leg.ball), (leg.heel, leg.ball), (leg.ball, leg.toe))
     sizes = ((0.034, 0.028), (0.034, 0.026), (0.028, 0.026), (0.027, 0.016))
     return [
-        _bone(leg.hip, leg.knee, THIGH_FLESH, ahead_of_thigh),
-        _bone(leg.knee, leg.ankle, SHIN_FLESH, ahead_of_shin),
+        _wrap_bone(leg.hip, leg.knee, THIGH_FLESH, ahead_of_thigh),
+        _wrap_bone(leg.knee, leg.ankle, SHIN_FLESH, ahead_of_shin),
         *(Balls(np.array(ends), np.array(radii)) for ends, radii in zip(foot, sizes, strict=True)),
     ]
 
 
-def _head(bones: Skeleton, build: Build) -> list[Flesh]:
+def _build_head(bones: Skeleton, build: Build) -> list[Flesh]:
     skull, neck = bones.skull, bones.neck
     left, up, ahead = bones.head.T
     spine = bones.chest[:, 1]
@@ -235,23 +236,23 @@ def _head(bones: Skeleton, build: Build) -> list[Flesh]:
     throat = np.array((neck - 0.03 * spine, neck + 0.04 * spine, skull - 0.05 * up - 0.015 * ahead))
     cap = np.array((skull + 0.03 * up - 0.032 * ahead, skull + 0.04 * up + 0.002 * ahead))
     return [
-        _stack(HEAD, skull + HEAD[:, :1] * up, left, ahead),
+        _stack_rings(HEAD, skull + HEAD[:, :1] * up, left, ahead),
         Balls(np.array((nose + 0.03 * up - 0.012 * ahead, nose)), np.array((0.008, 0.011))),
         Balls(throat, np.array((0.054, 0.046, 0.050))),
         Balls(cap, np.array((crown, crown - 0.006))),
     ]
 
 
-def _hair(bones: Skeleton, hair: Hair, trail: Sequence[Vec]) -> list[Flesh]:
+def _build_hair(bones: Skeleton, hair: Hair, trail: Sequence[Vec]) -> list[Flesh]:
     """`trail` is where the skull was, ever longer ago: each joint of a strand is drawn toward one of these."""
     left, up, ahead = bones.head.T
-    hang = unit(-UP - 0.35 * ahead - 0.15 * up)
+    hang = normalize(-UP - 0.35 * ahead - 0.15 * up)
     strand = [bones.skull + hair.root[0] * up + hair.root[1] * ahead]
     for number, past in enumerate(trail):
         lag = past - bones.skull
         lag = lag * min(1.0, 0.16 / (float(np.linalg.norm(lag)) + 1e-9))
         lift = hair.lift if number == 0 else 0.0
-        direction = unit(hang + 4.0 * (number + 1) / len(trail) * lag - lift * ahead)
+        direction = normalize(hang + 4.0 * (number + 1) / len(trail) * lag - lift * ahead)
         strand.append(strand[-1] + hair.length / len(trail) * direction)
     return [Balls(np.array(strand) + place * left, np.array(hair.radii)) for place in hair.strands]
 
@@ -263,18 +264,18 @@ class Dancer:
         self.seed = seed
         self.build = BUILDS[seed % len(BUILDS)]
 
-    def bones(self, beat: float) -> Skeleton:
+    def place_joints(self, beat: float) -> Skeleton:
         """The skeleton at a beat; before the first beat the dancer waits."""
-        return skeleton(*dance(self.seed, max(beat, 0.0)), self.build.shoulders)
+        return place_joints(*dance_at(self.seed, max(beat, 0.0)), self.build.shoulders)
 
-    def flesh(self, beat: float) -> list[Flesh]:
+    def build_flesh(self, beat: float) -> list[Flesh]:
         """All of the body at a beat."""
-        bones, build = self.bones(beat), self.build
-        shapes: list[Flesh] = [_torso(bones, build), *_curves(bones, build), *_head(bones, build)]
+        bones, build = self.place_joints(beat), self.build
+        shapes: list[Flesh] = [_build_torso(bones, build), *_build_curves(bones, build), *_build_head(bones, build)]
         for arm in bones.arms:
-            shapes += _arm_flesh(arm, bones.chest[:, 2], build.arms)
+            shapes += _build_arm(arm, bones.chest[:, 2], build.arms)
         for leg in bones.legs:
-            shapes += _leg_flesh(leg, bones.hips)
+            shapes += _build_leg(leg, bones.hips)
         if build.hair:
-            shapes += _hair(bones, build.hair, [self.bones(beat - lag).skull for lag in HAIR_LAGS])
+            shapes += _build_hair(bones, build.hair, [self.place_joints(beat - lag).skull for lag in HAIR_LAGS])
         return shapes

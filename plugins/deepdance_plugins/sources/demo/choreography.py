@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deepdance_plugins.sources.demo.moves import MOVE_BEATS, MOVES, Move, Pose, ease, mirrored, mix, spin
+from deepdance_plugins.sources.demo.moves import MOVE_BEATS, MOVES, Move, Pose, ease, mirror, mix, spin
 
 PHRASE_MOVES = 4
 FACINGS = (-0.9, -0.45, -0.2, 0.0, 0.0, 0.2, 0.45, 0.9, 1.3)
@@ -24,7 +24,7 @@ class Step(NamedTuple):
     def pose(self, beat: float) -> Pose:
         """The pose at a beat counted from the step's own start."""
         pose = self.move(beat)
-        return mirrored(pose) if self.mirror else pose
+        return mirror(pose) if self.mirror else pose
 
     def turn(self, beat: float) -> float:
         """Extra turning within the step; a whole number of turns at its end."""
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _phrases(seed: int) -> list[list[Step]]:
+def _draw_phrases(seed: int) -> list[list[Step]]:
     """The song's phrases: every move once, always in the same company."""
     rng = np.random.default_rng((seed, 1))
     steps = [Step(MOVES[i], bool(rng.integers(2)), float(rng.choice(FACINGS))) for i in rng.permutation(len(MOVES))]
@@ -42,9 +42,9 @@ def _phrases(seed: int) -> list[list[Step]]:
 
 
 @lru_cache(maxsize=256)
-def _step(seed: int, index: int) -> Step:
+def _draw_step(seed: int, index: int) -> Step:
     """Step `index` of the endless dance: the phrases, in a new order each time round, some mirrored."""
-    phrases = _phrases(seed)
+    phrases = _draw_phrases(seed)
     place, number = divmod(max(index, 0), PHRASE_MOVES)
     verse, phrase = divmod(place, len(phrases))
     rng = np.random.default_rng((seed, 2, verse))
@@ -53,21 +53,21 @@ def _step(seed: int, index: int) -> Step:
     return Step(step.move, not step.mirror, -step.facing) if mirror[phrase] else step
 
 
-def dance(seed: int, beat: float) -> tuple[Pose, float]:
+def dance_at(seed: int, beat: float) -> tuple[Pose, float]:
     """The pose and the direction faced (radians to the left) at a beat; steps melt together around their borders."""
     index, local = int(beat // MOVE_BEATS), beat % MOVE_BEATS
-    here = _step(seed, index)
+    here = _draw_step(seed, index)
     other, weight, other_beat = here, 0.0, local
     if local < 0.5:
-        other, weight, other_beat = _step(seed, index - 1), ease(0.5 - local), local + MOVE_BEATS
+        other, weight, other_beat = _draw_step(seed, index - 1), ease(0.5 - local), local + MOVE_BEATS
     elif local > MOVE_BEATS - 0.5:
-        other, weight, other_beat = _step(seed, index + 1), ease(local - MOVE_BEATS + 0.5), local - MOVE_BEATS
+        other, weight, other_beat = _draw_step(seed, index + 1), ease(local - MOVE_BEATS + 0.5), local - MOVE_BEATS
     pose = mix(here.pose(local), other.pose(other_beat), weight)
     facing = (1 - weight) * here.facing + weight * other.facing
-    return groove(pose, beat), facing + here.turn(local)
+    return add_groove(pose, beat), facing + here.turn(local)
 
 
-def groove(pose: Pose, beat: float) -> Pose:
+def add_groove(pose: Pose, beat: float) -> Pose:
     """The knees and the head go along with every beat."""
     down = (1 + math.cos(2 * math.pi * beat)) / 2
     (left, up, ahead), (nod, turn, lean) = pose.pelvis, pose.head

@@ -52,7 +52,7 @@ def mix(first: Pose, second: Pose, weight: float) -> Pose:
     return Pose(*((1 - weight) * np.array(first) + weight * np.array(second)))
 
 
-def mirrored(pose: Pose) -> Pose:
+def mirror(pose: Pose) -> Pose:
     """Left for right."""
     pelvis, hips, chest, head, ribs, *limbs = np.array(pose)
     swapped = (limbs[i ^ 1] for i in range(len(limbs)))

@@ -7,13 +7,15 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from deepdance.frames import fit_size
 from deepdance.interfaces import FrameSource, SourceInfo, UInt8
 from deepdance_plugins.sources.demo.body import Dancer
+from deepdance_plugins.sources.demo.camera import draw_silhouette
 from deepdance_plugins.sources.demo.options import DemoOptions
-from deepdance_plugins.sources.demo.stage import camera_at, shot_at, silhouette
+from deepdance_plugins.sources.demo.shots import aim_camera, find_shot
 
 NATIVE_SIZE = (480, 800)
 NATIVE_FPS = 30.0
@@ -62,29 +64,28 @@ class DemoSource(FrameSource[DemoOptions]):
     def draw(self, seconds: float, size: tuple[int, int] = NATIVE_SIZE) -> UInt8:
         """The frame at a time: `(height, width, 3)` RGB."""
         beat = seconds * self._beats_per_second
-        shot = shot_at(self.options.seed, beat)
-        body = silhouette(self._dancer.flesh(beat), camera_at(shot, beat, size), size)
+        shot = find_shot(self.options.seed, beat)
+        body = draw_silhouette(self._dancer.build_flesh(beat), aim_camera(shot, beat, size), size)
         return self._compose(shot.background.draw(size, beat), body)
 
     def _compose(self, picture: UInt8, body: UInt8) -> UInt8:
         """The nearly black body over the picture."""
-        import cv2
-
+        # The larger of the two, so that the body, a little tinted, is never blacker than its own colour.
         light = cv2.merge([cv2.bitwise_not(body)] * 3)
-        framed: UInt8 = cv2.max(cv2.multiply(picture, light, scale=1 / 255), _plain(body.shape, self._tint))
+        framed: UInt8 = cv2.max(cv2.multiply(picture, light, scale=1 / 255), _fill(body.shape, self._tint))
         return framed
 
     def _note_cuts(self, samples: range, fps: float) -> None:
         for sample in samples:
-            before, now = (self._shot_number(max(k, 0) / fps) for k in (sample - 1, sample))
+            before, now = (self._find_shot_number(max(k, 0) / fps) for k in (sample - 1, sample))
             if now != before:
                 self._shot_starts.append(sample)
 
-    def _shot_number(self, seconds: float) -> int:
-        return shot_at(self.options.seed, seconds * self._beats_per_second).number
+    def _find_shot_number(self, seconds: float) -> int:
+        return find_shot(self.options.seed, seconds * self._beats_per_second).number
 
 
 @lru_cache(maxsize=4)
-def _plain(size: tuple[int, ...], colour: tuple[int, ...]) -> UInt8:
+def _fill(size: tuple[int, ...], colour: tuple[int, ...]) -> UInt8:
     """One colour all over: `(height, width, 3)`."""
     return np.full((*size, 3), colour, np.uint8)

@@ -32,12 +32,13 @@ SIDE = 3
 LEAST = 0.145
 """Measured on six videos with 68 cuts: one missed, one false, and the same from .12 to .15."""
 MOTION = 1.5
+"""How much of the motion around a jump it must exceed: a fast dancer moves as far in every frame."""
 BLOCK = 4096
 
 Words = npt.NDArray[np.uint64]
 
 
-def filters() -> str:
+def build_filters() -> str:
     """What makes ffmpeg write `GRID` points a frame, `RATE` times a second: one bit each, 0 nearly black.
 
     A frame at time t becomes number ⌈t · RATE⌉, less a tenth for the rounded stamps of some containers. The number
@@ -59,10 +60,10 @@ def find_cuts(points: IO[bytes], fps: float) -> list[int]:
     if not count:
         return []
     packed: Words = np.memmap(points, np.uint64, mode="r", shape=(count, BYTES // 8))
-    return sorted({math.ceil(frame * fps / RATE - 1e-8) for frame in cut_frames(packed)})
+    return sorted({math.ceil(frame * fps / RATE - 1e-8) for frame in find_cut_frames(packed)})
 
 
-def cut_frames(packed: Words) -> list[int]:
+def find_cut_frames(packed: Words) -> list[int]:
     """The frames `(n, words)`, one bit a point and 0 the dancer, that begin a new shot; frame 0 is implied.
 
     The distance of two frames is 1 − IoU of their dancers. The jump at a frame is the least distance from any of the
@@ -70,21 +71,24 @@ def cut_frames(packed: Words) -> list[int]:
     around it. A cut is a jump of at least `LEAST` and the largest nearby. Frames that repeat the one before are left
     out, so that a lower native rate does not look like rest between jumps.
     """
-    distinct = _distinct(packed)
+    distinct = _find_distinct(packed)
     n = len(distinct)
     if n < 2 * SIDE:
         return []
-    apart = {gap: _distances(packed, distinct, gap) for gap in range(1, 2 * SIDE)}
-    at = np.arange(SIDE, n - SIDE + 1)
-    across = np.min(
-        [apart[1 + i + j][at - 1 - i] for i in range(SIDE) for j in range(SIDE)],
-        axis=0,
-    )
-    around = np.mean([apart[1][at - 1 + k] for k in (-2, -1, 1, 2)], axis=0)
-    return [int(distinct[SIDE + peak]) for peak in _peaks(across - MOTION * around)]
+    # Every frame before a possible cut is compared with every one after it. That is frames at gaps of 1 to 2·SIDE - 1,
+    # so the distances of each gap are measured once, and pairs are picked from them: i + 1 before the cut, j after.
+    distances = {gap: _measure_distances(packed, distinct, gap) for gap in range(1, 2 * SIDE)}
+    first_after = np.arange(SIDE, n - SIDE + 1)
+    pairs = [distances[1 + i + j][first_after - 1 - i] for i in range(SIDE) for j in range(SIDE)]
+    # The least of them: in a flash or a quick move and back, some frame before looks like one after.
+    jump = np.min(pairs, axis=0)
+    # The step across the cut itself is left out, or a cut would raise what it is judged by.
+    motion = np.mean([distances[1][first_after - 1 + k] for k in (-2, -1, 1, 2)], axis=0)
+    return [int(distinct[SIDE + peak]) for peak in _find_peaks(jump - MOTION * motion)]
 
 
-def _distinct(packed: Words) -> npt.NDArray[np.int64]:
+def _find_distinct(packed: Words) -> npt.NDArray[np.int64]:
+    """The frames that differ from the one before; in blocks, as `packed` lies on disk."""
     changed = np.ones(len(packed), bool)
     for start in range(1, len(packed), BLOCK):
         block = packed[start - 1 : start + BLOCK]
@@ -92,13 +96,13 @@ def _distinct(packed: Words) -> npt.NDArray[np.int64]:
     return np.flatnonzero(changed)
 
 
-def _distances(packed: Words, distinct: npt.NDArray[np.int64], gap: int) -> Float64:
+def _measure_distances(packed: Words, distinct: npt.NDArray[np.int64], gap: int) -> Float64:
     """1 − IoU of each distinct frame and the one `gap` later: `(len(distinct) − gap,)`."""
     out = np.empty(len(distinct) - gap)
     smallest = SMALLEST * math.prod(GRID)
     for start in range(0, len(out), BLOCK):
         chosen = distinct[start : start + BLOCK + gap]
-        dancer = ~packed[chosen]
+        dancer = ~packed[chosen]  # a bit is 0 on the dancer
         one, other = dancer[:-gap], dancer[gap:]
         common = np.bitwise_count(one & other).sum(axis=1, dtype=np.int64)
         either = np.bitwise_count(one | other).sum(axis=1, dtype=np.int64)
@@ -106,7 +110,7 @@ def _distances(packed: Words, distinct: npt.NDArray[np.int64], gap: int) -> Floa
     return out
 
 
-def _peaks(jumps: Float64) -> list[int]:
+def _find_peaks(jumps: Float64) -> list[int]:
     """Where a jump is large enough and none within `SIDE` frames is larger."""
-    near = [(k, max(0, k - SIDE)) for k in np.flatnonzero(jumps >= LEAST).tolist()]
-    return [k for k, first in near if k == first + int(np.argmax(jumps[first : k + SIDE + 1]))]
+    windows = [(k, max(0, k - SIDE)) for k in np.flatnonzero(jumps >= LEAST).tolist()]
+    return [k for k, first in windows if k == first + int(np.argmax(jumps[first : k + SIDE + 1]))]

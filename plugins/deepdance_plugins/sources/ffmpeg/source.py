@@ -2,59 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
-import math
 import os
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from deepdance.errors import InputError
 from deepdance.interfaces import FrameSource, SourceInfo, UInt8
 from deepdance_plugins._ffmpeg.process import SIDE_FILE, STALL_SECONDS, FfmpegProcess, StalledError
-from deepdance_plugins._files import MAX_PIXELS, existing_file, fingerprint, fit_inside, shown
+from deepdance_plugins._files import find_file, hash_files, show_path, shrink_to_fit
 from deepdance_plugins.sources.ffmpeg import cuts
 from deepdance_plugins.sources.ffmpeg.options import FfmpegOptions
-
-if TYPE_CHECKING:
-    from av import VideoFrame, VideoStream
-    from av.container import InputContainer
-
-SAFE_INPUT = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,avi,gif,mpegts,mpeg,flv,ogg,asf,ivf,h264,hevc,m4v",
-    "max_pixels": str(MAX_PIXELS),
-}
-"""No network, no playlists or scripts that open other files, no frame that fills the memory."""
-
-PROBED_PACKETS = 500
-"""A video without one frame that can be decoded among so many packets is given up."""
+from deepdance_plugins.sources.ffmpeg.probe import SAFE_INPUT, Video, probe_video
 
 log = logging.getLogger("deepdance")
-
-
-@dataclass(frozen=True)
-class Video:
-    """The video stream that is read, as a player shows it: rotated, with square pixels."""
-
-    stream: int
-    height: int
-    width: int
-    fps: float | None
-    seconds: float | None
-
-    def samples(self, fps: float) -> int | None:
-        """How many samples at `fps` its headers promise, if they promise a length."""
-        if self.seconds is None:
-            return None
-        last_frame = self.seconds - (1 / self.fps if self.fps else 0)
-        return max(1, math.floor(last_frame * fps) + 1)
 
 
 class Crop(NamedTuple):
@@ -73,15 +39,15 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     @cached_property
     def _path(self) -> Path:
-        return existing_file(self.location, "a video file")
+        return find_file(self.location, "a video file")
 
     @property
     def _name(self) -> str:
-        return shown(self.location)
+        return show_path(self.location)
 
     @cached_property
     def _video(self) -> Video:
-        return _probe(self._path, self._name)
+        return probe_video(self._path, self._name)
 
     @cached_property
     def _part(self) -> Crop:
@@ -103,19 +69,19 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def fingerprint(self) -> str:
         """Size and hash of the whole file."""
-        return fingerprint([self._path])
+        return hash_files([self._path])
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
         video = self._video
         part = self._part
-        height, width = fit_inside((part.height, part.width), size)
+        height, width = shrink_to_fit((part.height, part.width), size)
         self._shot_starts = ()
-        crop = _cropping(video, part) if self.options.crop else ""
-        frames = f"{_sampling(fps)},scale={width}:{height}:flags=area,format=rgb24"
-        command = _read_command(self._path, f"[0:{video.stream}]{crop}", frames, find_cuts=self.options.cuts)
+        crop = _build_crop_filter(video, part) if self.options.crop else ""
+        frames = f"{_build_sampling_filter(fps)},scale={width}:{height}:flags=area,format=rgb24"
+        command = _build_command(self._path, f"[0:{video.stream}]{crop}", frames, find_cuts=self.options.cuts)
         with tempfile.TemporaryFile() as points, FfmpegProcess(command, side_file=points) as process:
-            yield from self._chunks(process, (height, width, 3), video.samples(fps))
+            yield from self._chunks(process, (height, width, 3), video.count_samples(fps))
             self._shot_starts = cuts.find_cuts(points, fps)
 
     def shot_starts(self) -> Sequence[int]:
@@ -134,9 +100,9 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 f"{count}; convert the video to H.264 and try again"
             ) from None
         _check_disk(process.finish(), process.messages)
-        self._tell_damage(process, count, promised)
+        self._report_damage(process, count, promised)
 
-    def _tell_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
+    def _report_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
         reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
         if not count:
             raise InputError(f"{self._name}: expected a video, got no frame that can be decoded{reason}; copy it again")
@@ -161,7 +127,7 @@ def _check_disk(status: int, messages: Sequence[str]) -> None:
             raise OSError(number, os.strerror(number))
 
 
-def _read_command(path: Path, picture: str, frames: str, *, find_cuts: bool) -> list[str]:
+def _build_command(path: Path, picture: str, frames: str, *, find_cuts: bool) -> list[str]:
     """Frames to the standard output and, to find cuts, points to the side file.
 
     Both are outputs of one filter graph. With a graph each, ffmpeg can stand still: until the slower output has
@@ -170,22 +136,22 @@ def _read_command(path: Path, picture: str, frames: str, *, find_cuts: bool) -> 
     guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
     reading = ["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
     if not find_cuts:
-        return [*reading, "-filter_complex", f"{picture}{frames}[frames]", *_output("frames", "pipe:1")]
-    graph = f"{picture}split[a][b];[a]{frames}[frames];[b]{cuts.filters()}[points]"
-    return [*reading, "-filter_complex", graph, *_output("frames", "pipe:1"), *_output("points", SIDE_FILE)]
+        return [*reading, "-filter_complex", f"{picture}{frames}[frames]", *_build_output("frames", "pipe:1")]
+    graph = f"{picture}split[a][b];[a]{frames}[frames];[b]{cuts.build_filters()}[points]"
+    return [*reading, "-filter_complex", graph, *_build_output("frames", "pipe:1"), *_build_output("points", SIDE_FILE)]
 
 
-def _output(label: str, target: str) -> list[str]:
+def _build_output(label: str, target: str) -> list[str]:
     return ["-map", f"[{label}]", "-fps_mode", "passthrough", "-f", "rawvideo", target]
 
 
-def _cropping(video: Video, part: Crop) -> str:
+def _build_crop_filter(video: Video, part: Crop) -> str:
     """The filters that cut out `part`; `scale` first, for `crop` does not notice if the size changes midway."""
     left, top, width, height = part
     return f"scale={video.width}:{video.height},crop={width}:{height}:{left}:{top}:exact=1,"
 
 
-def _sampling(fps: float) -> str:
+def _build_sampling_filter(fps: float) -> str:
     """The filters that make sample k the first frame with pts · fps ≥ k.
 
     A frame at time t satisfies every k up to ⌊t · fps⌋, so it is taken if no frame before satisfied that k, and
@@ -205,79 +171,3 @@ def _sampling(fps: float) -> str:
             "fps=1/1000:start_time=0",
         ]
     )
-
-
-def _probe(path: Path, name: str) -> Video:
-    """Read the headers and decode one frame, which alone tells the rotation. Raises InputError."""
-    import av
-
-    try:
-        container = av.open(f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore")
-    except (av.FFmpegError, ValueError) as error:
-        raise InputError(
-            f"{name}: expected a video, got something that ffmpeg cannot open ({_reason(error)}); "
-            "copy it again or convert it to MP4"
-        ) from None
-    with container:
-        stream = _video_stream(container, name)
-        frame = _first_frame(container, stream, name)
-        height, width = _displayed_size(stream, frame)
-        return Video(stream.index, height, width, _rate(stream), _seconds(container, stream))
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    from av.stream import Disposition
-
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        raise InputError(f"{name}: expected a video, got a file without a video stream; choose another file")
-    stream = streams[0]
-    context = stream.codec_context
-    if context is None:
-        raise InputError(f"{name}: expected a video that ffmpeg can decode, got an unknown codec; convert it to H.264")
-    if stream.width * stream.height > MAX_PIXELS:
-        raise InputError(
-            f"{name}: expected frames of at most {MAX_PIXELS} pixels, got {stream.width}×{stream.height}; scale it down"
-        )
-    context.options = {"max_pixels": SAFE_INPUT["max_pixels"]}
-    return stream
-
-
-def _first_frame(container: InputContainer, stream: VideoStream, name: str) -> VideoFrame:
-    import av
-
-    with contextlib.suppress(av.FFmpegError):
-        for number, packet in enumerate(container.demux(stream)):
-            if packet.has_sidedata("encryption_info"):
-                raise InputError(f"{name}: expected a video, got an encrypted one; use a copy without protection")
-            with contextlib.suppress(av.FFmpegError):
-                for frame in packet.decode():
-                    return frame
-            if number >= PROBED_PACKETS:
-                break
-    raise InputError(
-        f"{name}: expected a video, got no frame that can be decoded, or only frames of more than {MAX_PIXELS} pixels; "
-        "copy it again or choose another"
-    )
-
-
-def _displayed_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:
-    """Height and width as a player shows them: square pixels, rotation applied."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    width = max(1, round(frame.width * aspect)) if aspect > 0 else frame.width
-    return (width, frame.height) if frame.rotation % 180 else (frame.height, width)
-
-
-def _rate(stream: VideoStream) -> float | None:
-    rate = float(stream.average_rate or stream.base_rate or 0)
-    return rate if 0 < rate <= 1000 else None
-
-
-def _seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1e6 if container.duration else None

@@ -1,0 +1,87 @@
+"""The mixture of Gaussians that `mdn` gives: read from the network's outputs, scored, and drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log, pi
+from typing import Any
+
+from keras import KerasTensor, ops
+
+from deepdance.interfaces import Float32
+from deepdance_plugins._keras.sliding_window import step_lstm
+
+LOWEST_LOG_SIGMA = -4.0
+"""No Gaussian is narrower than e^-4 standard deviations of the change: a single frame's density would grow for ever."""
+
+
+def split_outputs(outputs: KerasTensor, mixtures: int) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
+    """The network's outputs `(…, k + 2·k·d)` as log weights `(…, k)`, means and log sigmas `(…, k, d)`."""
+    shape = (*outputs.shape[:-1], mixtures, -1)
+    logits, means, widths = ops.split(outputs, [mixtures, (outputs.shape[-1] + mixtures) // 2], axis=-1)
+    # A softplus bends smoothly to the floor; a clip would stop the gradient of a Gaussian that lies on it.
+    log_sigmas = LOWEST_LOG_SIGMA + ops.softplus(ops.reshape(widths, shape) - LOWEST_LOG_SIGMA)
+    return ops.log_softmax(logits, axis=-1), ops.reshape(means, shape), log_sigmas
+
+
+def build_losses(mixtures: int, change: Float32) -> tuple[Callable[[KerasTensor, KerasTensor], KerasTensor], ...]:
+    """The negative log likelihood a number, the error of the expected latent, its agreement: each `(b, t)`.
+
+    A target holds the next change, in deviations `change` of each number, and the latent that it starts from.
+    """
+    dim = len(change)
+
+    def expect_change(outputs: KerasTensor) -> KerasTensor:
+        log_weights, means, _ = split_outputs(outputs, mixtures)
+        return ops.sum(ops.exp(log_weights)[..., None] * means, axis=-2)
+
+    def nll(truth: KerasTensor, outputs: KerasTensor) -> KerasTensor:
+        log_weights, means, log_sigmas = split_outputs(outputs, mixtures)
+        distance = (truth[..., None, :dim] - means) * ops.exp(-log_sigmas)
+        # In logarithms to the end: the density of 128 numbers is beyond float32.
+        log_density = log_weights - ops.sum(0.5 * ops.square(distance) + log_sigmas, axis=-1)
+        return 0.5 * log(2 * pi) - ops.logsumexp(log_density, axis=-1) / dim
+
+    def error(truth: KerasTensor, outputs: KerasTensor) -> KerasTensor:
+        return ops.mean(ops.square((truth[..., :dim] - expect_change(outputs)) * change), axis=-1)
+
+    def agreement(truth: KerasTensor, outputs: KerasTensor) -> KerasTensor:
+        following = truth[..., dim:] + truth[..., :dim] * change
+        predicted = truth[..., dim:] + expect_change(outputs) * change
+        return ops.cast(ops.argmax(following, axis=-1) == ops.argmax(predicted, axis=-1), "float32")
+
+    return nll, error, agreement
+
+
+def build_sampling_loop(mixtures: int) -> Callable[..., Any]:
+    """The loop, ready to be compiled: as `build_window_loop`'s, with one state and with noise drawn outside.
+
+    The noise is Gumbel `(t, b, k)` and normal `(t, b, d)` draws and the temperature.
+    """
+
+    def loop(weights: Any, scales: Any, state: Any, frames: KerasTensor, given: KerasTensor, noise: Any) -> Any:
+        gumbel, normal, temperature = noise
+
+        def dance_on(step: KerasTensor, carried: Any) -> Any:
+            (last, layers), outputs = carried
+            latent = ops.where(given[step], frames[step], last)
+            hidden = (latent - scales["mean"]) / scales["spread"]
+            advanced = []
+            for number, states in enumerate(layers):
+                advanced.append(step_lstm(hidden, states, *weights[3 * number : 3 * number + 3]))
+                hidden = advanced[-1][0]
+            log_weights, means, log_sigmas = split_outputs(hidden @ weights[-2] + weights[-1], mixtures)
+            # The Gumbel-max trick: the largest of log weights / t with Gumbel noise added is a draw by the softmax at
+            # temperature t. Multiplied by t it holds at 0 too, where the heaviest is taken.
+            drawn = ops.argmax(log_weights + temperature * gumbel[step], axis=-1)
+            chosen = ops.one_hot(drawn, mixtures)[..., None]
+            mean, log_sigma = (ops.sum(chosen * value, axis=-2) for value in (means, log_sigmas))
+            change = mean + ops.sqrt(temperature) * ops.exp(log_sigma) * normal[step]
+            # Wide Gaussians have far tails; beyond the training latents the network knows nothing.
+            output = ops.clip(latent + change * scales["change"], scales["low"], scales["high"])
+            return (output, advanced), ops.slice_update(outputs, (step, 0, 0), output[None])
+
+        state, outputs = ops.fori_loop(0, frames.shape[0], dance_on, (state, ops.zeros_like(frames)))
+        return outputs, state
+
+    return loop

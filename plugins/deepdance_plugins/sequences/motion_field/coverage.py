@@ -1,0 +1,73 @@
+"""How much of what the dancer does a dance has shown, so that it comes by all of it."""
+
+from __future__ import annotations
+
+import warnings
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+from scipy.cluster.vq import kmeans2, vq
+
+from deepdance.interfaces import Float32
+from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
+
+Indices = npt.NDArray[np.int64]
+REGIONS, PACES = 100, 3
+"""Poses are told apart in so many regions, and what follows them, in each, by so many paces from calm to lively."""
+CLUSTERED = 10_000
+"""Motion states, evenly spaced, that regions are found from."""
+FAR = np.float32(1e6)
+"""How much farther a movement seems that was shown a while ago, so that the dance does not go back to it at once."""
+REST = 4
+"""For so many movements, of the longest, what was followed is not taken up again, nor what lies around it."""
+LEANING, LEANS = 0.3, (0.25, 4.0)
+"""How strongly temperature leans to calm or lively movements, and between which temperatures."""
+
+
+class Coverage:
+    """What a dance has shown so far, so that it comes by every pose and pace about as often as the video does.
+
+    Movements that were followed lately, or whose region and pace were shown too often, seem farther away.
+    """
+
+    def __init__(
+        self, starts: Indices, regions: Indices, liveliness: Float32, temperature: float, options: MotionFieldOptions
+    ) -> None:
+        self._starts, self._regions, self._options = starts, regions, options
+        # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
+        preference = liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
+        self._target = np.bincount(regions, preference, minlength=REGIONS * PACES) / preference.sum()
+        self._factor = 1 / preference[starts] ** 2  # squared, as the distances are
+        self._shown = np.zeros_like(self._target)
+        self._rests_until = np.zeros(len(regions), np.int64)
+
+    def stretch(self, distances: Float32, now: int) -> None:
+        """Multiply squared distances `(m,)` from all starts by how little each movement is wanted at frame `now`."""
+        # Shown beside what should have been by now; one more of each, or the first movements would decide alone.
+        ratio = (self._shown + 1) / (self._shown.sum() * self._target + 1)
+        overshown = ratio ** (2 * self._options.variety)
+        distances *= overshown[self._regions[self._starts]].astype(np.float32) * self._factor
+        # Far, but not excluded: in a short video everything may be resting.
+        distances[self._rests_until[self._starts] > now] *= FAR
+
+    def add(self, start: int, stop: int, now: int) -> None:
+        """Note that the movement from `start` up to `stop` was followed, which took until frame `now`."""
+        self._shown += np.bincount(self._regions[start + 1 : stop], minlength=len(self._shown))
+        margin = 2 * self._options.longest
+        self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + REST * self._options.longest
+
+
+def assign_regions(states: Float32, liveliness: Float32, seed: int) -> Indices:
+    """Which region (k-means) and pace each motion state is of, `(n,)`; a region has as many of every pace."""
+    some = states[:: ceil(len(states) / CLUSTERED)]
+    with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing
+        centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
+    regions = np.asarray(vq(states, centres)[0], np.int64)
+    # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
+    calm_first = np.lexsort((liveliness, regions))
+    sizes = np.bincount(regions)
+    firsts = np.cumsum(sizes) - sizes
+    ranks = np.empty_like(regions)
+    ranks[calm_first] = np.arange(len(regions)) - firsts[regions[calm_first]]
+    return regions * PACES + ranks * PACES // sizes[regions]

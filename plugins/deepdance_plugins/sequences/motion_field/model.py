@@ -1,0 +1,193 @@
+"""`motion-field`: follows real movements from where the dancer stands, and changes over to others that lie near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from deepdance.arrays import Float64
+from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
+from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
+from deepdance_plugins.sequences.motion_field.coverage import Coverage, Indices, assign_regions
+from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
+
+MOST_STARTS = 25_000
+"""Of more, evenly spaced ones are compared, so that a search stays quick."""
+LEAST_LIVELINESS = 0.1
+"""Of the mean: the calmest that a movement counts as."""
+MEASURED = 500
+"""Held-out latents, evenly spaced, on which the prediction is measured."""
+
+
+class MotionField(SequenceModel[MotionFieldOptions]):
+    """A motion field (Lee, Wampler, Bernstein, Popović and Popović 2010), sampled.
+
+    The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + pᵐ(z(t) - x(i))`.
+    It takes over the movement, and keeps most of its distance to the pose, so that it passes beside the real frames
+    and not through them; m is how far the movement goes, 1 in a mean frame, so nothing slides while the dancer holds
+    still. After one to two seconds it goes on with another. Poses and paces shown more than in the video seem
+    farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
+    Below a `temperature` of 1 calm movements are wanted more often than the dancer showed them, above it lively ones.
+    It flattens the draw among the neighbours too; at 0 the nearest is taken.
+    """
+
+    def __init__(self, options: MotionFieldOptions) -> None:
+        super().__init__(options)
+        self._latents: Float32 = np.empty((0, 0), np.float32)
+        self._stops: Indices = np.empty(0, np.int64)
+        self._regions: Indices = np.empty(0, np.int64)
+        self._starts: Indices = np.empty(0, np.int64)
+        self._states: Float32 = np.empty((0, 0), np.float32)
+        self._squares: Float32 = np.empty(0, np.float32)
+        self._travelled: Float64 = np.empty(0)
+        self._liveliness: Float32 = np.empty(0, np.float32)
+
+    @property
+    def context(self) -> int:
+        return self.options.context
+
+    def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        long_enough = [clip for clip in train if len(clip) > self.context]
+        self._latents = np.concatenate(long_enough)
+        lengths = np.array([len(clip) for clip in long_enough])
+        self._stops = np.repeat(np.cumsum(lengths), lengths)
+        self._prepare()
+        states = self._compute_states(np.arange(len(self._latents)))
+        self._regions = assign_regions(states, self._liveliness, training.seed)
+        metrics = with_held_out(self._measure, train, validation)
+        training.on_epoch(1, 1, metrics)
+        return [metrics]
+
+    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        dances = [
+            self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
+            for number, one in enumerate(np.asarray(seed, np.float32))
+        ]
+        return np.stack(dances)
+
+    def _prepare(self) -> None:
+        """Find the latents `(m,)` that a movement can be followed from and their motion states, how far the dancer has
+        travelled at each latent, and how lively what follows it is.
+        """
+        numbers = np.arange(len(self._latents))
+        inside = numbers - self._find_clip_starts() >= self.context - 1
+        remaining = self._stops - 1 - numbers
+        # Where no clip is long enough for the shortest movement, the longest that there is will do.
+        followed = remaining >= min(self.options.shortest, int(remaining[inside].max()))
+        starts = np.flatnonzero(inside & followed)
+        self._starts = starts[:: ceil(len(starts) / MOST_STARTS)]
+        self._states = self._compute_states(self._starts)
+        self._squares = np.square(self._states).sum(axis=1)
+        self._travelled = self._measure_travel()
+        self._liveliness = self._measure_liveliness()
+
+    def _measure_travel(self) -> Float64:
+        """The way from the first latent to each, `(n,)`: 1 for a mean frame, 0 from one clip to the next."""
+        linked = np.arange(1, len(self._latents)) < self._stops[:-1]
+        steps = np.where(linked, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
+        return np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / max(steps[linked].mean(), 1e-9)])
+
+    def _measure_liveliness(self) -> Float32:
+        """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
+        numbers = np.arange(len(self._latents))
+        ends = np.minimum(numbers + self.options.shortest, self._stops - 1)
+        speed = (self._travelled[ends] - self._travelled[numbers]) / np.maximum(ends - numbers, 1)
+        mean = max(float(speed.mean()), 1e-9)
+        return np.asarray(np.maximum(speed / mean, LEAST_LIVELINESS), np.float32)
+
+    def _find_clip_starts(self) -> Indices:
+        """The first latent of each latent's clip, `(n,)`."""
+        return np.searchsorted(self._stops, self._stops, side="left")
+
+    def _compute_states(self, places: Indices) -> Float32:
+        """Motion states `(m, 3d)` at so many latents; before a clip's beginning its first latent stood still."""
+        starts = self._find_clip_starts()[places]
+        return self._join_state(
+            *(self._latents[np.maximum(places - back, starts)] for back in (0, 1, self.context - 1))
+        )
+
+    def _join_state(self, last: Float32, before: Float32, first: Float32) -> Float32:
+        """Pose, last change, and the change over the context: what two moving dancers are compared by."""
+        weight = np.float32(self.options.movement)
+        # Over t frames a dance moves about √t times as far as over one: so both changes count alike.
+        unit = np.sqrt(np.float32(self.context - 1))
+        return np.concatenate([last, weight * (last - before), weight * (last - first) / unit], axis=-1)
+
+    def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> Float32:
+        """One dance `(steps, d)`: movement after movement, each from where the one before has led."""
+        options = self.options
+        coverage = Coverage(self._starts, self._regions, self._liveliness, temperature, options)
+        dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
+        dance[: len(seed)] = seed
+        now = len(seed)
+        while now < len(seed) + steps:
+            distances = self._measure_distances(dance[now - self.context : now])
+            coverage.stretch(distances, now)
+            start = int(self._starts[_draw_neighbour(distances, options.neighbours, temperature, rng)])
+            length = int(rng.integers(options.shortest, options.longest + 1))
+            stop = min(start + 1 + length, int(self._stops[start]))
+            movement = self._follow(start, stop, dance[now - 1])
+            dance[now : now + len(movement)] = movement
+            now += len(movement)
+            coverage.add(start, stop, now)
+        return dance[len(seed) : len(seed) + steps]
+
+    def _measure_distances(self, window: Float32) -> Float32:
+        """Squared distances `(m,)` of the state at the end of a window `(context, d)` from those of all starts."""
+        state = self._join_state(window[-1], window[-2], window[0])
+        # |a - b|² = |a|² + |b|² - 2ab, which rounding can make negative.
+        distances: Float32 = np.maximum(self._squares - 2 * self._states @ state + state @ state, 0)
+        return distances
+
+    def _follow(self, start: int, stop: int, last: Float32) -> Float32:
+        """The latents after `last` on the movement from `start` up to `stop`, beside it at first and then nearer."""
+        kept = self._compute_kept(start, np.arange(start + 1, stop))
+        return np.asarray(self._latents[start + 1 : stop] + kept * (last - self._latents[start]))
+
+    def _compute_kept(self, start: int | Indices, then: Indices) -> Float32:
+        """The share `(m, 1)` of the distance to a movement that is kept until it is at so many latents."""
+        # By the way travelled and not by time, or the dancer would slide while the movement holds still.
+        travelled = self._travelled[then] - self._travelled[start]
+        return np.asarray(self.options.persistence**travelled, np.float32)[:, None]
+
+    def _measure(self, clips: Sequence[Float32]) -> Metrics:
+        """Loss and the paper's accuracy of what follows the nearest state, on clips that were not learned."""
+        windows = [clip[n - self.context : n + 1] for clip in clips for n in range(self.context, len(clip))]
+        if not windows:
+            return {}
+        chosen = np.stack(windows[:: max(1, len(windows) // MEASURED)])
+        states = self._join_state(chosen[:, -2], chosen[:, -3], chosen[:, 0])
+        distances = self._squares - 2 * states @ self._states.T
+        nearest = self._starts[distances.argmin(axis=1)]
+        beside = self._compute_kept(nearest, nearest + 1) * (chosen[:, -2] - self._latents[nearest])
+        guess = self._latents[nearest + 1] + beside
+        return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
+
+    def save(self, folder: Path) -> None:
+        np.savez(folder / "motion_field.npz", latents=self._latents, stops=self._stops, regions=self._regions)
+
+    @classmethod
+    def load(cls, folder: Path, options: MotionFieldOptions) -> Self:
+        model = cls(options)
+        with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
+            model._latents, model._stops, model._regions = (saved[name] for name in ("latents", "stops", "regions"))
+        model._prepare()
+        return model
+
+
+def _draw_neighbour(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:
+    """One of the nearest, given squared distances, by `exp(-distance / (temperature · the mean distance of them))`.
+
+    In shares of their mean, a temperature means the same where states lie close together and where they lie far apart.
+    """
+    count = min(neighbours, len(distances))
+    nearest = np.argpartition(distances, count - 1)[:count]
+    roots = np.sqrt(distances[nearest])
+    if temperature == 0:
+        return int(nearest[roots.argmin()])
+    odds = np.exp(-(roots - roots.min()) / max(temperature * float(roots.mean()), 1e-9))
+    return int(rng.choice(nearest, p=odds / odds.sum()))

@@ -1,0 +1,26 @@
+"""The options of `motion-field`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from deepdance.interfaces import Options
+
+
+class MotionFieldOptions(Options):
+    """Lengths are in frames: the defaults are for 10 a second."""
+
+    context: int = Field(6, ge=2, description="latents whose pose and movement are compared, newest first in weight")
+    shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")
+    longest: int = Field(15, ge=1, description="frames that a movement is followed at most")
+    neighbours: int = Field(8, ge=1, description="movements from which the next one is drawn")
+    persistence: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the distance to a followed movement kept over the way of a mean frame",
+    )
+    movement: float = Field(
+        0.7, ge=0, description="weight of the movement beside the pose when two moments are compared"
+    )
+    variety: float = Field(0.5, ge=0, description="how much what was shown more than in the video seems farther away")
