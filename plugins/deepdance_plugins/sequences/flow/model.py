@@ -171,7 +171,7 @@ class Flow(SequenceModel[FlowOptions]):
 
     def save(self, folder: Path) -> None:
         np.savez(folder / "flow.npz", **self._arrays)  # type: ignore[arg-type]
-        self._window_encoder.save(folder / "window_encoder.keras")
+        self._window_encoder.save(folder / "watcher.keras")
         self._velocity.save(folder / "velocity.keras")
         forget_checkpoint(folder)
 
@@ -180,7 +180,7 @@ class Flow(SequenceModel[FlowOptions]):
         model = cls(options)
         with np.load(folder / "flow.npz", allow_pickle=False) as saved:
             model._arrays = dict(saved)
-        model._window_encoder = load_network(folder / "window_encoder.keras")
+        model._window_encoder = load_network(folder / "watcher.keras")
         model._velocity = load_network(folder / "velocity.keras")
         return model
 
