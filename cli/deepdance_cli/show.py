@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,21 @@ class StageBars:
 
 
 @contextmanager
+def _own_descriptor(console: Console) -> Iterator[None]:
+    """Meanwhile a terminal is written to past standard error, which is turned away while frameworks are imported."""
+    if not console.is_terminal:
+        yield
+        return
+    shared = console.file
+    with open(os.dup(2), "w", encoding="utf-8") as own:  # noqa: PTH123
+        console.file = own
+        try:
+            yield
+        finally:
+            console.file = shared
+
+
+@contextmanager
 def session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]:
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
     _show_warnings()
@@ -102,7 +118,10 @@ def session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]:
         TextColumn("{task.fields[speed]:>7}"),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars:
+    with (
+        _own_descriptor(err),
+        Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars,
+    ):
         listen = Listeners([("the progress display", StageBars(bars)), *listeners])
         with follow(listen):
             yield Session(Workspace(workspace), registry, listen)

@@ -26,6 +26,7 @@ from deepdance.events import Event
 from deepdance.frames import Silhouettes
 
 Metrics = dict[str, float]
+Presets = Mapping[str, Mapping[str, Any]]
 
 
 class Options(BaseModel):
@@ -35,7 +36,7 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    presets: ClassVar[Presets] = {}
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

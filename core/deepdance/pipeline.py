@@ -170,9 +170,7 @@ def fit_codec(session: Session, recipe: Recipe, prepared: Sequence[Artifact]) ->
 
 def load_codec(session: Session, recipe: Recipe, artifact: Artifact) -> FrameCodec[Any]:
     """The codec that `fit_codec` left."""
-    codec: FrameCodec[Any] = session.registry.component("codec", recipe.codec.name).load(
-        artifact.folder, _make_options(session, recipe, "codec")
-    )
+    codec: FrameCodec[Any] = _load_component(session, recipe, "codec", artifact)
     return codec
 
 
@@ -217,9 +215,7 @@ def fit_sequence(session: Session, recipe: Recipe, latents: Artifact, clips: Seq
 
 def load_sequence(session: Session, recipe: Recipe, artifact: Artifact) -> SequenceModel[Any]:
     """The sequence model that `fit_sequence` left."""
-    model: SequenceModel[Any] = session.registry.component("sequence", recipe.sequence.name).load(
-        artifact.folder, _make_options(session, recipe, "sequence")
-    )
+    model: SequenceModel[Any] = _load_component(session, recipe, "sequence", artifact)
     return model
 
 
@@ -307,3 +303,8 @@ def _make_options(session: Session, recipe: Recipe, kind: str) -> Any:
 
 def _make_component(session: Session, recipe: Recipe, kind: str) -> Any:
     return session.registry.component(kind, getattr(recipe, kind).name)(_make_options(session, recipe, kind))
+
+
+def _load_component(session: Session, recipe: Recipe, kind: str, artifact: Artifact) -> Any:
+    component = session.registry.component(kind, getattr(recipe, kind).name)
+    return component.load(artifact.folder, _make_options(session, recipe, kind))

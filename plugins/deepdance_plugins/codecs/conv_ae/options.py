@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from deepdance.interfaces import Options
+from deepdance.interfaces import Options, Presets
 
 
 class ConvAEOptions(Options):
     """The paper's values are the defaults; a short video needs smaller batches, or it gets too few steps."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets: ClassVar[Presets] = {
         "quick": {"epochs": 16, "batch_size": 8},
         "standard": {"epochs": 40, "batch_size": 16},
     }

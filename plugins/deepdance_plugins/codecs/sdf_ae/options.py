@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from deepdance.interfaces import Options
+from deepdance.interfaces import Options, Presets
 
 
 class SdfAEOptions(Options):
     """The defaults take less than ten minutes on two cores, however long the video is."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"steps": 400}}
+    presets: ClassVar[Presets] = {"quick": {"steps": 400}}
 
     latent_dim: int = Field(128, ge=6, description="numbers in a latent vector; the first five place it")
     coefficients: int = Field(640, ge=1, description="principal components of the field that the network works on")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from deepdance.interfaces import Options
+from deepdance.interfaces import Options, Presets
 
 
 class FlowOptions(Options):
     """The defaults take less than nine minutes on two cores, however long the video is."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"steps": 600}}
+    presets: ClassVar[Presets] = {"quick": {"steps": 600}}
 
     context: int = Field(17, ge=2, description="latents that the next one is drawn from; eight of them are looked at")
     units: int = Field(512, ge=1, description="units of the layers that look at the last latents")

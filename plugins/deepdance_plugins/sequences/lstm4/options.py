@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from deepdance.interfaces import Options
+from deepdance.interfaces import Options, Presets
 
 
 class LSTM4Options(Options):
     """The paper's values are the defaults."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets: ClassVar[Presets] = {
         "quick": {"epochs": 200, "batch_size": 16},
         "standard": {"epochs": 300, "batch_size": 32},
     }

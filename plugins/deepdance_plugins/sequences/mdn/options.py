@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from deepdance.interfaces import Options
+from deepdance.interfaces import Options, Presets
 
 
 class MDNOptions(Options):
     """The defaults train 75 minutes of dance at 10 frames a second in about five minutes on two cores."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets: ClassVar[Presets] = {
         "quick": {"epochs": 40, "batch_size": 8},
         "paper": {"epochs": 40},
     }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
-from deepdance.interfaces import Options
+from deepdance.interfaces import Options, Presets
 
 
 class DemoOptions(Options):
     """Which dance, and how much of it."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {"seconds": 48.0}, "paper": {"seconds": 600.0}}
+    presets: ClassVar[Presets] = {"quick": {"seconds": 48.0}, "paper": {"seconds": 600.0}}
 
     seed: int = Field(0, ge=0, description="another number is another dance, camera and stage")
     seconds: float = Field(120.0, gt=0, allow_inf_nan=False, description="how long the video is")
