@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance import runs
-from deepdance.pipeline import Session
+from deepdance.session import Session
 from deepdance.plugins import discover
 from deepdance.recipe import Choice
 from deepdance.workspace import Workspace

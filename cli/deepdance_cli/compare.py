@@ -30,7 +30,7 @@ def compare(
     for place, name in [locate_run(text, workspace) for text in run]:
         with show.session(place.root) as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
-    tables = report.comparison(evaluations)
+    tables = report.compare(evaluations)
     if json:
         print_json({key: table.as_json() for key, table in tables.items()})
         return

@@ -27,17 +27,12 @@ def extend(
     Example: dd extend my-video.mp4 --run my-run --seconds 20
     """
     from deepdance import runs
-    from deepdance.errors import InputError
-    from deepdance.inputs import expand_inputs
     from deepdance.workspace import locate_run
     from deepdance_cli import show
 
     place, name = locate_run(run, workspace)
     with show.session(place.root, log or ()) as session:
-        location, *more = expand_inputs(session.registry, [video])
-        if more:
-            raise InputError(f"expected one video, got the {1 + len(more)} in {video}; name one of them")
-        written = runs.extend(session, name, location, seconds, out)
+        written = runs.extend(session, name, video, seconds, out)
     if json:
         print_json({"run": name, "video": str(written)})
     else:

@@ -18,8 +18,8 @@ from deepdance.events import EpochFinished, Event, Listeners, StageFinished, Sta
 from deepdance.events import Progress as ProgressEvent
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.paper_table import PAPER, PaperRow
-from deepdance.pipeline import Session, make_loggers
 from deepdance.plugins import discover
+from deepdance.session import Session, make_loggers
 from deepdance.workspace import Workspace
 
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

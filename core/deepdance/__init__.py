@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from deepdance.api import Run, codec, fit, open_run, remover, renderer, run, sequence, source
     from deepdance.errors import DeepDanceError
     from deepdance.frames import Silhouettes
-    from deepdance.pipeline import Session
     from deepdance.recipe import Recipe
+    from deepdance.session import Session
 
 __all__ = [
     "DeepDanceError",
@@ -30,7 +30,7 @@ __all__ = [
     "sequence",
     "source",
 ]
-_HOMES = {"DeepDanceError": "errors", "Recipe": "recipe", "Silhouettes": "frames", "Session": "pipeline"}
+_HOMES = {"DeepDanceError": "errors", "Recipe": "recipe", "Silhouettes": "frames", "Session": "session"}
 """Where a name comes from, if not from `api`."""
 
 

@@ -17,16 +17,17 @@ import numpy.typing as npt
 
 from deepdance import runs
 from deepdance.arrays import Float32, UInt8
-from deepdance.errors import InputError, OptionError, WorkspaceError
+from deepdance.errors import InputError, WorkspaceError
 from deepdance.events import Listener, follow
 from deepdance.frames import Clip, Silhouettes
-from deepdance.inputs import expand_inputs, source_for
+from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
 from deepdance.metrics.paper_table import PaperRow
-from deepdance.pipeline import Session
 from deepdance.plugins import discover
 from deepdance.recipe import DEMO_RECIPE, Recipe
+from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
+from deepdance.validation import validate
 from deepdance.workspace import Workspace, locate_run, write_atomically
 
 if TYPE_CHECKING:
@@ -87,38 +88,36 @@ class Run:
     @cached_property
     def table(self) -> list[PaperRow]:
         """The paper's table: a row for the codec, a row for the sequence model."""
-        return runs.measure_paper_table(self._session, self.recipe, self._record)
+        return runs.measure_paper_table(self._opened, self.name)
 
     @property
     def silhouettes(self) -> Silhouettes:
         """The silhouettes that were learned from, with their clips."""
-        made = runs.open_artifacts(self._session, self._record)
-        return Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
+        return self._opened.frames
 
     @property
     def latents(self) -> Float32:
         """The silhouettes' latents `(n, d)`."""
-        return self._trained.latents
+        return self._opened.latents
 
     @property
     def codec(self) -> FrameCodec[Any]:
         """The trained codec."""
-        return self._trained.codec
+        return self._opened.codec
 
     @property
     def sequence(self) -> SequenceModel[Any]:
         """The trained sequence model."""
-        return self._trained.model
+        return self._opened.model
 
     @cached_property
-    def _trained(self) -> runs.Trained:
-        return runs.open_trained(self._session, self.recipe, self._record)
+    def _opened(self) -> runs.OpenedRun:
+        return runs.open_run(self._session, self.recipe, self._record)
 
     def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
         """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
         with follow(self._session.listen):
-            recipe = self.recipe.changed(changes)
-            return np.concatenate(list(runs.generate_frames(self._session, recipe, self._trained)))
+            return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
 
     def generate(self, out: str | Path, **changes: Unpack[DanceFields]) -> Path:
         """Another dance from the same models, as a file. Raises OptionError."""
@@ -128,8 +127,7 @@ class Run:
     def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
         with follow(self._session.listen):
-            (location,) = expand_inputs(self._session.registry, [str(video)])
-            return runs.extend(self._session, self.name, location, seconds, Path(out))
+            return runs.extend(self._session, self.name, str(video), seconds, Path(out))
 
     def evaluate(self, frames: int = 1000, seeds: int = 5) -> Evaluation:
         """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured."""
@@ -257,8 +255,7 @@ def fit(
     before it, whose length depends on `fps`, the frames a second. The history has an entry an epoch: `loss`, `acc`,
     `val_loss`, `val_acc`. Raises InputError, OptionError.
     """
-    if not 0 <= validation <= 0.5:
-        raise OptionError(f"validation: expected a share from 0 to 0.5, got {validation}")
+    validate(Recipe, {"validation": validation, "fps": fps, "seed": seed})
     session = Session.open(listen=listen)
     with follow(session.listen):
         if isinstance(component, FrameCodec):
@@ -297,10 +294,8 @@ def _check_silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes
 
 
 def _check_latents(clip: npt.NDArray[Any]) -> Float32:
-    if clip.ndim != 2 or not clip.size or clip.dtype.kind not in "fiu" or not np.isfinite(clip).all():
-        raise InputError(
-            f"expected latents (n, d), finite numbers, got {_describe([clip])}; a codec's encode gives them"
-        )
+    if clip.ndim != 2 or not clip.size or clip.dtype.kind not in "fiu":
+        raise InputError(f"expected latents (n, d), numbers, got {_describe([clip])}; a codec's encode gives them")
     return clip.astype(np.float32, copy=False)
 
 

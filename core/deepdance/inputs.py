@@ -34,11 +34,11 @@ def expand_inputs(registry: Registry, typed: Sequence[str]) -> list[str]:
                 f"expected a video, a folder of images or an array, got {text}, which does not exist; check the path"
             )
         else:
-            locations += [str(p) for p in _videos_in(registry, path)] or [str(path.absolute())]
+            locations += [str(p) for p in _list_videos(registry, path)] or [str(path.absolute())]
     return locations or [DEMO]
 
 
-def _videos_in(registry: Registry, folder: Path) -> list[Path]:
+def _list_videos(registry: Registry, folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
@@ -126,6 +126,5 @@ def recipe_for(
 
     It may be given another `remover`, and `settings` such as `remover.level=auto`. Raises OptionError.
     """
-    chosen = {"source": source_for(registry, location), "remover": remover or recipe.remover.name}
-    changed = recipe.changed({kind: name for kind, name in chosen.items() if name != getattr(recipe, kind).name})
+    changed = recipe.changed({"source": source_for(registry, location), "remover": remover or recipe.remover.name})
     return validate(Recipe, apply_settings(changed.table(only_set=True), settings)) if settings else changed

@@ -7,92 +7,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError
 from deepdance.events import (
-    ArtifactReady,
-    EpochFinished,
-    Listener,
-    Listeners,
     Progress,
     StageFinished,
     StageStarted,
-    ignore,
 )
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import count_keyframes, interpolate, take_opening
 from deepdance.inputs import open_source, show_location
-from deepdance.interfaces import FrameCodec, History, SequenceModel, Training
-from deepdance.plugins import KINDS, LOGGER, Registry, discover
+from deepdance.interfaces import FrameCodec, History, SequenceModel
+from deepdance.plugins import KINDS
 from deepdance.recipe import AUTO, Recipe
+from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
-from deepdance.workspace import Artifact, Workspace, write_atomically
+from deepdance.workspace import Artifact, write_atomically
 
 REMOVAL_SCALE = 4
 """Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 DECODE_BATCH = 64
 
 log = logging.getLogger("deepdance")
-
-
-@dataclass(frozen=True)
-class Session:
-    """Where a pipeline works: a workspace to keep things in, components to work with, and somebody to tell."""
-
-    workspace: Workspace
-    registry: Registry
-    listen: Listener = ignore
-
-    @classmethod
-    def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
-        """A session with all installed components. It is `listen` and the installed plugins that are told."""
-        registry = discover()
-        named = [(f"the listener {getattr(each, '__name__', type(each).__name__)}", each) for each in listen]
-        return cls(Workspace(Path(workspace)), registry, Listeners([*named, *registry.listeners]))
-
-    def make(
-        self,
-        stage: str,
-        inputs: dict[str, Any],
-        work: Callable[[Path], dict[str, Any]],
-        *,
-        detail: str = "",
-        resumable: bool = False,
-    ) -> Artifact:
-        """An artifact of the workspace, with its start and end told."""
-
-        def begin(folder: Path) -> dict[str, Any]:
-            self.listen(StageStarted(stage, detail))
-            return work(folder)
-
-        def waiting() -> None:
-            self.listen(StageStarted(stage, "another process is making this; waiting for it"))
-
-        artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
-        self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
-        self.listen(StageFinished(stage, artifact.reused, detail))
-        return artifact
-
-    def training(self, stage: str, seed: int, folder: Path | None = None) -> Training:
-        """What a component's `fit` is given, its progress told to the listener."""
-        return Training(
-            seed=seed,
-            folder=folder,
-            on_epoch=lambda epoch, epochs, metrics: self.listen(EpochFinished(stage, epoch, epochs, metrics)),
-            on_progress=lambda done, total: self.listen(Progress(stage, done, total)),
-        )
-
-
-def make_loggers(registry: Registry, names: Iterable[str]) -> list[tuple[str, Listener]]:
-    """The loggers of these names, each once, with their default options. Raises PluginError."""
-    made = {name: registry.component(LOGGER, name) for name in names}
-    return [(f"the log {name}", cls(registry.options(LOGGER, name, "standard", {}))) for name, cls in made.items()]
 
 
 def import_components(session: Session, recipe: Recipe) -> None:
@@ -254,21 +195,21 @@ def dance(
     return interpolate(keys, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve)
 
 
-def decode_frames(session: Session, codec: FrameCodec[Any], latents: Float32) -> Iterator[UInt8]:
-    """Latents → chunks of silhouettes, as they are needed."""
+def decode_frames(
+    codec: FrameCodec[Any], latents: Float32, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[UInt8]:
+    """Latents `(n, d)` → chunks of silhouettes, as they are asked for."""
     for start in range(0, len(latents), DECODE_BATCH):
         yield codec.decode(latents[start : start + DECODE_BATCH])
-        session.listen(Progress("render", min(start + DECODE_BATCH, len(latents)), len(latents)))
+        on_progress(min(start + DECODE_BATCH, len(latents)), len(latents))
 
 
 def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path, renderer: str | None = None) -> None:
     """Chunks of silhouettes → a file, which appears under its name when it is whole."""
-    name = renderer or recipe.renderer.name
-    given = recipe.renderer.options if name == recipe.renderer.name else {}
-    options = session.registry.options("renderer", name, recipe.preset, given)
+    chosen = recipe.changed({"renderer": renderer}) if renderer else recipe
     session.listen(StageStarted("render", path.name))
     with write_atomically(path) as temporary:
-        session.registry.component("renderer", name)(options).render(frames, recipe.render_fps, temporary)
+        _make_component(session, chosen, "renderer").render(frames, recipe.render_fps, temporary)
     session.listen(StageFinished("render", False, str(path)))
 
 

@@ -6,9 +6,18 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from deepdance.errors import OptionError
 from deepdance.plugins import KINDS
@@ -108,16 +117,17 @@ class Recipe(BaseModel):
     curve: Literal["smooth", "linear"] = Field(default="smooth", description="how frames lie between keyframes")
     render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
 
-    @model_validator(mode="after")
-    def _check_size(self) -> Self:
-        if min(self.size) < 8 or max(self.size) > 4096:
-            raise ValueError("a size from 8x8 to 4096x4096")
-        return self
+    @field_validator("size")
+    @classmethod
+    def _check_size(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if min(size) < 8 or max(size) > 4096:
+            raise ValueError("a height and width from 8 to 4096")
+        return size
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
-        """A copy with `changes`; a component given by name alone keeps no options of another component."""
-        values = {**self.model_dump(exclude_unset=True), **changes}
-        return validate(Recipe, values)
+        """A copy with `changes`. A component given by name alone keeps its options if it is the one that was there."""
+        new = {key: value for key, value in changes.items() if key not in KINDS or value != getattr(self, key).name}
+        return validate(Recipe, {**self.model_dump(exclude_unset=True), **new})
 
     def table(self, *, only_set: bool = False) -> dict[str, Any]:
         """The TOML form as nested dicts; `only_set` leaves out values that nobody chose, components aside."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,15 @@ import numpy as np
 from deepdance import pipeline
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError
-from deepdance.events import RunFinished, RunStarted
+from deepdance.events import Progress, RunFinished, RunStarted
 from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import take_opening
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
-from deepdance.pipeline import Session
 from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
+from deepdance.session import Session
 from deepdance.splits import Split, split_latents
 from deepdance.workspace import Artifact, RunRecord, read_json, write_json
 
@@ -42,13 +43,41 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A run's models and the data they learned from, opened."""
+class OpenedRun:
+    """What a run has made, each opened once and only when it is asked for."""
 
-    codec: FrameCodec[Any]
-    model: SequenceModel[Any]
-    latents: Float32
-    clips: list[Clip]
+    session: Session
+    recipe: Recipe
+    artifacts: Mapping[str, Sequence[Artifact]]
+
+    @cached_property
+    def frames(self) -> Silhouettes:
+        """All silhouettes of the run's videos."""
+        return Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
+
+    @cached_property
+    def codec(self) -> FrameCodec[Any]:
+        """The trained codec."""
+        return pipeline.load_codec(self.session, self.recipe, self.artifacts["codec"][0])
+
+    @cached_property
+    def latents(self) -> Float32:
+        """The latents `(n, d)` of all frames."""
+        return pipeline.load_latents(self.artifacts["latents"][0])
+
+    @cached_property
+    def model(self) -> SequenceModel[Any]:
+        """The trained sequence model."""
+        return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
+
+    @property
+    def evaluated_from(self) -> int:
+        """The first frame that figures are taken from."""
+        return Split.of(self.frames.clips, self.recipe.validation).evaluated_from
+
+    def keys(self, stages: Iterable[str]) -> dict[str, list[str]]:
+        """The keys of what these stages made."""
+        return {stage: [artifact.key for artifact in self.artifacts[stage]] for stage in stages}
 
 
 def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None) -> Finished:
@@ -73,9 +102,11 @@ def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: s
     stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
     record.artifacts = {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
     session.workspace.record(record, recipe)
-    table = measure_paper_table(session, recipe, record)
-    video = session.workspace.run_folder(record.name) / f"dance{_suffix(session.registry, recipe.renderer.name)}"
-    _render_dance(session, recipe, record, video)
+    opened = open_run(session, recipe, record)
+    table = measure_paper_table(opened, record.name)
+    suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
+    video = session.workspace.run_folder(record.name) / f"dance{suffix}"
+    pipeline.render(session, recipe, generate_frames(opened, recipe), video)
     record.status, record.video, record.version = "finished", video.name, VERSION
     session.workspace.record(record, recipe)
     session.listen(RunFinished(record.name, video))
@@ -86,20 +117,26 @@ def generate(session: Session, name: str, out: Path, changes: Mapping[str, Any])
     """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, temperature, seed."""
     record, recipe = session.workspace.open_run(name)
     recipe = recipe.changed(changes)
+    recipe.start.check_exists()
     _refuse_overwriting(recipe.start.video, out)
+    renderer = renderer_for(session.registry, recipe, out)
+    opened = open_run(session, recipe, record)
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    _render_dance(session, recipe, record, out)
+    pipeline.render(session, recipe, generate_frames(opened, recipe), out, renderer)
     session.listen(RunFinished(name, out))
     return out
 
 
-def extend(session: Session, name: str, location: str, seconds: float, out: Path) -> Path:
-    """The silhouettes of a video followed by their continuation, at the run's `render_fps`.
+def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -> Path:
+    """The silhouettes of the video that was `typed` followed by their continuation, at the run's `render_fps`.
 
     The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
     new frames, fading within `FADE_SECONDS`, so that nothing jumps at the joint.
     """
+    location, *more = expand_inputs(session.registry, [typed])
+    if more:
+        raise InputError(f"expected one video, got the {1 + len(more)} in {typed}; name one of them")
     record, recipe = session.workspace.open_run(name)
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
     _refuse_overwriting(location, out)
@@ -109,12 +146,13 @@ def extend(session: Session, name: str, location: str, seconds: float, out: Path
     if open_source(read_as, session.registry, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     pipeline.import_components(session, recipe)
-    trained = open_trained(session, recipe, record)
+    opened = open_run(session, recipe, record)
     video = Silhouettes.load([pipeline.prepare(session, read_as, location, fps=recipe.render_fps).folder])
-    last = _last_keyframes(video, trained.model.context, recipe)
-    new = pipeline.dance(recipe, trained.model, trained.latents, trained.clips, video=trained.codec.encode(last))
+    last = _last_keyframes(video, opened.model.context, recipe)
+    opening = opened.codec.encode(last)
+    new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
     fade = round(FADE_SECONDS * recipe.render_fps)
-    continuation = _join(pipeline.decode_frames(session, trained.codec, new), last[-1], fade)
+    continuation = _join(_decode(opened, new), last[-1], fade)
     pipeline.render(session, recipe, _append(video, continuation), out, renderer)
     session.listen(RunFinished(name, out))
     return out
@@ -159,67 +197,55 @@ def _append(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8
     yield from continuation
 
 
-def measure_paper_table(session: Session, recipe: Recipe, record: RunRecord) -> list[PaperRow]:
+def measure_paper_table(run: OpenedRun, name: str) -> list[PaperRow]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
-    made = open_artifacts(session, record)
-    keys = {stage: [artifact.key for artifact in artifacts] for stage, artifacts in made.items()}
 
     def work(folder: Path) -> dict[str, Any]:
-        rows = [asdict(row) for row in _measure_rows(session, recipe, made)]
-        write_json(folder / "table.json", {"rows": rows})
+        write_json(folder / "table.json", {"rows": [asdict(row) for row in _measure_rows(run)]})
         return {}
 
-    artifact = session.make("evaluation", {"artifacts": keys, "version": VERSION}, work)
+    session = run.session
+    artifact = session.make("evaluation", {"artifacts": run.keys(run.artifacts), "version": VERSION}, work)
     rows = read_json(artifact.folder / "table.json")["rows"]
-    write_json(session.workspace.run_folder(record.name) / "metrics.json", {"paper_table": rows})
+    write_json(session.workspace.run_folder(name) / "metrics.json", {"paper_table": rows})
     return [PaperRow(**row) for row in rows]
 
 
-def open_artifacts(session: Session, record: RunRecord) -> dict[str, list[Artifact]]:
-    """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
-    if not record.artifacts:
-        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
-    return {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
-
-
-def _measure_rows(session: Session, recipe: Recipe, made: dict[str, list[Artifact]]) -> list[PaperRow]:
-    frames = Silhouettes.load([artifact.folder for artifact in made["silhouettes"]])
-    latents = pipeline.load_latents(made["latents"][0])
-    context = pipeline.find_context(session, recipe)
-    held_out = frames.between(Split.of(frames.clips, recipe.validation).evaluated_from, len(frames))
-    train, validation = split_latents(latents, frames.clips, recipe.validation, context)
-    codec, sequence = (pipeline.load_history(made[stage][0]) for stage in ("codec", "sequence"))
+def _measure_rows(run: OpenedRun) -> list[PaperRow]:
+    recipe, context = run.recipe, pipeline.find_context(run.session, run.recipe)
+    held_out = run.frames.between(run.evaluated_from, len(run.frames))
+    train, validation = split_latents(run.latents, run.frames.clips, recipe.validation, context)
+    codec, sequence = (pipeline.load_history(run.artifacts[stage][0]) for stage in ("codec", "sequence"))
     return [
         build_row("codec", recipe.codec.name, codec, measure_pixel_reference(held_out.neighbours())),
         build_row("sequence", recipe.sequence.name, sequence, measure_latent_reference(validation or train, context)),
     ]
 
 
-def open_trained(session: Session, recipe: Recipe, record: RunRecord) -> Trained:
-    """Load what a run has trained. Raises WorkspaceError."""
-    made = open_artifacts(session, record)
-    return Trained(
-        pipeline.load_codec(session, recipe, made["codec"][0]),
-        pipeline.load_sequence(session, recipe, made["sequence"][0]),
-        pipeline.load_latents(made["latents"][0]),
-        Silhouettes.load([artifact.folder for artifact in made["silhouettes"]]).clips,
-    )
+def open_run(session: Session, recipe: Recipe, record: RunRecord) -> OpenedRun:
+    """What a run has made. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
+    if not record.artifacts:
+        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
+    made = {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    return OpenedRun(session, recipe, made)
 
 
-def _render_dance(session: Session, recipe: Recipe, record: RunRecord, out: Path) -> None:
-    renderer = renderer_for(session.registry, recipe, out)
-    trained = open_trained(session, recipe, record)
-    pipeline.render(session, recipe, generate_frames(session, recipe, trained), out, renderer)
+def generate_frames(run: OpenedRun, recipe: Recipe) -> Iterator[UInt8]:
+    """A new dance from a run's models, as chunks of silhouettes; `recipe` is the run's, or one with other openings.
 
-
-def generate_frames(session: Session, recipe: Recipe, trained: Trained) -> Iterator[UInt8]:
-    """A new dance from trained models, as chunks of silhouettes. Raises OptionError, InputError."""
+    Raises OptionError, InputError.
+    """
     recipe.start.check_exists()
     video = None
     if recipe.start.kind == "video":
-        video = trained.codec.encode(_last_frames(session, recipe, trained.model.context))
-    new = pipeline.dance(recipe, trained.model, trained.latents, trained.clips, video=video)
-    return pipeline.decode_frames(session, trained.codec, new)
+        video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
+    new = pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
+    return _decode(run, new)
+
+
+def _decode(run: OpenedRun, latents: Float32) -> Iterator[UInt8]:
+    listen = run.session.listen
+    return pipeline.decode_frames(run.codec, latents, lambda done, total: listen(Progress("render", done, total)))
 
 
 def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:
@@ -259,10 +285,6 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
         known = sorted(s for e in registry.entries if e.spec.kind == "renderer" for s in e.spec.suffixes)
         raise OptionError(f"--out: expected a name ending in {', '.join(known)}, got {out.name!r}")
     return registry.reference(entry)
-
-
-def _suffix(registry: Registry, renderer: str) -> str:
-    return registry.find("renderer", renderer).spec.suffixes[0]
 
 
 def _default_name(inputs: Sequence[str], recipe: Recipe) -> str:

@@ -63,7 +63,7 @@ def silhouettes(workspace: Path) -> None:
 def codecs(workspace: Path) -> None:
     """`codecs.png`: held-out frames above what each codec makes of them."""
     from deepdance import runs
-    from deepdance.pipeline import Session
+    from deepdance.session import Session
     from deepdance.plugins import discover
     from deepdance.workspace import Workspace
 

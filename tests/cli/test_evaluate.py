@@ -5,7 +5,7 @@ from conftest import FAST
 
 from deepdance.evaluation import report
 from deepdance.events import Progress
-from deepdance.pipeline import Session
+from deepdance.session import Session
 from deepdance.plugins import discover
 from deepdance.workspace import Workspace
 

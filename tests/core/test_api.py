@@ -186,7 +186,7 @@ def test_each_stage_alone(silhouettes, tmp_path):
     sequence = pipeline.fit_sequence(session, recipe, latents, clips)
     model = pipeline.load_sequence(session, recipe, sequence)
     new = pipeline.dance(recipe, model, pipeline.load_latents(latents), clips)
-    chunks = pipeline.decode_frames(session, pipeline.load_codec(session, recipe, codec), new)
+    chunks = pipeline.decode_frames(pipeline.load_codec(session, recipe, codec), new)
     pipeline.render(session, recipe, chunks, tmp_path / "dance.gif", "gif")
     assert new.shape == (12, 8)
     assert (tmp_path / "dance.gif").read_bytes()[:3] == b"GIF"

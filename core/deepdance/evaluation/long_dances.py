@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
-from deepdance.arrays import Float32, Int64, UInt8
+from deepdance.arrays import Int64, UInt8
 from deepdance.evaluation.dance_report import DanceReport, report_copy, report_dances, report_real
 from deepdance.evaluation.reference import Reference
-from deepdance.evaluation.streams import OnProgress, ProgressMeter, decode_chunks, ignore_progress
+from deepdance.evaluation.streams import OnProgress, ProgressMeter, ignore_progress
 from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
-from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.bootstrap import Estimate
+from deepdance.pipeline import decode_frames
+from deepdance.runs import OpenedRun
 
 WHOLE = (
     Column("motion", "motion"),
@@ -51,29 +51,15 @@ coverage: share of the training frames with a frame of the dance nearby.
 slope: change per 1,000 frames, with half a 95 % interval; flat if it holds 0."""
 
 
-def measure_long_dances(
-    model: SequenceModel[Any],
-    codec: FrameCodec[Any],
-    name: str,
-    frames: Silhouettes,
-    latents: Float32,
-    evaluated_from: int,
-    *,
-    length: int,
-    seeds: int,
-    temperature: float,
-    rng: int,
-    on_progress: OnProgress = ignore_progress,
-) -> Table:
-    """`seeds` dances of `length` frames beside the real `frames`, whose latents are `(n, d)`.
-
-    Frames are held out from `evaluated_from` on. Each dance starts from a real context, half of them held out.
-    """
-    starts = choose_starts(frames.clips, evaluated_from, model.context, seeds)
-    openings = latents[starts[:, None] + np.arange(model.context)]
-    dances = model.generate(openings, length, temperature=temperature, rng=rng)
-    streams = [decode_chunks(codec, dance) for dance in dances]
-    return _measure("Long dances", name, streams, seeds * length, frames, evaluated_from, on_progress)
+def measure_long_dances(run: OpenedRun, on_progress: OnProgress = ignore_progress, *, length: int, seeds: int) -> Table:
+    """`seeds` dances of `length` frames beside a run's real ones; each starts from a real context, half held out."""
+    recipe, frames = run.recipe, run.frames
+    starts = choose_starts(frames.clips, run.evaluated_from, run.model.context, seeds)
+    openings = run.latents[starts[:, None] + np.arange(run.model.context)]
+    dances = run.model.generate(openings, length, temperature=recipe.temperature, rng=recipe.seed)
+    streams = [decode_frames(run.codec, dance) for dance in dances]
+    name = f"{recipe.codec.name} × {recipe.sequence.name}"
+    return _measure("Long dances", name, streams, seeds * length, frames, run.evaluated_from, on_progress)
 
 
 def measure_videos(

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.arrays import Float32, Float64, Int64, UInt8
-from deepdance.evaluation.streams import OnProgress, decode_chunks, ignore_progress
+from deepdance.evaluation.streams import OnProgress, ignore_progress
 from deepdance.evaluation.tables import COPY, Column, Figures, Row, Table
-from deepdance.frames import Clip, Silhouettes
+from deepdance.frames import Clip
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.bootstrap import Estimate, bootstrap, bootstrap_mean
 from deepdance.metrics.shapes import iou
+from deepdance.pipeline import decode_frames
+from deepdance.runs import OpenedRun
 from deepdance.splits import number_blocks
 
 HORIZONS = (1, 2, 5, 10)
@@ -86,29 +88,23 @@ class Errors:
         }
 
 
-def measure_next_frame(
-    model: SequenceModel[Any],
-    codec: FrameCodec[Any],
-    name: str,
-    frames: Silhouettes,
-    latents: Float32,
-    evaluated_from: int,
-    on_progress: OnProgress = ignore_progress,
-) -> Table:
-    """The model, copying and the codec alone, on windows of `frames` and their `latents` `(n, d)`.
+def measure_next_frame(run: OpenedRun, on_progress: OnProgress = ignore_progress) -> Table:
+    """A run's sequence model, copying and the codec alone, on windows of its held-out frames.
 
-    Frames from `evaluated_from` on are predicted. A table without rows if no window fits.
+    A table without rows if no window fits.
     """
-    windows = choose_windows(frames.clips, evaluated_from, model.context)
+    frames, latents, codec = run.frames, run.latents, run.codec
+    windows = choose_windows(frames.clips, run.evaluated_from, run.model.context)
     if not len(windows.starts):
         return Table("Next frame", COLUMNS, [], "No held-out stretch is long enough to foretell anything.")
     total = len(windows.horizons) + 1
     seeds = latents[windows.inputs()]
-    predicted = sample_predictions(model, seeds, windows.horizons[-1])
+    predicted = sample_predictions(run.model, seeds, windows.horizons[-1])
     on_progress(1, total)
     last, last_shown = seeds[:, -1], _decode(codec, seeds[:, -1])
     # A window lies in the block of its first target at every horizon, so that resamples draw the same windows.
-    blocks = number_blocks(frames.between(evaluated_from, len(frames)).clips)[windows.targets(1) - evaluated_from]
+    held_out = frames.between(run.evaluated_from, len(frames))
+    blocks = number_blocks(held_out.clips)[windows.targets(1) - run.evaluated_from]
     rows = []
     for done, ahead in enumerate(windows.horizons, 2):
         truth, real = latents[windows.targets(ahead)], frames[windows.targets(ahead)]
@@ -117,7 +113,7 @@ def measure_next_frame(
         errors = Errors.measure(samples, truth, _decode(codec, samples.mean(axis=0)), real)
         ceiling = Errors.measure(truth[None], truth, _decode(codec, truth), real).estimate(copying, blocks)
         rows += [
-            Row(name, "model", errors.estimate(copying, blocks), ahead),
+            Row(run.recipe.sequence.name, "model", errors.estimate(copying, blocks), ahead),
             Row(COPY, "copy", copying.estimate(copying, blocks), ahead),
             Row(CEILING, "ceiling", {key: ceiling[key] for key in ("iou", "iou_skill")}, ahead),
         ]
@@ -171,4 +167,4 @@ def estimate_skill(errors: npt.ArrayLike, errors_of_copying: npt.ArrayLike, bloc
 
 
 def _decode(codec: FrameCodec[Any], latents: Float32) -> UInt8:
-    return np.concatenate(list(decode_chunks(codec, latents)))
+    return np.concatenate(list(decode_frames(codec, latents)))

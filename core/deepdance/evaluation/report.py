@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepdance import pipeline, runs
-from deepdance.arrays import Float32
 from deepdance.evaluation.codec import measure_codec
 from deepdance.evaluation.long_dances import measure_long_dances, measure_videos
 from deepdance.evaluation.next_frame import measure_next_frame
@@ -19,12 +18,10 @@ from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Role, Row, 
 from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
-from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow
-from deepdance.pipeline import Session
-from deepdance.recipe import Recipe
-from deepdance.splits import Split
-from deepdance.workspace import Artifact, digest, read_json, write_json
+from deepdance.runs import OpenedRun
+from deepdance.session import Session
+from deepdance.workspace import digest, read_json, write_json
 
 LENGTH = 1000
 SEEDS = 5
@@ -70,86 +67,6 @@ class Evaluation:
     tables: dict[str, Table]
 
 
-@dataclass(frozen=True)
-class EvaluatedRun:
-    """What a run has made, each opened once and only when it is asked for, and what is measured of it."""
-
-    session: Session
-    recipe: Recipe
-    artifacts: Mapping[str, Sequence[Artifact]]
-
-    @cached_property
-    def frames(self) -> Silhouettes:
-        """All frames of the run's videos."""
-        return Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
-
-    @property
-    def evaluated_from(self) -> int:
-        """The first frame that figures are taken from."""
-        return Split.of(self.frames.clips, self.recipe.validation).evaluated_from
-
-    @cached_property
-    def codec(self) -> FrameCodec[Any]:
-        """The trained codec."""
-        return pipeline.load_codec(self.session, self.recipe, self.artifacts["codec"][0])
-
-    @cached_property
-    def latents(self) -> Float32:
-        """The latents `(n, d)` of all frames."""
-        return pipeline.load_latents(self.artifacts["latents"][0])
-
-    @cached_property
-    def model(self) -> SequenceModel[Any]:
-        """The trained sequence model."""
-        return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
-
-    def measure_codec(self, on_progress: OnProgress) -> Table:
-        """What the codec loses of the held-out frames."""
-        held_out = self.frames.between(self.evaluated_from, len(self.frames))
-        return measure_codec(self.codec, self.recipe.codec.name, held_out, on_progress)
-
-    def measure_next_frame(self, on_progress: OnProgress) -> Table:
-        """How well the sequence model predicts held-out frames."""
-        name, data = self.recipe.sequence.name, (self.frames, self.latents, self.evaluated_from)
-        return measure_next_frame(self.model, self.codec, name, *data, on_progress)
-
-    def measure_long_dances(self, on_progress: OnProgress, *, length: int, seeds: int) -> Table:
-        """`seeds` dances of `length` frames beside the real frames."""
-        return measure_long_dances(
-            self.model,
-            self.codec,
-            f"{self.recipe.codec.name} × {self.recipe.sequence.name}",
-            self.frames,
-            self.latents,
-            self.evaluated_from,
-            length=length,
-            seeds=seeds,
-            temperature=self.recipe.temperature,
-            rng=self.recipe.seed,
-            on_progress=on_progress,
-        )
-
-    def build_table(
-        self,
-        name: str,
-        stages: Sequence[str],
-        measure: Callable[[OnProgress], Table],
-        settings: Mapping[str, Any] | None = None,
-    ) -> Table:
-        """The table `measure` makes, kept as an artifact: made anew only if one of `stages` or a setting changes."""
-        stage = f"{name}_table"
-
-        def work(folder: Path) -> dict[str, Any]:
-            table = measure(lambda done, total: self.session.listen(Progress(stage, done, total)))
-            write_json(folder / "table.json", table.as_json())
-            return {}
-
-        keys = {made: [artifact.key for artifact in self.artifacts[made]] for made in stages}
-        inputs = {"artifacts": keys, "settings": dict(settings or {}), "version": runs.VERSION}
-        artifact = self.session.make(stage, inputs, work)
-        return Table.from_json(read_json(artifact.folder / "table.json"))
-
-
 def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEEDS) -> Evaluation:
     """Every table of a run, measured on its held-out frames or read from what an earlier evaluation kept.
 
@@ -158,15 +75,15 @@ def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEE
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there.
     """
     record, recipe = session.workspace.open_run(name)
-    run = EvaluatedRun(session, recipe, runs.open_artifacts(session, record))
-    paper = runs.measure_paper_table(session, recipe, record)
+    run = runs.open_run(session, recipe, record)
+    paper = runs.measure_paper_table(run, name)
     everything = ("silhouettes", "codec", "latents", "sequence")
     settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
-    measure_long = partial(run.measure_long_dances, length=length, seeds=seeds)
+    measure_long = partial(measure_long_dances, run, length=length, seeds=seeds)
     tables = {
-        "codec": run.build_table("codec", ("silhouettes", "codec"), run.measure_codec),
-        "next_frame": run.build_table("next_frame", everything, run.measure_next_frame),
-        "long": run.build_table("long", everything, measure_long, settings),
+        "codec": _build_table(run, "codec", ("silhouettes", "codec"), partial(_measure_codec, run)),
+        "next_frame": _build_table(run, "next_frame", everything, partial(measure_next_frame, run)),
+        "long": _build_table(run, "long", everything, measure_long, settings),
     }
     as_json = {key: table.as_json() for key, table in tables.items()}
     write_json(session.workspace.run_folder(name) / "evaluation.json", as_json)
@@ -187,7 +104,7 @@ def evaluate_videos(
     `source.crop=54,44,335,200`. Raises InputError, OptionError, WorkspaceError.
     """
     record, recipe = session.workspace.open_run(name)
-    run = EvaluatedRun(session, recipe, runs.open_artifacts(session, record))
+    run = runs.open_run(session, recipe, record)
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
     prepared = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
@@ -198,10 +115,35 @@ def evaluate_videos(
         return measure_videos(shown, videos, run.frames, run.evaluated_from, on_progress)
 
     keys = {"videos": [artifact.key for artifact in prepared], "validation": recipe.validation, "name": shown}
-    return run.build_table("videos", ("silhouettes",), measure, keys)
+    return _build_table(run, "videos", ("silhouettes",), measure, keys)
 
 
-def comparison(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
+def _measure_codec(run: OpenedRun, on_progress: OnProgress) -> Table:
+    held_out = run.frames.between(run.evaluated_from, len(run.frames))
+    return measure_codec(run.codec, run.recipe.codec.name, held_out, on_progress)
+
+
+def _build_table(
+    run: OpenedRun,
+    name: str,
+    stages: Sequence[str],
+    measure: Callable[[OnProgress], Table],
+    settings: Mapping[str, Any] | None = None,
+) -> Table:
+    """The table that `measure` makes, kept as an artifact: made anew only if one of `stages` or a setting changes."""
+    stage = f"{name}_table"
+
+    def work(folder: Path) -> dict[str, Any]:
+        table = measure(lambda done, total: run.session.listen(Progress(stage, done, total)))
+        write_json(folder / "table.json", table.as_json())
+        return {}
+
+    inputs = {"artifacts": run.keys(stages), "settings": dict(settings or {}), "version": runs.VERSION}
+    artifact = run.session.make(stage, inputs, work)
+    return Table.from_json(read_json(artifact.folder / "table.json"))
+
+
+def compare(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
     """One row a run, then what real frames and copying reach on the first run's held-out frames; so two tables."""
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")

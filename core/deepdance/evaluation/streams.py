@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from deepdance.arrays import Float32, Float64, UInt8
-from deepdance.interfaces import FrameCodec
 from deepdance.metrics.features import FEATURES, PrincipalComponents, compute_signed_distances
 from deepdance.metrics.motion import measure_motion
 from deepdance.metrics.shapes import measure_frames
@@ -42,11 +40,6 @@ class ProgressMeter:
         for chunk in chunks:
             yield chunk
             self.advance(len(chunk))
-
-
-def decode_chunks(codec: FrameCodec[Any], latents: Float32) -> Iterator[UInt8]:
-    """Latents `(n, d)` as chunks of frames, as they are asked for."""
-    return (codec.decode(latents[start : start + CHUNK]) for start in range(0, len(latents), CHUNK))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from dancers import draw_dancer
 from deepdance.evaluation.long_dances import choose_starts, measure_long_dances, measure_videos
 from deepdance.evaluation.streams import ignore_progress
 from deepdance.frames import Clip, Silhouettes
+from deepdance.recipe import Recipe
 
 EVALUATED_FROM = 300
 
@@ -37,11 +39,11 @@ def real() -> Silhouettes:
 def measure(real, step=1, on_progress=ignore_progress):
     model = Numbers(real[:], step)
     latents = np.arange(400, dtype=np.float32)[:, None]
-    table = measure_long_dances(
-        model, model, "numbers", real, latents, EVALUATED_FROM, length=120, seeds=3, temperature=0.5, rng=7,
-        on_progress=on_progress,
-    )  # fmt: skip
-    return table, model
+    recipe = Recipe(codec="numbers", sequence="numbers", temperature=0.5, seed=7)
+    run = SimpleNamespace(
+        recipe=recipe, model=model, codec=model, frames=real, latents=latents, evaluated_from=EVALUATED_FROM
+    )
+    return measure_long_dances(run, on_progress, length=120, seeds=3), model
 
 
 def value(table, role, key):
@@ -73,7 +75,7 @@ def test_a_model_that_replays_its_training_is_measured_as_one(real):
     assert value(table, "real", "frechet_frames") == 1
     assert value(table, "real", "freeze_seconds") <= 2 < value(table, "copy", "freeze_seconds") == 11.9
     assert steps[-1] == (400 + 3 * 120, 400 + 3 * 120)
-    assert len(table.curves["numbers"]["area"]) == 3
+    assert len(table.curves["numbers × numbers"]["area"]) == 3
     assert "3 dances, 360 frames in all, 10 a second" in table.legend
 
 

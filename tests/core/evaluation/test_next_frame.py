@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from deepdance.evaluation.next_frame import (
     sample_predictions,
 )
 from deepdance.frames import Clip, Silhouettes
+from deepdance.recipe import Recipe
 
 SIZE = (60, 160)
 
@@ -48,9 +51,17 @@ def walk(clips):
 CLIPS = [Clip(0, 40, "a", 10), Clip(40, 75, "b", 10), Clip(75, 110, "c", 10)]
 
 
+def opened(model, clips, evaluated_from):
+    """A run of the walk."""
+    latents, frames = walk(clips)
+    recipe = Recipe(sequence="straight")
+    return SimpleNamespace(
+        recipe=recipe, model=model, codec=Box(), frames=frames, latents=latents, evaluated_from=evaluated_from
+    )
+
+
 def table_of(model, evaluated_from=75):
-    latents, frames = walk(CLIPS)
-    return measure_next_frame(model, Box(), "straight", frames, latents, evaluated_from)
+    return measure_next_frame(opened(model, CLIPS, evaluated_from))
 
 
 def value(table, role, key, horizon):
@@ -79,8 +90,7 @@ def test_windows_are_evenly_chosen_if_there_are_many():
 def test_far_horizons_are_left_out_where_clips_are_short():
     assert choose_windows([Clip(0, 8, "a", 10)], 5, context=3).horizons == (1, 2)
     assert choose_windows([Clip(0, 5, "a", 10)], 0, context=5).horizons == ()
-    latents, frames = walk([Clip(0, 5, "a", 10)])
-    assert measure_next_frame(Straight(), Box(), "x", frames, latents, 5).rows == []
+    assert measure_next_frame(opened(Straight(), [Clip(0, 5, "a", 10)], 5)).rows == []
 
 
 def test_a_perfect_model_has_skill_one_and_copying_none():

@@ -1,6 +1,6 @@
 import logging
 
-from deepdance.evaluation.report import LONG_SUMMARY, SUMMARY, Evaluation, comparison
+from deepdance.evaluation.report import LONG_SUMMARY, SUMMARY, Evaluation, compare
 from deepdance.evaluation.tables import Column, Row, Table
 from deepdance.metrics.bootstrap import Estimate
 
@@ -27,7 +27,7 @@ def evaluation(run, iou, skill, frames="the same"):
 
 def test_a_comparison_takes_each_runs_own_rows_and_the_first_ones_baselines(caplog):
     with caplog.at_level(logging.WARNING):
-        both = comparison([evaluation("a", 0.8, 0.3), evaluation("b", 0.9, 0.2)])
+        both = compare([evaluation("a", 0.8, 0.3), evaluation("b", 0.9, 0.2)])
     table = both["frames"]
     assert [row.name for row in table.rows] == ["a", "b", "real, held out", "copy the last frame"]
     assert [row.figures["codec.iou"] for row in table.rows] == [
@@ -56,5 +56,5 @@ def test_a_comparison_takes_each_runs_own_rows_and_the_first_ones_baselines(capl
 
 def test_runs_with_other_frames_are_compared_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
-        comparison([evaluation("a", 0.8, 0.3), evaluation("b", 0.9, 0.2, frames="others")])
+        compare([evaluation("a", 0.8, 0.3), evaluation("b", 0.9, 0.2, frames="others")])
     assert "different frames" in caplog.text
