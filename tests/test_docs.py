@@ -23,8 +23,8 @@ from deepdance import events
 from deepdance.inputs import resolve
 from deepdance.plugins import KINDS, Hooks, discover
 from deepdance.recipe import Recipe
+from deepdance_cli.arguments import make_recipe, parse_size
 from deepdance_cli.main import app
-from deepdance_cli.run import make_recipe, parse_size
 from deepdance_plugins.catalog import COMPONENTS
 
 ROOT = Path(__file__).parents[1]

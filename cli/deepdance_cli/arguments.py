@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
+    from deepdance.recipe import Recipe
 
 
 def complete_names(kind: str) -> Callable[[str], list[str]]:
@@ -29,6 +30,22 @@ def complete_names(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def choose_component(kind: str, flag: str) -> Any:
+    """The option by which a component of `kind` is chosen."""
+    return typer.Option(
+        flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=complete_names(kind)
+    )
+
+
+Source = Annotated[str | None, choose_component("source", "--source")]
+Remover = Annotated[str | None, choose_component("remover", "--remover")]
+Codec = Annotated[str | None, choose_component("codec", "--codec")]
+Sequence = Annotated[str | None, choose_component("sequence", "--seq")]
+Renderer = Annotated[str | None, choose_component("renderer", "--renderer")]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe in TOML; other flags change it.")]
+Size = Annotated[
+    str | None, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
+]
 Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
 ]
@@ -57,13 +74,6 @@ Settings = Annotated[
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
 
 
-def component(kind: str, flag: str) -> Any:
-    """The option by which a component of `kind` is chosen."""
-    return typer.Option(
-        flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=complete_names(kind)
-    )
-
-
 def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
     """The component of this name, of whatever kind if none is given. Raises OptionError, PluginError."""
     from deepdance.errors import OptionError
@@ -72,3 +82,26 @@ def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
     if kind not in (None, *KINDS, LOGGER):
         raise OptionError(f"--kind: expected one of {', '.join((*KINDS, LOGGER))}, got {kind!r}")
     return registry.find(kind or registry.kind_of(name), name)
+
+
+def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *, demo: bool = False) -> Recipe:
+    """The recipe of a file or the default one, changed by the flags that were given, then by `--set`."""
+    from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings
+    from deepdance.validation import validate
+
+    default = DEMO_RECIPE if demo else Recipe()
+    base = Recipe.read(file) if file else default
+    given = {name: value for name, value in flags.items() if value is not None}
+    return validate(Recipe, apply_settings(base.changed(given).table(only_set=True), settings))
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """`"120x200"` → `(120, 200)`, height first."""
+    from deepdance.errors import OptionError
+
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise OptionError(f"--size: expected HEIGHTxWIDTH such as 120x200, got {text!r}")
+    return int(parts[0]), int(parts[1])

@@ -70,7 +70,7 @@ def _run(entry: Entry, options: dict[str, Any], location: str | None) -> list[Re
     from rich.progress import Progress
 
     from deepdance.testing import make_checks, run_checks
-    from deepdance_cli.show import err
+    from deepdance_cli.console import err
 
     ended = []
     with Progress(console=err, disable=not err.is_terminal, transient=True) as bars:
@@ -86,7 +86,7 @@ def _show(entry: Entry, results: list[Result]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from deepdance_cli.show import out
+    from deepdance_cli.console import out
 
     table = Table("check", "result", "what, or why not", box=None, pad_edge=False, header_style="bold")
     for result in results:

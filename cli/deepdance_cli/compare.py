@@ -24,15 +24,16 @@ def compare(
     """
     from deepdance.evaluation import report
     from deepdance.workspace import locate_run
-    from deepdance_cli import show
+    from deepdance_cli.progress import open_session
+    from deepdance_cli.show import print_table
 
     evaluations = []
     for place, name in [locate_run(text, workspace) for text in run]:
-        with show.session(place.root) as session:
+        with open_session(place.root) as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.compare(evaluations)
     if json:
         print_json({key: table.as_json() for key, table in tables.items()})
         return
     for table in tables.values():
-        show.table(table)
+        print_table(table)

@@ -22,39 +22,39 @@ def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None
 
     Example: dd doctor
     """
-    from deepdance_cli import show
+    from deepdance_cli.console import out
 
-    results = [_checked(name, check) for name, check in _checks(workspace).items()]
+    results = [_run_check(name, check) for name, check in _list_checks(workspace).items()]
     if json:
         print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in results])
     else:
         for name, ok, found in results:
             mark, style = ("✓", "green") if ok else ("✗", "red")
-            show.out.print(mark, style=style, end=" ")
-            show.out.print(f"{name:<10} {found}")
+            out.print(mark, style=style, end=" ")
+            out.print(f"{name:<10} {found}")
     if not all(ok for _, ok, _ in results):
         raise typer.Exit(2)
 
 
-def _checked(name: str, check: Callable[[], str]) -> tuple[str, bool, str]:
+def _run_check(name: str, check: Callable[[], str]) -> tuple[str, bool, str]:
     try:
         return name, True, check()
     except Exception as error:
         return name, False, f"{type(error).__name__}: {error}"
 
 
-def _checks(workspace: Path) -> dict[str, Callable[[], str]]:
+def _list_checks(workspace: Path) -> dict[str, Callable[[], str]]:
     return {
         "python": lambda: f"{sys.version.split()[0]}, {os.cpu_count()} cores",
-        "keras": _keras,
-        "ffmpeg": _ffmpeg,
-        "opencv": _opencv,
-        "plugins": _plugins,
-        "workspace": lambda: _workspace(workspace),
+        "keras": _check_keras,
+        "ffmpeg": _check_ffmpeg,
+        "opencv": _check_opencv,
+        "plugins": _check_plugins,
+        "workspace": lambda: _check_workspace(workspace),
     }
 
 
-def _keras() -> str:
+def _check_keras() -> str:
     from deepdance.plugins.redirection import capture_output
 
     with capture_output():
@@ -62,7 +62,7 @@ def _keras() -> str:
     return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}"
 
 
-def _ffmpeg() -> str:
+def _check_ffmpeg() -> str:
     import subprocess
 
     import imageio_ffmpeg
@@ -72,7 +72,7 @@ def _ffmpeg() -> str:
     return f"{' '.join(shown.stdout.split()[:3])}, PyAV {version('av')}"
 
 
-def _opencv() -> str:
+def _check_opencv() -> str:
     import cv2
 
     try:
@@ -85,7 +85,7 @@ def _opencv() -> str:
     )
 
 
-def _plugins() -> str:
+def _check_plugins() -> str:
     from deepdance.plugins import discover
 
     registry = discover()
@@ -94,7 +94,7 @@ def _plugins() -> str:
     return f"{len(registry.entries)} components"
 
 
-def _workspace(folder: Path) -> str:
+def _check_workspace(folder: Path) -> str:
     nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     if not os.access(nearest, os.W_OK):
         raise RuntimeError(f"{nearest} cannot be written; choose another folder with --workspace")

@@ -24,14 +24,15 @@ def evaluate(
     """
     from deepdance.evaluation import report
     from deepdance.workspace import locate_run
-    from deepdance_cli import show
+    from deepdance_cli.progress import open_session
+    from deepdance_cli.show import print_paper_table, print_table
 
     place, name = locate_run(run, workspace)
-    with show.session(place.root) as session:
+    with open_session(place.root) as session:
         measured = report.evaluate(session, name, frames, seeds)
     if json:
         print_json(asdict(measured))
         return
-    show.paper_table(measured.paper_table)
+    print_paper_table(measured.paper_table)
     for table in measured.tables.values():
-        show.table(table)
+        print_table(table)

@@ -28,12 +28,13 @@ def extend(
     """
     from deepdance import runs
     from deepdance.workspace import locate_run
-    from deepdance_cli import show
+    from deepdance_cli import console
+    from deepdance_cli.progress import open_session
 
     place, name = locate_run(run, workspace)
-    with show.session(place.root, log or ()) as session:
+    with open_session(place.root, log or ()) as session:
         written = runs.extend(session, name, video, seconds, out)
     if json:
         print_json({"run": name, "video": str(written)})
     else:
-        show.out.print(f"video {written}")
+        console.out.print(f"video {written}")

@@ -35,13 +35,14 @@ def generate(
     """
     from deepdance import runs
     from deepdance.workspace import locate_run
-    from deepdance_cli import show
+    from deepdance_cli import console
+    from deepdance_cli.progress import open_session
 
     changes = {"frames": frames, "render_fps": fps, "start": start, "temperature": temperature, "seed": seed}
     place, name = locate_run(run, workspace)
-    with show.session(place.root, log or ()) as session:
+    with open_session(place.root, log or ()) as session:
         video = runs.generate(session, name, out, {key: value for key, value in changes.items() if value is not None})
     if json:
         print_json({"run": name, "video": str(video)})
     else:
-        show.out.print(f"video {video}")
+        console.out.print(f"video {video}")

@@ -74,7 +74,7 @@ def main() -> None:
     """`deepdance`: run the app and end with 0, 2 after a mistake, or 130 after Ctrl-C."""
     invocation = Invocation()
     try:
-        code = app(args=_shared_options_first(sys.argv[1:]), standalone_mode=False, obj=invocation)
+        code = app(args=_move_shared_options_first(sys.argv[1:]), standalone_mode=False, obj=invocation)
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
@@ -85,7 +85,7 @@ def main() -> None:
             raise
         if getattr(error, "message", None) == "" and not hasattr(error, "param"):
             sys.exit(2)  # the help was asked for by giving no arguments, and is shown
-        _fail(_one_line(error), 2)
+        _fail(_describe_error(error), 2)
     if code == 130:
         _fail("stopped; finished stages are kept, the same command goes on from there", 130)
     sys.exit(code if isinstance(code, int) else 0)
@@ -93,14 +93,14 @@ def main() -> None:
 
 def dd() -> None:
     """`dd`: the same, unless the arguments are meant for coreutils' `dd`."""
-    if os.name == "posix" and _meant_for_coreutils(sys.argv[1:]):
-        other = _next_dd()
+    if os.name == "posix" and _is_meant_for_coreutils(sys.argv[1:]):
+        other = _find_other_dd()
         if other:
             os.execv(other, ["dd", *sys.argv[1:]])  # noqa: S606
     main()
 
 
-def _shared_options_first(arguments: list[str]) -> list[str]:
+def _move_shared_options_first(arguments: list[str]) -> list[str]:
     """`--debug`, `--no-plugins` and `--no-plugins=NAME` from wherever they stand, before all others."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     shared = [text for text in arguments[:end] if text.partition("=")[0] in ("--debug", "--no-plugins")]
@@ -109,13 +109,13 @@ def _shared_options_first(arguments: list[str]) -> list[str]:
     return valued + others + arguments[end:]
 
 
-def _meant_for_coreutils(arguments: list[str]) -> bool:
+def _is_meant_for_coreutils(arguments: list[str]) -> bool:
     if not arguments:
         return not sys.stdin or not sys.stdin.isatty()
     return COREUTILS.match(arguments[0]) is not None
 
 
-def _next_dd() -> str | None:
+def _find_other_dd() -> str | None:
     """The first executable `dd` on PATH that is not this program, here or in another environment."""
     for folder in os.get_exec_path():
         candidate = Path(folder) / "dd"
@@ -130,7 +130,7 @@ def _is_script(path: Path) -> bool:
         return file.read(2) == b"#!"
 
 
-def _one_line(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     from deepdance.errors import DeepDanceError
 
     if isinstance(error, DeepDanceError):
@@ -140,13 +140,13 @@ def _one_line(error: Exception) -> str:
         help_of = f"; see {context.command_path} --help" if context else ""
         return f"{error.format_message()}{help_of}"
     if isinstance(error, OSError):
-        return _about_os_error(error)
+        return _describe_os_error(error)
     if isinstance(error, MemoryError):
         return "expected enough memory, got none left; try a smaller --size or --set codec.batch_size=16"
     return f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it"
 
 
-def _about_os_error(error: OSError) -> str:
+def _describe_os_error(error: OSError) -> str:
     where = f" {error.filename}" if error.filename else ""
     advice = {
         errno.ENOSPC: "the disk is full: free some space or choose another --workspace",

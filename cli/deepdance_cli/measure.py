@@ -30,12 +30,13 @@ def measure(
     """
     from deepdance.evaluation import report
     from deepdance.workspace import locate_run
-    from deepdance_cli import show
+    from deepdance_cli.progress import open_session
+    from deepdance_cli.show import print_table
 
     place, name = locate_run(run, workspace)
-    with show.session(place.root) as session:
+    with open_session(place.root) as session:
         table = report.evaluate_videos(session, name, videos, remover, settings or [])
     if json:
         print_json(table.as_json())
     else:
-        show.table(table)
+        print_table(table)

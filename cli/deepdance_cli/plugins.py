@@ -49,12 +49,12 @@ def list_plugins(json: Json = False) -> None:
 
     registry = discover()
     if json:
-        print_json(_listed(registry))
+        print_json(_list_components(registry))
     else:
-        _print_list(_listed(registry))
+        _print_list(_list_components(registry))
 
 
-def _listed(registry: Registry) -> dict[str, Any]:
+def _list_components(registry: Registry) -> dict[str, Any]:
     components = []
     for entry in registry.entries:
         state, reason = registry.state(entry)
@@ -70,7 +70,7 @@ def _listed(registry: Registry) -> dict[str, Any]:
 def _print_list(listed: dict[str, Any]) -> None:
     from rich.table import Table
 
-    console = _console()
+    console = _make_console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("kind", "name", "summary", "distribution", "version", "state"):
         table.add_column(title, no_wrap=title != "summary", overflow="fold")
@@ -106,14 +106,14 @@ def show_plugin(
 
     registry = discover()
     entry = find_component(registry, name, kind)
-    shown = _shown(registry, entry)
+    shown = _describe_component(registry, entry)
     if json:
         print_json(shown)
     else:
         _print_component(shown)
 
 
-def _shown(registry: Registry, entry: Entry) -> dict[str, Any]:
+def _describe_component(registry: Registry, entry: Entry) -> dict[str, Any]:
     from importlib.util import find_spec
 
     from deepdance.errors import PluginError
@@ -122,7 +122,7 @@ def _shown(registry: Registry, entry: Entry) -> dict[str, Any]:
     kind, reference = entry.spec.kind, registry.reference(entry)
     required = look_up(entry.spec.requires)
     full = f"{entry.distribution}:{entry.spec.name}"
-    options = options_of(registry.options_model(kind, full))
+    options = describe_options(registry.options_model(kind, full))
     state, reason = registry.state(entry)
     if state == "broken":
         raise PluginError(f"{entry.title} cannot be used: {reason}; update or remove {entry.distribution}")
@@ -134,48 +134,48 @@ def _shown(registry: Registry, entry: Entry) -> dict[str, Any]:
         "file": module.origin if module else None,
         "needs": [asdict(need) for need in required],
         "options_table": options,
-        "example": _example(entry, reference, options),
+        "example": _make_example(entry, reference, options),
     }
 
 
-def _example(entry: Entry, reference: str, options: list[dict[str, str]]) -> str:
+def _make_example(entry: Entry, reference: str, options: list[dict[str, str]]) -> str:
     kind = entry.spec.kind
     given = "my-video.mp4"
     if kind == "source":
         suffix = next(iter(entry.spec.suffixes), None)
         given = "" if suffix is None else f"my-video{suffix}"
     plain = [option for option in options if option["default"] not in ("None", "required")]
-    setting = f"--set {kind}.{plain[0]['name']}={_typed(plain[0]['default'])}" if plain else ""
+    setting = f"--set {kind}.{plain[0]['name']}={_write_value(plain[0]['default'])}" if plain else ""
     return " ".join(filter(None, ["dd run", given, FLAGS[kind], reference, setting]))
 
 
-def _typed(default: str) -> str:
+def _write_value(default: str) -> str:
     """A Python value as it is typed after `--set`."""
     return {"True": "true", "False": "false"}.get(default, default.strip("'"))
 
 
-def options_of(model: Any) -> list[dict[str, str]]:
+def describe_options(model: Any) -> list[dict[str, str]]:
     """One row an option: its name, type, default, range and meaning."""
     return [
         {
             "name": name,
-            "type": _type(field.annotation),
+            "type": _describe_type(field.annotation),
             "default": "required" if field.is_required() else repr(field.get_default(call_default_factory=True)),
-            "bounds": _bounds(field.metadata),
+            "bounds": _describe_bounds(field.metadata),
             "meaning": field.description or "",
         }
         for name, field in model.model_fields.items()
     ]
 
 
-def _type(annotation: Any) -> str:
+def _describe_type(annotation: Any) -> str:
     """An annotation as its author would say it: `int | 'auto'`, the range of one member in brackets."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        bounds = _bounds(bound for field in inner[1:] for bound in getattr(field, "metadata", [field]))
-        return f"{_type(inner[0])} ({bounds})" if bounds else _type(inner[0])
+        bounds = _describe_bounds(bound for field in inner[1:] for bound in getattr(field, "metadata", [field]))
+        return f"{_describe_type(inner[0])} ({bounds})" if bounds else _describe_type(inner[0])
     if origin in (Union, UnionType):
-        return " | ".join(map(_type, inner))
+        return " | ".join(map(_describe_type, inner))
     if origin is Literal:
         return " | ".join(map(repr, inner))
     if annotation is NoneType:
@@ -183,7 +183,7 @@ def _type(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) and not inner else str(annotation).replace("typing.", "")
 
 
-def _bounds(metadata: Iterable[Any]) -> str:
+def _describe_bounds(metadata: Iterable[Any]) -> str:
     """What pydantic keeps of `Field(ge=1, lt=9)`, as `≥ 1, < 9`."""
     known = [(sign, getattr(bound, name)) for bound in metadata for name, sign in SIGNS.items() if hasattr(bound, name)]
     return ", ".join(sign.format(f"{value:g}") for sign, value in known)
@@ -192,7 +192,7 @@ def _bounds(metadata: Iterable[Any]) -> str:
 def _print_component(shown: dict[str, Any]) -> None:
     from rich.table import Table
 
-    console = _console()
+    console = _make_console()
     kind = shown["kind"]
     console.print(f"{kind} {shown['name']}: {shown['summary']}", style="bold")
     console.print(f"from   {shown['distribution']} {shown['version']}, {shown['target']}")
@@ -212,7 +212,7 @@ def _print_component(shown: dict[str, Any]) -> None:
     console.print(f"example: {shown['example']}")
 
 
-def _console() -> Console:
+def _make_console() -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Settings, Videos, Workspace, complete_names
+from deepdance_cli.arguments import (
+    Json,
+    RecipeFile,
+    Remover,
+    Settings,
+    Size,
+    Videos,
+    Workspace,
+    make_recipe,
+    parse_size,
+)
 from deepdance_cli.output import print_json
 
 SHEET_FRAMES = 120
@@ -16,17 +26,13 @@ SHEET_FRAMES = 120
 
 def prepare(
     videos: Videos,
-    remover: Annotated[
-        str | None, typer.Option(help="The background remover to use.", autocompletion=complete_names("remover"))
-    ] = None,
+    remover: Remover = None,
     settings: Settings = None,
-    recipe: Annotated[Path | None, typer.Option(help="A recipe in TOML; other flags change it.")] = None,
+    recipe: RecipeFile = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
     ] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
-    ] = None,
+    size: Size = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -39,12 +45,12 @@ def prepare(
     from deepdance import pipeline
     from deepdance.frames import Silhouettes
     from deepdance.inputs import expand_inputs, settle
-    from deepdance_cli import show
-    from deepdance_cli.run import make_recipe, parse_size
+    from deepdance_cli.console import out
+    from deepdance_cli.progress import open_session
 
     made = make_recipe(recipe, {"remover": remover, "fps": fps, "size": parse_size(size)}, settings or [])
     results = []
-    with show.session(workspace) as session:
+    with open_session(workspace) as session:
         inputs = expand_inputs(session.registry, videos)
         resolved = settle(made, session.registry, inputs)
         for location in inputs:
@@ -61,4 +67,4 @@ def prepare(
         print_json(results)
         return
     for result in results:
-        show.out.print(f"{result['frames']} silhouettes of {result['input']}\n  sheet {result['sheet']}")
+        out.print(f"{result['frames']} silhouettes of {result['input']}\n  sheet {result['sheet']}")

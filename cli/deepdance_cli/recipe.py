@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdance_cli.arguments import component
+from deepdance_cli.arguments import Codec, Remover, Renderer, Sequence, Source, make_recipe
 
 if TYPE_CHECKING:
     from deepdance.plugins import Registry
@@ -41,11 +41,11 @@ WORDS = {
 
 @app.command("new")
 def new_recipe(
-    codec: Annotated[str | None, component("codec", "--codec")] = None,
-    seq: Annotated[str | None, component("sequence", "--seq")] = None,
-    source: Annotated[str | None, component("source", "--source")] = None,
-    remover: Annotated[str | None, component("remover", "--remover")] = None,
-    renderer: Annotated[str | None, component("renderer", "--renderer")] = None,
+    codec: Codec = None,
+    seq: Sequence = None,
+    source: Source = None,
+    remover: Remover = None,
+    renderer: Renderer = None,
     preset: Annotated[str | None, typer.Option(help="quick, standard or paper. Default: standard.")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write. Default: print it.")] = None,
 ) -> None:
@@ -55,10 +55,9 @@ def new_recipe(
     """
     from deepdance.errors import OptionError
     from deepdance.plugins import discover
-    from deepdance_cli.run import make_recipe
 
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
-    text = commented(make_recipe(None, {"preset": preset, **components}, []), discover())
+    text = write_commented(make_recipe(None, {"preset": preset, **components}, []), discover())
     if out is None:
         typer.echo(text, nl=False)
         return
@@ -70,7 +69,7 @@ def new_recipe(
     typer.echo(f"recipe {out}")
 
 
-def commented(recipe: Recipe, registry: Registry) -> str:
+def write_commented(recipe: Recipe, registry: Registry) -> str:
     """The recipe as TOML, every option of its components with its meaning, what it may be, and its default.
 
     Raises OptionError, PluginError.
@@ -80,25 +79,25 @@ def commented(recipe: Recipe, registry: Registry) -> str:
     values = recipe.model_dump(mode="json", exclude=set(KINDS))
     rate = registry.find("sequence", recipe.sequence.name).spec.frame_rate
     derived = {} if "fps" in recipe.model_fields_set else {"fps": (rate, "the sequence model's")}
-    tables = [_table(recipe, registry, kind) for kind in KINDS]
-    return "".join([HEADER, *_settings(type(recipe), values, derived), *tables]).rstrip() + "\n"
+    tables = [_write_table(recipe, registry, kind) for kind in KINDS]
+    return "".join([HEADER, *_write_settings(type(recipe), values, derived), *tables]).rstrip() + "\n"
 
 
-def _table(recipe: Recipe, registry: Registry, kind: str) -> str:
+def _write_table(recipe: Recipe, registry: Registry, kind: str) -> str:
     from deepdance.recipe import AUTO
 
     choice = getattr(recipe, kind)
-    head = f"[{kind}]\nname = {_toml(choice.name)}\n\n"
+    head = f"[{kind}]\nname = {_write_toml(choice.name)}\n\n"
     if choice.name == AUTO:
-        return _comment("the one that reads the file; name it, such as ffmpeg, to set its options") + head
+        return _write_comment("the one that reads the file; name it, such as ffmpeg, to set its options") + head
     options = registry.options(kind, choice.name, recipe.preset, choice.options)
     values = options.model_dump(mode="json")
     derived = {"seed": (recipe.seed, "the recipe's")} if "seed" in values and "seed" not in choice.options else {}
     summary = registry.find(kind, choice.name).spec.summary
-    return "".join([_comment(summary), head, *_settings(type(options), values, derived, recipe.preset)])
+    return "".join([_write_comment(summary), head, *_write_settings(type(options), values, derived, recipe.preset)])
 
 
-def _settings(
+def _write_settings(
     model: Any, values: Mapping[str, Any], derived: Mapping[str, tuple[Any, str]], preset: str = ""
 ) -> Iterator[str]:
     """One entry an option. While unset, those in `derived` have the value of something else: shown, not written."""
@@ -107,22 +106,24 @@ def _settings(
         if name not in values:
             continue
         value, default = values[name], defaults[name]
-        usual = "unset" if default is None else _toml(default)
+        usual = "unset" if default is None else _write_toml(default)
         if name in derived:
             value, usual = derived[name]
         elif value != default:
-            usual = f"{usual}, with the preset {preset}: {_toml(value)}"
-        yield _comment(schema.get("description", "")) + _comment(f"{allowed(schema)}; default: {usual}")
+            usual = f"{usual}, with the preset {preset}: {_write_toml(value)}"
+        yield _write_comment(schema.get("description", "")) + _write_comment(
+            f"{describe_allowed(schema)}; default: {usual}"
+        )
         mark = "#" if name in derived or value is None else ""
-        yield f"{mark}{name} = {'' if value is None else _toml(value)}".rstrip() + "\n\n"
+        yield f"{mark}{name} = {'' if value is None else _write_toml(value)}".rstrip() + "\n\n"
 
 
-def allowed(schema: Mapping[str, Any]) -> str:
+def describe_allowed(schema: Mapping[str, Any]) -> str:
     """What a value may be, from its JSON schema: `an integer, at least 1`."""
     if "anyOf" in schema:
-        return " or ".join(allowed(each) for each in schema["anyOf"] if each.get("type") != "null")
+        return " or ".join(describe_allowed(each) for each in schema["anyOf"] if each.get("type") != "null")
     if "enum" in schema or "const" in schema:
-        return " or ".join(_toml(choice) for choice in schema.get("enum", [schema.get("const")]))
+        return " or ".join(_write_toml(choice) for choice in schema.get("enum", [schema.get("const")]))
     if "prefixItems" in schema:
         return f"[{', '.join(each.get('type', 'anything') for each in schema['prefixItems'])}]"
     kind = schema.get("type", "anything")
@@ -130,16 +131,16 @@ def allowed(schema: Mapping[str, Any]) -> str:
     return ", ".join([WORDS.get(kind, kind), *bounds])
 
 
-def _comment(text: str) -> str:
+def _write_comment(text: str) -> str:
     return "".join(f"# {line}\n" for line in wrap(text, COMMENT_WIDTH))
 
 
-def _toml(value: Any) -> str:
+def _write_toml(value: Any) -> str:
     """A value on one line."""
     import tomli_w
 
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(_write_toml, value))}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
+        return f"{{ {', '.join(f'{_write_toml(key)} = {_write_toml(each)}' for key, each in value.items())} }}"
     return tomli_w.dumps({"value": value}).removeprefix("value = ").rstrip("\n")

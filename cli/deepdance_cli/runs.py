@@ -17,7 +17,7 @@ def runs(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
     from rich.table import Table
 
     from deepdance.workspace import Workspace as Folder
-    from deepdance_cli import show
+    from deepdance_cli.console import out
 
     place = Folder(workspace)
     found = place.runs()
@@ -25,10 +25,10 @@ def runs(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
         print_json([{**asdict(run), "folder": str(place.run_folder(run.name))} for run in found])
         return
     if not found:
-        show.out.print(f"no runs in {workspace} yet; start one with: dd run my-video.mp4")
+        out.print(f"no runs in {workspace} yet; start one with: dd run my-video.mp4")
         return
     table = Table("run", "state", "made", "inputs", "video")
     for run in found:
         video = str(place.run_folder(run.name) / run.video) if run.video else "–"
         table.add_row(run.name, run.status, run.created[:16].replace("T", " "), str(len(run.inputs)), video)
-    show.out.print(table)
+    out.print(table)

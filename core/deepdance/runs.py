@@ -89,7 +89,7 @@ def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: s
     recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()
     record = session.workspace.claim(
-        name or _default_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
+        name or _make_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
@@ -287,6 +287,6 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
     return registry.reference(entry)
 
 
-def _default_name(inputs: Sequence[str], recipe: Recipe) -> str:
+def _make_name(inputs: Sequence[str], recipe: Recipe) -> str:
     first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
     return re.sub(r"[^\w.-]+", "_", f"{first}-{recipe.codec.name}-{recipe.sequence.name}").lstrip("-.") or "run"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from deepdance.plugins import KINDS, ComponentSpec
 from deepdance.recipe import Recipe
 from deepdance_cli.main import app
-from deepdance_cli.plugins import options_of
+from deepdance_cli.plugins import describe_options
 from deepdance_plugins.catalog import COMPONENTS
 
 PRESETS = ("quick", "standard", "paper")
@@ -44,7 +44,7 @@ def kind(name: str) -> str:
 
 def recipe() -> str:
     """The recipe's own entries; the options of components stand on their pages."""
-    return _options(row for row in options_of(Recipe) if row["name"] not in KINDS)
+    return _options(row for row in describe_options(Recipe) if row["name"] not in KINDS)
 
 
 def page(spec: ComponentSpec) -> str:

@@ -5,8 +5,8 @@ from conftest import FAST
 
 from deepdance.evaluation import report
 from deepdance.events import Progress
-from deepdance.session import Session
 from deepdance.plugins import discover
+from deepdance.session import Session
 from deepdance.workspace import Workspace
 
 TINY = (

@@ -8,7 +8,7 @@ import pytest
 from deepdance.inputs import resolve
 from deepdance.plugins import KINDS, discover
 from deepdance.recipe import Recipe
-from deepdance_cli.recipe import allowed, commented
+from deepdance_cli.recipe import describe_allowed, write_commented
 from deepdance_plugins.catalog import COMPONENTS
 
 BUILT_IN = [(spec.kind, spec.name) for spec in COMPONENTS if spec.kind in KINDS]
@@ -19,14 +19,14 @@ BUILT_IN = [(spec.kind, spec.name) for spec in COMPONENTS if spec.kind in KINDS]
 def test_it_resolves_to_the_same_recipe(tmp_path, kind, name, preset):
     recipe = Recipe(preset=preset, **{kind: name})
     path = tmp_path / "recipe.toml"
-    path.write_text(commented(recipe, discover()), encoding="utf-8")
+    path.write_text(write_commented(recipe, discover()), encoding="utf-8")
     locations = [] if name == "demo" else ["video.mp4"]
     assert resolve(Recipe.read(path), discover(), locations) == resolve(recipe, discover(), locations)
 
 
 @pytest.mark.parametrize(("kind", "name"), BUILT_IN)
 def test_every_option_is_there_with_its_meaning(kind, name):
-    text = commented(Recipe(**{kind: name}), discover())
+    text = write_commented(Recipe(**{kind: name}), discover())
     entries = text[text.index(f"[{kind}]") :].split("\n\n")
     for option, field in discover().options_model(kind, name).model_fields.items():
         (entry,) = [e for e in entries if e.splitlines()[-1].removeprefix("#").startswith(f"{option} =")]
@@ -92,4 +92,4 @@ def test_a_mistake_is_one_line(dd, arguments, message):
     ],
 )
 def test_what_a_value_may_be(schema, text):
-    assert allowed(schema) == text
+    assert describe_allowed(schema) == text

@@ -52,10 +52,10 @@ def _discover(only: str | None, without: str | None) -> Registry:
             _load(registry, plugin)
         seconds = perf_counter() - start
         if seconds > SLOW_SECONDS:
-            registry.notes.append(_note(plugin, f"takes {seconds:.1f} s to load; every command waits for it"))
+            registry.notes.append(_make_note(plugin, f"takes {seconds:.1f} s to load; every command waits for it"))
         if said[0]:
             text = shorten(said[0], 100, placeholder=" …")
-            registry.notes.append(_note(plugin, f"writes when it is loaded: {text!r}"))
+            registry.notes.append(_make_note(plugin, f"writes when it is loaded: {text!r}"))
     return registry
 
 
@@ -119,7 +119,7 @@ def find_installed() -> list[Installed]:
     found: dict[tuple[str, str], Installed] = {}
     for distribution in distributions():
         if f"[{ENTRY_POINT_GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
-            name, number = _identity(distribution)
+            name, number = _read_identity(distribution)
             for point in distribution.entry_points.select(group=ENTRY_POINT_GROUP):
                 found.setdefault((canonical(name), point.name), Installed(point, name, number))
     order = sorted(found.items(), key=lambda item: (item[0][0] != BUILT_IN, item[0]))
@@ -135,10 +135,10 @@ def choose(plugins: Iterable[Installed], only: str | None, without: str | None) 
     plugins = list(plugins)
     others = [plugin for plugin in plugins if plugin.distribution != BUILT_IN]
     kept = set() if only is not None else {id(plugin) for plugin in others}
-    for name in _names(only):
-        kept |= {id(plugin) for plugin in _called(others, name, ONLY)}
-    for name in _names(without):
-        kept -= {id(plugin) for plugin in _called(others, name, "--no-plugins")}
+    for name in _split_names(only):
+        kept |= {id(plugin) for plugin in _find_called(others, name, ONLY)}
+    for name in _split_names(without):
+        kept -= {id(plugin) for plugin in _find_called(others, name, "--no-plugins")}
     return [plugin for plugin in plugins if plugin.distribution == BUILT_IN or id(plugin) in kept]
 
 
@@ -150,11 +150,11 @@ def leave_out(names: str | None = None) -> None:
         os.environ[WITHOUT] = ",".join(filter(None, [os.environ.get(WITHOUT), names]))
 
 
-def _names(text: str | None) -> list[str]:
+def _split_names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
-def _called(others: list[Installed], name: str, asked_by: str) -> list[Installed]:
+def _find_called(others: list[Installed], name: str, asked_by: str) -> list[Installed]:
     called = [p for p in others if canonical(name) in (canonical(p.distribution), canonical(p.point.name))]
     if not called:
         known = ", ".join(sorted({plugin.distribution for plugin in others})) or "none"
@@ -164,7 +164,7 @@ def _called(others: list[Installed], name: str, asked_by: str) -> list[Installed
     return called
 
 
-def _identity(distribution: Distribution) -> tuple[str, str]:
+def _read_identity(distribution: Distribution) -> tuple[str, str]:
     try:
         metadata = distribution.metadata
         return metadata["Name"] or "unknown", metadata["Version"] or "?"
@@ -172,5 +172,5 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
         return "unknown", "?"
 
 
-def _note(plugin: Installed, text: str) -> Note:
+def _make_note(plugin: Installed, text: str) -> Note:
     return Note(plugin.point.name, plugin.distribution, plugin.version, text)

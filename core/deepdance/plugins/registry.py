@@ -59,27 +59,29 @@ class Registry:
 
         A name alone is a built-in's before it is anybody else's. Raises PluginError.
         """
-        found = self._called(kind, name)
+        found = self._find_namesakes(kind, name)
         if ":" not in name:
             found = [e for e in found if e.distribution == BUILT_IN] or found
         if not found:
-            raise self._unknown(kind, name)
+            raise self._report_unknown(kind, name)
         if len(found) > 1:
-            raise PluginError(f"two plugins offer a {kind} called {found[0].spec.name!r}: choose {_choices(found)}")
+            raise PluginError(
+                f"two plugins offer a {kind} called {found[0].spec.name!r}: choose {_list_choices(found)}"
+            )
         return found[0]
 
     def kind_of(self, name: str) -> str:
         """The one kind that has a component called `name`, or `distribution:name`. Raises PluginError."""
-        kinds = [kind for kind in (*KINDS, LOGGER) if self._called(kind, name)]
+        kinds = [kind for kind in (*KINDS, LOGGER) if self._find_namesakes(kind, name)]
         if not kinds:
-            raise self._unknown("component", name)
+            raise self._report_unknown("component", name)
         if len(kinds) > 1:
             raise PluginError(f"there is a {' and a '.join(kinds)} called {name!r}: choose with --kind {kinds[0]}")
         return kinds[0]
 
     def reference(self, entry: Entry) -> str:
         """The shortest name under which `find` gives this component."""
-        namesakes = self._called(entry.spec.kind, entry.spec.name)
+        namesakes = self._find_namesakes(entry.spec.kind, entry.spec.name)
         if entry.distribution == BUILT_IN or len(namesakes) == 1:
             return entry.spec.name
         return f"{entry.distribution}:{entry.spec.name}"
@@ -93,7 +95,10 @@ class Registry:
         if lacking:
             return "needs", lacking
         if self.reference(entry) != entry.spec.name:
-            return "shared", f"the name is shared: choose {_choices(self._called(entry.spec.kind, entry.spec.name))}"
+            return (
+                "shared",
+                f"the name is shared: choose {_list_choices(self._find_namesakes(entry.spec.kind, entry.spec.name))}",
+            )
         return "ready", ""
 
     def for_suffix(self, kind: str, suffix: str) -> Entry | None:
@@ -123,12 +128,12 @@ class Registry:
             raise PluginError(f"{entry.title} {lacking}")
         return guard(import_class(entry.spec.target, INTERFACES[kind], entry.title, entry.distribution))
 
-    def _called(self, kind: str, name: str) -> list[Entry]:
+    def _find_namesakes(self, kind: str, name: str) -> list[Entry]:
         distribution, _, short = name.rpartition(":")
         namesakes = [entry for entry in self.entries if (entry.spec.kind, entry.spec.name) == (kind, short)]
         return [e for e in namesakes if not distribution or canonical(distribution) == canonical(e.distribution)]
 
-    def _unknown(self, kind: str, name: str) -> PluginError:
+    def _report_unknown(self, kind: str, name: str) -> PluginError:
         names = sorted({self.reference(entry) for entry in self.entries if kind in (entry.spec.kind, "component")})
         told = f"no {kind} is called {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
         meant = [problem for problem in self.problems if problem.is_about(name)]
@@ -138,7 +143,7 @@ class Registry:
         return unknown
 
 
-def _choices(entries: list[Entry]) -> str:
+def _list_choices(entries: list[Entry]) -> str:
     return " or ".join(f"{entry.distribution}:{entry.spec.name}" for entry in entries)
 
 

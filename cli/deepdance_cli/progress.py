@@ -1,0 +1,133 @@
+"""What a command shows while it works: a bar a stage, and warnings. Bars only on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, follow
+from deepdance.events import Progress as ProgressEvent
+from deepdance.plugins import discover
+from deepdance.session import Session, make_loggers
+from deepdance.workspace import Workspace
+from deepdance_cli.console import err
+
+TRAININGS = ("codec", "sequence")
+
+
+class StageBars:
+    """A listener that draws one bar a stage: what is done, epoch, loss, speed, time left."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+        self._epoch: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StageStarted):
+            self._start(event.stage, event.detail)
+        elif isinstance(event, ProgressEvent):
+            self._advance(event)
+        elif isinstance(event, EpochFinished):
+            self._end_epoch(event)
+        elif isinstance(event, StageFinished):
+            self._finish(event)
+
+    def _start(self, stage: str, detail: str) -> None:
+        self._row(stage, None, detail)
+        self._epoch.pop(stage, None)
+
+    def _row(self, stage: str, total: float | None, note: str) -> None:
+        if stage in self._tasks:
+            self._bars.remove_task(self._tasks[stage])
+        self._tasks[stage] = self._bars.add_task(stage, total=total, note=note, speed="")
+
+    def _advance(self, event: ProgressEvent) -> None:
+        task = self._tasks.get(event.stage)
+        if task is None:
+            return
+        epoch, epochs = self._epoch.get(event.stage, (0, 0))
+        if epochs and event.total:
+            self._bars.update(task, completed=epoch * event.total + event.done, total=epochs * event.total)
+        elif event.stage in TRAININGS:
+            self._bars.update(task, note=f"first epoch, {event.done} of {event.total}")
+        else:
+            self._bars.update(task, completed=event.done, total=event.total)
+        speed = self._bars.tasks[self._bars.task_ids.index(task)].speed
+        self._bars.update(task, speed=f"{speed:.0f}/s" if speed else "")
+
+    def _end_epoch(self, event: EpochFinished) -> None:
+        task = self._tasks.get(event.stage)
+        if task is None:
+            return
+        self._epoch[event.stage] = (event.epoch, event.epochs)
+        losses = "  ".join(
+            f"{name} {event.metrics[name]:.4f}" for name in ("loss", "val_loss") if name in event.metrics
+        )
+        self._bars.update(task, note=f"epoch {event.epoch}/{event.epochs}  {losses}")
+
+    def _finish(self, event: StageFinished) -> None:
+        if event.reused:
+            self._row(event.stage, 1, f"{event.detail} (kept)")
+        task = self._tasks.get(event.stage)
+        if task is not None:
+            total = self._bars.tasks[self._bars.task_ids.index(task)].total or 1
+            self._bars.update(task, total=total, completed=total)
+
+
+@contextmanager
+def _own_descriptor(console: Console) -> Iterator[None]:
+    """Meanwhile a terminal is written to past standard error, which is turned away while frameworks are imported."""
+    if not console.is_terminal:
+        yield
+        return
+    shared = console.file
+    with open(os.dup(2), "w", encoding="utf-8") as own:  # noqa: PTH123
+        console.file = own
+        try:
+            yield
+        finally:
+            console.file = shared
+
+
+@contextmanager
+def open_session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]:
+    """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
+    _show_warnings()
+    registry = discover()
+    listeners = [*make_loggers(registry, logs), *registry.listeners]
+    columns = (
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=16),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[speed]:>7}"),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with (
+        _own_descriptor(err),
+        Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars,
+    ):
+        listen = Listeners([("the progress display", StageBars(bars)), *listeners])
+        with follow(listen):
+            yield Session(Workspace(workspace), registry, listen)
+
+
+class _WarningLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow")
+
+
+def _show_warnings() -> None:
+    log = logging.getLogger("deepdance")
+    if not log.handlers:
+        log.addHandler(_WarningLines())
+        log.propagate = False
