@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from deepdance import runs
-from deepdance.session import Session
 from deepdance.plugins import discover
 from deepdance.recipe import Choice
+from deepdance.session import Session
 from deepdance.workspace import Workspace
 
 DOCS = Path(__file__).parents[1] / "docs"

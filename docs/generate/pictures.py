@@ -63,8 +63,8 @@ def silhouettes(workspace: Path) -> None:
 def codecs(workspace: Path) -> None:
     """`codecs.png`: held-out frames above what each codec makes of them."""
     from deepdance import runs
-    from deepdance.session import Session
     from deepdance.plugins import discover
+    from deepdance.session import Session
     from deepdance.workspace import Workspace
 
     session = Session(Workspace(workspace), discover())
