@@ -23,6 +23,7 @@ from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import count_keyframes, interpolate, take_opening
 from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import FrameCodec, History, SequenceModel
+from deepdance.metrics.shapes import mask_dancer
 from deepdance.plugins import KINDS
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
@@ -69,7 +70,7 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
                 silhouettes = chunk[..., 0] if remover is None else remover.remove(chunk)
                 small = shrink(silhouettes, recipe.size)
                 writer.write(small)
-                dancer += float(np.sum(small < 128))
+                dancer += float(mask_dancer(small).sum())
                 session.listen(Progress("silhouettes", writer.count, expected))
             if not writer.count:
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
