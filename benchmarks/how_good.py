@@ -2,7 +2,7 @@
 
     python benchmarks/how_good.py WORKSPACE RUN [RUN…] [--videos FILE.json]
 
-The first run is shown in pictures and in full. `--videos` is what `dd evaluate --video … --against RUN --json` printed.
+The first run is shown in pictures and in full. `--videos` is what `dd measure … --run RUN --json` printed.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from deepdance_plugins.catalog import COMPONENTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
-THIRD_PARTY = re.compile(r"(?<![\w/])(my-(source|remover|codec|model|renderer)|my-dist)\b")
+THIRD_PARTY = re.compile(r"(?<![\w/])(my-(source|remover|codec|model|renderer|logger)|my-dist)\b")
 """Names in the documentation that stand for somebody's plugin."""
 QUICK = {"codec": "pca", "sequence": "ridge", "size": (24, 40), "frames": 30}
 """In place of the trainings of the README."""
@@ -87,7 +87,7 @@ def test_every_entry_of_a_recipe_is_explained(site):
 def test_every_hook_and_event_is_explained(site):
     for hook in (name for name in vars(Hooks) if not name.startswith("_")):
         assert f"\n{hook}" in site["hooks"]
-        assert f"def {hook}(" in (ROOT / "docs/hooks.md").read_text(), f"no example of {hook}"
+        assert f"def {hook}(" in python_of(ROOT / "docs/hooks.md"), f"no example of {hook}"
     for event in get_args(events.Event):
         assert event.__name__ in site["hooks"]
         assert all(field.name in site["hooks"] for field in fields(event))

@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
     from deepdance.recipe import Recipe
 
+FLAGS = {
+    "source": "--source",
+    "remover": "--remover",
+    "codec": "--codec",
+    "sequence": "--seq",
+    "renderer": "--renderer",
+    "logger": "--log",
+}
+"""The flag that chooses a component of each kind."""
+
 
 def complete_names(kind: str) -> Callable[[str], list[str]]:
     """Shell completion with the names of a kind's components."""
@@ -77,10 +87,9 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or it
 def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
     """The component of this name, of whatever kind if none is given. Raises OptionError, PluginError."""
     from deepdance.errors import OptionError
-    from deepdance.plugins import KINDS, LOGGER
 
-    if kind not in (None, *KINDS, LOGGER):
-        raise OptionError(f"--kind: expected one of {', '.join((*KINDS, LOGGER))}, got {kind!r}")
+    if kind not in (None, *FLAGS):
+        raise OptionError(f"--kind: expected one of {', '.join(FLAGS)}, got {kind!r}")
     return registry.find(kind or registry.kind_of(name), name)
 
 

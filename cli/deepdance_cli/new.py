@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json
+from deepdance_cli.arguments import FLAGS, Json
 from deepdance_cli.output import print_json
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -26,14 +26,12 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 def _kinds(incomplete: str) -> list[str]:
     """Shell completion."""
-    from deepdance.plugins import KINDS
-
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
+    return [kind for kind in FLAGS if kind.startswith(incomplete)]
 
 
 def new_plugin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name, such as my-codec.")],
-    kind: Annotated[str, typer.Option(help="source, remover, codec, sequence or renderer.", autocompletion=_kinds)],
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(FLAGS)}.", autocompletion=_kinds)],
     out: Annotated[Path | None, typer.Option(help="The folder to write. Default: NAME.")] = None,
     json: Json = False,
 ) -> None:
@@ -56,11 +54,10 @@ def write_plugin(name: str, kind: str, folder: Path) -> list[Path]:
     Raises OptionError for a kind, a name or a folder that cannot be used.
     """
     from deepdance.errors import OptionError
-    from deepdance.plugins import KINDS
     from deepdance.validation import nearest
 
-    if kind not in KINDS:
-        raise OptionError(f"--kind: expected one of {', '.join(KINDS)}, got {kind!r}{nearest(kind, KINDS)}")
+    if kind not in FLAGS:
+        raise OptionError(f"--kind: expected one of {', '.join(FLAGS)}, got {kind!r}{nearest(kind, FLAGS)}")
     module, cls = name.replace("-", "_"), "".join(part.capitalize() for part in name.split("-"))
     texts = dict(_template(kind))
     renamed = f"My{kind.capitalize()}"
@@ -82,7 +79,7 @@ def write_plugin(name: str, kind: str, folder: Path) -> list[Path]:
 
 def _template(kind: str) -> Iterator[tuple[str, str]]:
     """Each file of a kind's template: its path in the package, and its text."""
-    words = {"KIND": kind, "CLASS": kind.capitalize(), "FLAG": "--seq" if kind == "sequence" else f"--{kind}"}
+    words = {"KIND": kind, "FLAG": FLAGS[kind]}
     for root in (TEMPLATES / "common", TEMPLATES / kind):
         for path in sorted(root.rglob("*")):
             place = path.relative_to(root)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 import typer
 
-from deepdance_cli.arguments import ComponentKind, ComponentName, Json, find_component
+from deepdance_cli.arguments import FLAGS, ComponentKind, ComponentName, Json, find_component
 from deepdance_cli.check import check_plugin
 from deepdance_cli.new import new_plugin
 from deepdance_cli.output import print_json
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
 
 app = typer.Typer(help="See the components that a pipeline can be made of.", no_args_is_help=True)
-FLAGS = {
-    "source": "--source",
-    "remover": "--remover",
-    "codec": "--codec",
-    "sequence": "--seq",
-    "renderer": "--renderer",
-    "logger": "--log",
-}
 SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
 SIGNS |= {"min_length": "length ≥ {}", "max_length": "length ≤ {}"}
 WIDE = 200

@@ -13,10 +13,10 @@ import cv2
 import pytest
 from conftest import demo_frames
 
-from deepdance.plugins import KINDS, ComponentSpec
+from deepdance.plugins import ComponentSpec
 from deepdance.testing import make_checks
+from deepdance_cli.arguments import FLAGS
 from deepdance_cli.new import TEMPLATES, write_plugin
-from deepdance_cli.plugins import FLAGS
 
 BIN = Path(sys.executable).parent
 CANNOT_BE_CHECKED = {"codec": {"a_stopped_training_goes_on"}, "sequence": {"a_stopped_training_goes_on"}}
@@ -26,10 +26,10 @@ SMALL = ("--size", "24x40", "--fps", "10", "--frames", "40")
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a package of each kind, and `site`, where all five are installed from it."""
+    """A folder with a package of each kind, and `site`, where all are installed from it."""
     folder = tmp_path_factory.mktemp("made")
-    packages = [folder / f"acme-{kind}" for kind in KINDS]
-    for kind, package in zip(KINDS, packages, strict=True):
+    packages = [folder / f"acme-{kind}" for kind in FLAGS]
+    for kind, package in zip(FLAGS, packages, strict=True):
         write_plugin(package.name, kind, package)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run([*install, "--target", folder / "site", *packages], check=True, capture_output=True, timeout=120)
@@ -38,7 +38,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outside(made):
-    """Run a program with the five installed packages beside deepdance."""
+    """Run a program with the installed packages beside deepdance."""
     path = os.pathsep.join(filter(None, [str(made / "site"), os.environ.get("PYTHONPATH", "")]))
     env = {**os.environ, "PYTHONPATH": path, "DEEPDANCE_WORKSPACE": str(made / "workspace")}
 
@@ -49,20 +49,20 @@ def outside(made):
 
 
 def test_there_is_a_template_of_each_kind():
-    assert {folder.name for folder in TEMPLATES.iterdir() if not folder.name.startswith(".")} == {"common", *KINDS}
+    assert {folder.name for folder in TEMPLATES.iterdir() if not folder.name.startswith(".")} == {"common", *FLAGS}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FLAGS)
 def test_nothing_of_the_template_is_left(made, kind):
     files = [path for path in (made / f"acme-{kind}").rglob("*") if path.suffix in (".py", ".md", ".toml")]
     assert len(files) == 5
     for path in files:
-        assert not re.search(f"my[-_]?{kind}|KIND|CLASS|FLAG", path.read_text() + path.name)
+        assert not re.search(f"my[-_]?{kind}|KIND|FLAG", path.read_text() + path.name)
         assert not re.search(f"My{kind}", path.read_text(), re.IGNORECASE)
     assert tomllib.loads((made / f"acme-{kind}/pyproject.toml").read_text())["project"]["name"] == f"acme-{kind}"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FLAGS)
 def test_it_passes_its_own_tests(made, outside, kind):
     tests = outside(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", cwd=made / f"acme-{kind}")
     assert tests.returncode == 0, tests.stdout + tests.stderr
@@ -75,7 +75,7 @@ def test_it_passes_its_own_tests(made, outside, kind):
 
 @pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=["check", "format"])
 def test_ruff_finds_nothing_in_what_is_written(made, arguments):
-    packages = [made / f"acme-{kind}" for kind in KINDS]
+    packages = [made / f"acme-{kind}" for kind in FLAGS]
     result = subprocess.run([BIN / "ruff", *arguments, "--no-cache", *packages], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -83,25 +83,25 @@ def test_ruff_finds_nothing_in_what_is_written(made, arguments):
 def test_they_are_listed_and_their_options_shown(outside):
     listed = json.loads(outside(BIN / "deepdance", "plugins", "list", "--json").stdout)
     rows = {(row["kind"], row["name"], row["distribution"], row["version"]) for row in listed["components"]}
-    assert {(kind, f"acme-{kind}", f"acme-{kind}", "0.1.0") for kind in KINDS} <= rows
+    assert {(kind, f"acme-{kind}", f"acme-{kind}", "0.1.0") for kind in FLAGS} <= rows
     assert listed["problems"] == []
     shown = json.loads(outside(BIN / "deepdance", "plugins", "show", "acme-codec", "--json").stdout)
     assert [row["name"] for row in shown["options_table"]] == ["rows", "columns"]
 
 
-def test_a_run_uses_four_of_them(outside, video):
-    flags = [("remover", "remover"), ("codec", "codec"), ("seq", "sequence"), ("renderer", "renderer")]
-    chosen = [part for flag, kind in flags for part in (f"--{flag}", f"acme-{kind}")]
+def test_a_run_uses_all_but_the_source(outside, video):
+    chosen = [part for kind, flag in FLAGS.items() if kind != "source" for part in (flag, f"acme-{kind}")]
     ran = outside(BIN / "deepdance", "run", video, *chosen, *SMALL, "--set", "codec.rows=8", "--json")
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
     assert [row["component"] for row in report["paper_table"]] == ["acme-codec", "acme-sequence"]
     assert Path(report["video"]).suffix == ".svg"
     assert Path(report["video"]).read_text().count("<path") == 3
+    assert (Path(report["folder"]) / "losses.csv").read_text().count("\n") == 3
 
 
 def test_the_readme_says_how_it_is_used(made):
-    for kind in KINDS:
+    for kind in FLAGS:
         (line,) = re.findall(r"^\$ dd (run .*)$", (made / f"acme-{kind}/README.md").read_text(), re.MULTILINE)
         assert line == f"run INPUT {FLAGS[kind]} acme-{kind}"
 
@@ -130,7 +130,7 @@ def test_a_run_uses_the_source_for_its_files(made, outside):
         (["../codec", "--kind", "codec"], "expected a name of lower-case letters, digits and hyphens"),
         (
             ["mine", "--kind", "codek"],
-            "--kind: expected one of source, remover, codec, sequence, renderer, got 'codek'",
+            "--kind: expected one of source, remover, codec, sequence, renderer, logger, got 'codek'",
         ),
         (["mine"], "Missing option '--kind'"),
         (["mine", "--kind", "codec", "--out", "."], "--out: expected a new folder, got ., which exists"),
@@ -143,7 +143,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(dd, tmp_path, arguments, messa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FLAGS)
 def test_the_name_that_the_help_gives_can_be_used(dd, tmp_path, kind, monkeypatch):
     monkeypatch.setattr(sys, "path", [place for place in sys.path if not place.startswith(str(TEMPLATES))])
     monkeypatch.delitem(sys.modules, f"my_{kind}", raising=False)  # other tests import the templates

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 import my_codec
+import my_logger
 import my_remover
 import my_renderer
 import my_sequence
@@ -12,9 +13,8 @@ import my_source
 
 from deepdance.plugins import ComponentSpec
 
-LOGGER = ComponentSpec("logger", "list", "contract.logger:EventList", "deepdance.interfaces:Options", "a list")
-PLUGINS = (my_source, my_remover, my_codec, my_sequence, my_renderer)
-GOOD = {spec.kind: spec for spec in (*(plugin.COMPONENTS[0] for plugin in PLUGINS), LOGGER)}
+PLUGINS = (my_source, my_remover, my_codec, my_sequence, my_renderer, my_logger)
+GOOD = {spec.kind: spec for plugin in PLUGINS for spec in plugin.COMPONENTS}
 """The spec of a component of each kind that holds its contract."""
 
 
