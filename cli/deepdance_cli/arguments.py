@@ -40,18 +40,17 @@ def complete_names(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
-def choose_component(kind: str, flag: str) -> Any:
+def choose_component(kind: str) -> Any:
     """The option by which a component of `kind` is chosen."""
-    return typer.Option(
-        flag, help=f"The {kind} to use; dd plugins list shows all.", autocompletion=complete_names(kind)
-    )
+    shown = f"The {kind} to use; dd plugins list shows all."
+    return typer.Option(FLAGS[kind], help=shown, autocompletion=complete_names(kind))
 
 
-Source = Annotated[str | None, choose_component("source", "--source")]
-Remover = Annotated[str | None, choose_component("remover", "--remover")]
-Codec = Annotated[str | None, choose_component("codec", "--codec")]
-Sequence = Annotated[str | None, choose_component("sequence", "--seq")]
-Renderer = Annotated[str | None, choose_component("renderer", "--renderer")]
+Source = Annotated[str | None, choose_component("source")]
+Remover = Annotated[str | None, choose_component("remover")]
+Codec = Annotated[str | None, choose_component("codec")]
+Sequence = Annotated[str | None, choose_component("sequence")]
+Renderer = Annotated[str | None, choose_component("renderer")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe in TOML; other flags change it.")]
 Size = Annotated[
     str | None, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")

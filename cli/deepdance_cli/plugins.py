@@ -137,7 +137,9 @@ def _make_example(entry: Entry, reference: str, options: list[dict[str, str]]) -
         suffix = next(iter(entry.spec.suffixes), None)
         given = "" if suffix is None else f"my-video{suffix}"
     plain = [option for option in options if option["default"] not in ("None", "required")]
-    setting = f"--set {kind}.{plain[0]['name']}={_write_value(plain[0]['default'])}" if plain else ""
+    setting = (
+        f"--set {kind}.{plain[0]['name']}={_write_value(plain[0]['default'])}" if plain and kind != "logger" else ""
+    )
     return " ".join(filter(None, ["dd run", given, FLAGS[kind], reference, setting]))
 
 
