@@ -23,6 +23,7 @@ WITH_VIDEO = [
         "codec.epoch: conv-ae has no such option; did you mean 'epochs'?",
     ),
     (["--codec", "conv-ae", "--set", "codec.epochs=0"], "codec.epochs: expected greater than or equal to 1, got 0"),
+    (["--codec", "conv-ae", "--set", "codec.epochs=many"], "codec.epochs: expected a valid integer"),
     (["--set", "epochs"], "--set: expected NAME=VALUE"),
     (["--preset", "fast"], "preset: expected 'quick', 'standard' or 'paper', got 'fast'"),
     (["--fps", "0"], "fps: expected greater than 0, got 0"),
