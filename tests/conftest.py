@@ -106,15 +106,9 @@ def silhouettes() -> np.ndarray:
 
 def registry_of(monkeypatch: pytest.MonkeyPatch, **modules: object) -> Registry:
     """Discovery with these modules as the only plugins."""
-    points = []
+    found = []
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, f"plugin_{name}", module)
-        points.append(EntryPoint(name, f"plugin_{name}", "deepdance"))
-    return registry_from(monkeypatch, points)
-
-
-def registry_from(monkeypatch: pytest.MonkeyPatch, points: Sequence[EntryPoint]) -> Registry:
-    """Discovery with these entry points as the only ones."""
-    found = [Installed(point, f"dance-{point.name}", "1.0") for point in points]
+        found.append(Installed(EntryPoint(name, f"plugin_{name}", "deepdance"), f"dance-{name}", "1.0"))
     monkeypatch.setattr(discovery, "find_installed", lambda: found)
     return discovery._discover.__wrapped__(None, None)

@@ -64,6 +64,19 @@ def site(tmp_path_factory):
     return texts
 
 
+def read(name):
+    """A file of the repository as text, or as data where it is TOML or YAML."""
+    text = (ROOT / name).read_text()
+    if name.endswith(".toml"):
+        return tomllib.loads(text)
+    return yaml.safe_load(text) if name.endswith((".yml", ".yaml", ".cff")) else text
+
+
+def blocks(language, text):
+    """The code blocks of one language in a page."""
+    return list(re.finditer(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
 def plain(markdown):
     return (markdown or "").replace("`", "")
 
@@ -104,7 +117,7 @@ def test_every_command_and_flag_is_explained(site):
 def test_messages_are_quoted_as_they_are():
     files = [path for root in ("core", "plugins", "cli") for path in (ROOT / root).rglob("*.py")]
     code = "".join(path.read_text() for path in files if "templates" not in path.parts)
-    messages = re.findall(r"^### `(.+)`$", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    messages = re.findall(r"^### `(.+)`$", read("docs/troubleshooting.md"), re.MULTILINE)
     assert len(messages) >= 15
     for message in messages:
         assert all(part in code for part in message.split("…")), message
@@ -130,8 +143,8 @@ def documented_commands():
     texts |= {page.path_of(spec): page.page(spec) for page in [generator("components")] for spec in COMPONENTS}
     yield from ((name, line) for name, command in commands() for line in re.findall("Example: (.+)", command.help))
     for page, text in texts.items():
-        for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            for line in re.findall(r"^\$ (?:\w+=\S+ )?((?:dd|deepdance) .+)$", block, re.MULTILINE):
+        for block in blocks("console", text):
+            for line in re.findall(r"^\$ (?:\w+=\S+ )?((?:dd|deepdance) .+)$", block[1], re.MULTILINE):
                 yield page, line
 
 
@@ -159,12 +172,9 @@ def test_a_documented_command_is_understood(page, line, monkeypatch):
     flags = {flag: flags[flag] for flag in flags.keys() & Recipe.model_fields.keys()}
     flags["size"] = parse_size(values["size"])
     inputs = values["videos"] or []
-    recipe = make_recipe(None, flags, values["settings"] or [], demo=not inputs)
-    assert resolve(
-        recipe,
-        discover(),
-        ["my-video.mp4" if video.endswith("/") and values["source"] != "images" else video for video in inputs],
-    )
+    if values.get("source") != "images":
+        inputs = ["my-video.mp4" if video.endswith("/") else video for video in inputs]
+    assert resolve(make_recipe(None, flags, values["settings"] or [], demo=not inputs), discover(), inputs)
 
 
 @pytest.mark.parametrize("line", sorted({line for _, line in LINES if CHEAP.match(line)}))
@@ -180,7 +190,7 @@ def python_of(page):
     """The Python of a page as one script, each block on the lines where it stands, what it includes among them."""
     text = "\n".join(SNIPPETS.run(page.read_text().splitlines()))
     script = [""] * (text.count("\n") + 1)
-    for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for block in blocks("python", text):
         start = text.count("\n", 0, block.start(1))
         code = block[1].replace("from __future__ import annotations\n", "\n").splitlines()
         script[start : start + len(code)] = code
@@ -200,15 +210,14 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
 
 
 def test_every_toml_block_is_toml():
-    blocks = [block for page in PAGES for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.M | re.S)]
-    assert len(blocks) >= 2
-    for block in blocks:
-        assert tomllib.loads(block)
+    found = [block[1] for page in PAGES for block in blocks("toml", page.read_text())]
+    assert len(found) >= 2
+    assert all(map(tomllib.loads, found))
 
 
 def test_the_recipe_of_the_page_is_one(tmp_path):
-    (block,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs/recipes.md").read_text(), re.M | re.S)
-    (tmp_path / "recipe.toml").write_text(block)
+    (block,) = blocks("toml", read("docs/recipes.md"))
+    (tmp_path / "recipe.toml").write_text(block[1])
     recipe = resolve(Recipe.read(tmp_path / "recipe.toml"), discover(), ["my-video.mp4"])
     assert (recipe.seed, recipe.codec.options["steps"]) == (7, 4000)
 
@@ -219,69 +228,51 @@ def test_pictures_are_small():
     assert max(path.stat().st_size for path in pictures) <= 300_000
 
 
-HABITS = [
-    ".pre-commit-config.yaml",
-    "CITATION.cff",
-    ".github/ISSUE_TEMPLATE/bug.yml",
-    ".github/ISSUE_TEMPLATE/idea.yml",
-    ".github/ISSUE_TEMPLATE/config.yml",
-    ".github/workflows/checks.yml",
-]
-
-
-@pytest.mark.parametrize("name", HABITS)
-def test_the_yaml_of_the_repository_is_yaml(name):
-    assert yaml.safe_load((ROOT / name).read_text())
-
-
 def test_the_citation_names_the_paper_and_this_version():
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    citation = read("CITATION.cff")
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
-    assert citation["version"] == version
+    assert citation["version"] == read("pyproject.toml")["project"]["version"]
     assert "Deep Dance" in [reference["title"] for reference in citation["references"]]
 
 
 def test_every_python_is_checked_as_the_makefile_does():
-    workflow = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
-    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
-    versions = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
+    workflow = read(".github/workflows/checks.yml")
+    versions = re.findall(r"Python :: (3\.\d+)", "\n".join(read("pyproject.toml")["project"]["classifiers"]))
     (job,) = workflow["jobs"].values()
     assert job["strategy"]["matrix"]["python"] == versions == ["3.11", "3.12", "3.13"]
     (targets,) = [step["run"].removeprefix("make ").split() for step in job["steps"] if "run" in step]
     assert targets == ["lint", "test", "docs"]
-    assert set(targets) <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(targets) <= set(re.findall(r"^(\w+):", read("Makefile"), re.MULTILINE))
     assert workflow["permissions"] == {"contents": "read"}
     assert job["timeout-minutes"] <= 60
 
 
 def test_the_changelog_says_what_was_added_changed_and_fixed():
     kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
-    releases = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    releases = re.split(r"^## ", read("CHANGELOG.md"), flags=re.MULTILINE)[1:]
     for release in releases:
         headings = re.findall(r"^### (.+)$", release, re.MULTILINE)
         assert headings, "expected what was Added, Changed, Fixed"
         assert headings == [kind for kind in kinds if kind in headings]
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert any(release.startswith(version) for release in releases)
+    assert any(release.startswith(read("pyproject.toml")["project"]["version"]) for release in releases)
 
 
 def test_contributing_names_at_most_five_files_of_a_new_component():
-    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add a component")[2].partition("\n## ")[0]
+    section = read("CONTRIBUTING.md").partition("## Add a component")[2].partition("\n## ")[0]
     files = re.findall(r"^\d\. [^`]*`([^`]+)`", section, re.MULTILINE)
     assert len(files) == len(re.findall(r"^\d\. ", section, re.MULTILINE)) <= 5
     assert all((ROOT / file).exists() for file in files if "<" not in file)
 
 
 def test_the_hooks_before_a_commit_are_what_make_lint_runs():
-    makefile = (ROOT / "Makefile").read_text()
-    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (repository,) = read(".pre-commit-config.yaml")["repos"]
     tools = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in repository["hooks"]}
-    assert tools == set(re.findall(r"\$\(BIN\)/(\S+)", makefile.partition("lint:")[2].partition("\n\n")[0]))
+    assert tools == set(re.findall(r"\$\(BIN\)/(\S+)", read("Makefile").partition("lint:")[2].partition("\n\n")[0]))
 
 
 def test_the_issue_forms_ask_something():
-    for name in HABITS[2:4]:
-        form = yaml.safe_load((ROOT / name).read_text())
+    assert read(".github/ISSUE_TEMPLATE/config.yml")
+    for name in ("bug", "idea"):
+        form = read(f".github/ISSUE_TEMPLATE/{name}.yml")
         assert {"name", "description", "body"} <= form.keys()
         assert all(field["attributes"]["label"] for field in form["body"])

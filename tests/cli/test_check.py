@@ -36,19 +36,16 @@ def test_a_logger_can_be_checked(dd):
 
 def test_what_does_not_is_told_with_the_reason(dd, broken):
     result = dd("plugins", "check", "my-remover")
-    (line,) = [line.strip() for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
-    assert line.split(maxsplit=2)[1:] == [
-        "failed",
-        "expected the given frames to stay as they were, got other numbers in them",
-    ]
+    (line,) = [line for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
+    reason = "expected the given frames to stay as they were, got other numbers in them"
+    assert line.rstrip().split(maxsplit=2)[1:] == ["failed", reason]
     assert result.out.splitlines()[-1] == "remover my-remover of dance-more 2.0: 13 passed, 1 failed"
     assert (result.code, result.err) == (1, "")
 
 
 def test_options_are_those_given(dd):
-    told = json.loads(
-        dd("plugins", "check", "ridge", "--set", "context=2", "--set", "sequence.penalty=0.1", "--json").out
-    )
+    settings = ("--set", "context=2", "--set", "sequence.penalty=0.1")
+    told = json.loads(dd("plugins", "check", "ridge", *settings, "--json").out)
     assert {row["outcome"] for row in told["checks"] if row["name"] != "a_stopped_training_goes_on"} == {"passed"}
 
 

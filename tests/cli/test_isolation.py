@@ -43,34 +43,24 @@ TOLD_BY_LIST = {
     "hook-raises": (SPECS.replace("return", "raise ValueError('hook')\n    return"), "ValueError: hook"),
     "no-list": (SPECS.replace("return [", "return 7 or ["), "'int' object is not iterable"),
 }
-TOLD_WHEN_SELECTED = {
-    "missing": (
-        SPECS.replace('{where}:Rows"', '{module}.nowhere:Rows"'),
-        CODEC,
-        "No module named 'dance_missing.nowhere'",
-    ),
-    "dictionary": (
-        SPECS,
-        CODEC.replace("class Rows(", "RowsOptions = dict(scale=1)\n\nclass Rows("),
-        "to be a subclass of deepdance.interfaces.Options, got a dict",
-    ),
-    "lacks": (SPECS, CODEC.replace("def decode", "def decoed"), "lacks decode, which a FrameCodec must have"),
-    "other": (
-        SPECS,
-        CODEC.replace("class Rows(FrameCodec[RowsOptions])", "class Rows"),
-        "to be a subclass of deepdance.interfaces.FrameCodec, got Rows",
-    ),
-    "late-exit": (SPECS, "import sys\nsys.exit('too late')\n", "SystemExit: too late"),
+BROKEN_SPECS = {
+    **TOLD_BY_LIST,
+    "missing": (SPECS.replace('{where}:Rows"', '{module}.nowhere:Rows"'), "No module named 'dance_missing.nowhere'"),
     "needy": (
         SPECS.replace('row")', "row\", requires=('dance-nowhere>=2', 'numpy>=1'))"),
-        CODEC,
         "needs dance-nowhere>=2 (not installed): pip install 'dance-nowhere>=2'",
     ),
 }
-BROKEN = {
-    **{name: reason for name, (_, reason) in TOLD_BY_LIST.items()},
-    **{name: reason for name, (_, _, reason) in TOLD_WHEN_SELECTED.items()},
+BROKEN_CODECS = {
+    "dictionary": (
+        CODEC.replace("class Rows(", "RowsOptions = dict(scale=1)\n\nclass Rows("),
+        "to be a subclass of deepdance.interfaces.Options, got a dict",
+    ),
+    "lacks": (CODEC.replace("def decode", "def decoed"), "lacks decode, which a FrameCodec must have"),
+    "other": (CODEC.replace("(FrameCodec[RowsOptions])", ""), "subclass of deepdance.interfaces.FrameCodec, got Rows"),
+    "late-exit": ("import sys\nsys.exit('too late')\n", "SystemExit: too late"),
 }
+BROKEN = {name: reason for name, (_, reason) in (BROKEN_SPECS | BROKEN_CODECS).items()}
 RUN = ("--seq", "ridge", "--renderer", "gif", "--size", "24x40", "--fps", "10", "--frames", "20")
 RUN_EACH = """
 import json, os, sys, tempfile
@@ -91,8 +81,8 @@ os.write(result, json.dumps(ended).encode())
 """
 
 
-def module(name):
-    return f"dance_{name.replace('-', '_')}"
+def broken_package(name, **files):
+    return codec_package(f"dance_{name.replace('-', '_')}", name, **files)
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +90,18 @@ def site(tmp_path_factory):
     """A folder with all of them installed."""
     folder = tmp_path_factory.mktemp("isolation")
     packages = dict(WORKS)
-    for name, (specs, _) in TOLD_BY_LIST.items():
-        packages[f"dance-{name}"] = codec_package(module(name), name, specs=specs)
-    for name, (specs, codec, _) in TOLD_WHEN_SELECTED.items():
-        packages[f"dance-{name}"] = codec_package(module(name), name, specs=specs, codec=codec)
+    packages |= {f"dance-{name}": broken_package(name, specs=specs) for name, (specs, _) in BROKEN_SPECS.items()}
+    packages |= {f"dance-{name}": broken_package(name, codec=codec) for name, (codec, _) in BROKEN_CODECS.items()}
     install([wheel(folder, name, "1.5", files) for name, files in packages.items()], folder / "site")
     return folder / "site"
+
+
+@pytest.fixture
+def never_loaded(site):
+    """The package that sleeps is not imported by this test."""
+    (site / "dance_sleeps/loaded").unlink(missing_ok=True)
+    yield
+    assert not (site / "dance_sleeps/loaded").exists()
 
 
 @pytest.fixture(scope="module")
@@ -140,17 +136,15 @@ def array(silhouettes, tmp_path_factory):
 def assert_one_line(result, *messages):
     assert (result.returncode, result.stdout) == (2, ""), result.stderr
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    for message in messages:
-        assert message in result.stderr
+    assert all(message in result.stderr for message in messages), result.stderr
 
 
+@pytest.mark.usefixtures("never_loaded")
 def test_help_is_as_ever_and_loads_none(call, site):
-    (site / "dance_sleeps/loaded").unlink(missing_ok=True)
     for command in (["--help"], ["run", "--help"]):
         beside = call(*command, DEEPDANCE_NO_PLUGINS="")
         alone = subprocess.run([DEEPDANCE, *command], env=with_site(site.parent, COLUMNS="200"), capture_output=True)
         assert (beside.returncode, beside.stdout, beside.stderr) == (0, alone.stdout.decode(), "")
-    assert not (site / "dance_sleeps/loaded").exists()
 
 
 def test_a_run_with_other_components_is_as_ever(call, array):
@@ -166,7 +160,7 @@ def test_a_run_with_other_components_is_as_ever(call, array):
 
 def test_what_works_is_ready_and_keeps_its_origin(listed):
     (row,) = [c for c in listed["components"] if c["name"] == "rows"]
-    assert (row["state"], row["distribution"], row["version"]) == ("ready", "dance-rows", "1.5")
+    assert (row["state"], row["kind"], row["distribution"], row["version"]) == ("ready", "codec", "dance-rows", "1.5")
     ours = [c for c in listed["components"] if c["distribution"] == "deepdance"]
     assert listed["components"][: len(ours)] == ours
     assert {c["state"] for c in ours} == {"ready"}
@@ -202,9 +196,7 @@ def test_the_list_notes_what_takes_time_and_what_writes(listed):
     assert notes.keys() >= {"sleeps", "writes"}
     assert float(notes["sleeps"].split()[1]) >= 1
     assert "every command waits for it" in notes["sleeps"]
-    assert "hello" in notes["writes"]
-    assert "from below" in notes["writes"]
-    assert "and aside" in notes["writes"]
+    assert all(text in notes["writes"] for text in ("hello", "from below", "and aside"))
 
 
 def test_the_list_says_it_all_to_people_too(call, listed):
@@ -226,6 +218,7 @@ def ended(site, array):
     commands = {name: ["run", str(array), "--codec", name, *RUN, "--json"] for name in (*BROKEN, "twin")}
     commands["twin-a"] = ["run", str(array), "--codec", "dance-twin-a:twin", *RUN, "--json"]
     commands["twin-b"] = ["run", str(array), "--recipe", str(recipe), *RUN, "--json"]
+    commands["scal"] = ["run", str(array), "--codec", "rows", "--set", "codec.scal=2"]
     for name in ("writes", "pca", "dance-shadow:pca", "Dance_twin_b:twin", "partly", "dance-partly:partly"):
         commands[f"show {name}"] = ["plugins", "show", name, "--json"]
     commands["show codec partly"] = ["plugins", "show", "partly", "--kind", "codec", "--json"]
@@ -239,6 +232,10 @@ def ended(site, array):
 @pytest.mark.parametrize("name", BROKEN)
 def test_selecting_the_broken_one_is_a_one_line_error(ended, name):
     assert_one_line(ended[name], f"dance-{name} 1.5", BROKEN[name])
+
+
+def test_a_wrong_option_of_a_plugin_is_a_one_line_error(ended):
+    assert_one_line(ended["scal"], "codec.scal: rows has no such option; did you mean 'scale'?")
 
 
 def test_what_a_component_prints_goes_to_standard_error(ended):
@@ -297,51 +294,36 @@ def names(result):
         (["--no-plugins=rows"], {"DEEPDANCE_PLUGINS": "rows,twin-a"}, {"dance-twin-a"}),
     ],
 )
-def test_only_what_is_wanted_is_loaded(call, site, arguments, env, expected):
-    (site / "dance_sleeps/loaded").unlink(missing_ok=True)
+@pytest.mark.usefixtures("never_loaded")
+def test_only_what_is_wanted_is_loaded(call, arguments, env, expected):
     result = call("plugins", "list", *arguments, "--json", DEEPDANCE_NO_PLUGINS="", **env)
     assert names(result) == {"deepdance"} | expected
     assert json.loads(result.stdout)["notes"] == []
-    assert not (site / "dance_sleeps/loaded").exists()
 
 
-def test_those_named_are_never_loaded(call, site):
-    (site / "dance_sleeps/loaded").unlink(missing_ok=True)
+@pytest.mark.usefixtures("never_loaded")
+def test_those_named_are_never_loaded(call):
     start = ["--no-plugins=sleeps,dance-raises", "plugins", "list", "--no-plugins=writes", "--json"]
     result = call(*start, DEEPDANCE_NO_PLUGINS="rows")
     assert not names(result) & {"dance-rows", "dance-sleeps", "dance-writes"}
     assert "raises" not in [p["plugin"] for p in json.loads(result.stdout)["problems"]]
-    assert not (site / "dance_sleeps/loaded").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "env", "told"),
-    [
-        (["--no-plugins=rows,rosw"], {}, "--no-plugins: expected the name of an installed plugin"),
-        ([], {"DEEPDANCE_PLUGINS": "rosw"}, "DEEPDANCE_PLUGINS: expected the name of an installed plugin"),
-    ],
-)
-def test_an_unknown_name_among_the_wanted_is_told(call, arguments, env, told):
-    assert_one_line(call("plugins", "list", *arguments, **env), told, "got 'rosw'")
+def test_an_unknown_name_among_the_wanted_is_told(call):
+    told = ": expected the name of an installed plugin"
+    assert_one_line(call("plugins", "list", "--no-plugins=rows,rosw"), f"--no-plugins{told}", "got 'rosw'")
+    assert_one_line(call("plugins", "list", DEEPDANCE_PLUGINS="rosw"), f"DEEPDANCE_PLUGINS{told}", "got 'rosw'")
 
 
-def test_ctrl_c_while_a_plugin_loads_names_it(site):
-    (site / "dance_sleeps/loaded").unlink(missing_ok=True)
-    env = with_site(site, DEEPDANCE_PLUGINS="hangs")
-    hanging = site / "dance_hangs.py"
-    hanging.write_text(f"{LOADED.replace('loaded', 'hangs-loaded')}import time\ntime.sleep(100)\n")
-    info = site / "dance_hangs-1.5.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dance-hangs\nVersion: 1.5\n")
-    (info / "entry_points.txt").write_text("[deepdance]\nhangs = dance_hangs\n")
-    try:
-        with subprocess.Popen([DEEPDANCE, "plugins", "list"], env=env, stderr=subprocess.PIPE, text=True) as process:
-            while not (site / "hangs-loaded").exists():
-                assert process.poll() is None
-                time.sleep(0.02)
-            process.send_signal(2)
-            told = process.communicate(timeout=60)[1]
-    finally:
-        (info / "entry_points.txt").unlink()
+def test_ctrl_c_while_a_plugin_loads_names_it(tmp_path):
+    place, hangs = tmp_path / "site", {"dance_hangs.py": f"{LOADED}import time\ntime.sleep(100)\n"}
+    install([wheel(tmp_path, "dance-hangs", "1.5", hangs)], place)
+    command = [DEEPDANCE, "plugins", "list"]
+    with subprocess.Popen(command, env=with_site(place), stderr=subprocess.PIPE, text=True) as process:
+        while not (place / "loaded").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(2)
+        told = process.communicate(timeout=60)[1]
     assert process.returncode == 2
     assert told == "dd: stopped while loading hangs of dance-hangs 1.5; leave it out with --no-plugins=hangs\n"

@@ -1,7 +1,6 @@
 """`dd plugins new`: what it writes is installed, passes its own tests and is used, all without an edit."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from zipfile import ZipFile
 import cv2
 import pytest
 from conftest import demo_frames
+from wheels import with_site
 
 from deepdance.plugins import ComponentSpec
 from deepdance.testing import make_checks
@@ -39,8 +39,7 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def outside(made):
     """Run a program with the installed packages beside deepdance."""
-    path = os.pathsep.join(filter(None, [str(made / "site"), os.environ.get("PYTHONPATH", "")]))
-    env = {**os.environ, "PYTHONPATH": path, "DEEPDANCE_WORKSPACE": str(made / "workspace")}
+    env = with_site(made / "site", DEEPDANCE_WORKSPACE=str(made / "workspace"))
 
     def call(*command: object, cwd: Path = made) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*map(str, command)], env=env, cwd=cwd, capture_output=True, text=True, timeout=120)
@@ -73,10 +72,10 @@ def test_it_passes_its_own_tests(made, outside, kind):
     assert skipped == CANNOT_BE_CHECKED.get(kind, set())
 
 
-@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=["check", "format"])
-def test_ruff_finds_nothing_in_what_is_written(made, arguments):
+@pytest.mark.parametrize("command", ["check", "format --check"])
+def test_ruff_finds_nothing_in_what_is_written(made, command):
     packages = [made / f"acme-{kind}" for kind in FLAGS]
-    result = subprocess.run([BIN / "ruff", *arguments, "--no-cache", *packages], capture_output=True, text=True)
+    result = subprocess.run([BIN / "ruff", *command.split(), "--no-cache", *packages], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

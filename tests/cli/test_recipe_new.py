@@ -41,10 +41,10 @@ def test_the_presets_values_are_written_beside_the_defaults(dd):
 
 
 def test_what_follows_from_something_else_still_does(dd):
-    table = tomllib.loads(dd("recipe", "new", "--source", "demo", "--seq", "lstm4").out)
+    text = dd("recipe", "new", "--source", "demo", "--seq", "lstm4").out
+    table = tomllib.loads(text)
     assert "fps" not in table
     assert "seed" not in table["source"]
-    text = dd("recipe", "new", "--source", "demo", "--seq", "lstm4").out
     assert "default: the sequence model's\n#fps = 3.0\n" in text
     assert "default: the recipe's\n#seed = 0\n" in text
 
@@ -58,25 +58,20 @@ def test_a_run_with_it_makes_nothing_again(dd, video):
     assert json.loads(again.out)["folder"] == json.loads(first.out)["folder"]
 
 
-def test_nothing_is_overwritten(dd, tmp_path):
-    (tmp_path / "mine.toml").write_text("seed = 3\n")
-    result = dd("recipe", "new", "--out", "mine.toml")
-    assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "--out: expected a new file, got mine.toml, which exists; choose another name" in result.err
-    assert (tmp_path / "mine.toml").read_text() == "seed = 3\n"
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--codec", "pcb"], "no codec is called 'pcb'; did you mean 'pca'?"),
         (["--preset", "fast"], "preset: expected 'quick', 'standard' or 'paper', got 'fast'"),
+        (["--out", "mine.toml"], "--out: expected a new file, got mine.toml, which exists; choose another name"),
     ],
 )
-def test_a_mistake_is_one_line(dd, arguments, message):
+def test_a_mistake_is_one_line_and_overwrites_nothing(dd, tmp_path, arguments, message):
+    (tmp_path / "mine.toml").write_text("seed = 3\n")
     result = dd("recipe", "new", *arguments)
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
     assert message in result.err
+    assert (tmp_path / "mine.toml").read_text() == "seed = 3\n"
 
 
 @pytest.mark.parametrize(

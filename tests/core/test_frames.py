@@ -8,11 +8,16 @@ def numbered(count: int, first: int = 0) -> np.ndarray:
     return np.arange(first, first + count, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 6), np.uint8)
 
 
+def write(folder, *chunks, **finish):
+    folder.mkdir(exist_ok=True)
+    with SilhouetteWriter(folder, (4, 6)) as writer:
+        for chunk in chunks:
+            writer.write(chunk)
+        writer.finish(**finish)
+
+
 def test_a_streamed_file_reads_back_as_one_array_with_its_clips(tmp_path):
-    with SilhouetteWriter(tmp_path, (4, 6)) as writer:
-        writer.write(numbered(5))
-        writer.write(numbered(7, first=5))
-        writer.finish(source="a.mp4", fps=3, shot_starts=[0, 4, 4, 12, 99])
+    write(tmp_path, numbered(5), numbered(7, first=5), source="a.mp4", fps=3, shot_starts=[0, 4, 4, 12, 99])
     frames = Silhouettes.load([tmp_path])
     assert np.load(tmp_path / "silhouettes.npy").shape == (12, 4, 6)
     assert frames[:][:, 0, 0].tolist() == list(range(12))
@@ -20,11 +25,8 @@ def test_a_streamed_file_reads_back_as_one_array_with_its_clips(tmp_path):
 
 
 def test_several_files_are_one_sequence_and_clips_keep_their_borders(tmp_path):
-    for name, count, first in (("a", 5, 0), ("b", 3, 5)):
-        (tmp_path / name).mkdir()
-        with SilhouetteWriter(tmp_path / name, (4, 6)) as writer:
-            writer.write(numbered(count, first))
-            writer.finish(source=name, fps=3)
+    write(tmp_path / "a", numbered(5), source="a", fps=3)
+    write(tmp_path / "b", numbered(3, first=5), source="b", fps=3)
     frames = Silhouettes.load([tmp_path / "a", tmp_path / "b"])
     assert len(frames) == 8
     assert [(c.start, c.stop, c.source) for c in frames.clips] == [(0, 5, "a"), (5, 8, "b")]

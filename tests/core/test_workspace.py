@@ -1,5 +1,5 @@
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -39,11 +39,8 @@ def test_a_failure_leaves_nothing_under_the_final_name_and_only_resumable_work_i
     left = [path.name for path in (tmp_path / "artifacts").iterdir() if path.name != ".locks"]
     assert all(name.startswith(".unfinished-") for name in left)
     assert len(left) == int(resumable)
-    found = []
-    workspace.build(
-        "codec", {}, lambda folder: found.append((folder / "checkpoint").exists()) or {}, resumable=resumable
-    )
-    assert found == [resumable]
+    again = workspace.build("codec", {}, lambda folder: {"left": (folder / "checkpoint").exists()}, resumable=resumable)
+    assert again.manifest()["left"] == resumable
 
 
 def test_two_at_once_make_it_once_and_the_second_waits(tmp_path):
@@ -54,14 +51,11 @@ def test_two_at_once_make_it_once_and_the_second_waits(tmp_path):
         time.sleep(0.3)
         return {}
 
-    def work():
+    def work(_):
         Workspace(tmp_path).build("codec", {}, make, waiting=lambda: waited.append(1))
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(work, range(2)))
     assert (len(made), len(waited)) == (1, 1)
 
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from deepdance.evaluation.codec import COLUMNS, measure_codec
-from deepdance.evaluation.tables import Table
 from deepdance.frames import Clip, Silhouettes
 
 
@@ -103,14 +102,3 @@ def test_one_frame_alone_has_no_copy():
     table = measure_codec(Passing(), "same", Silhouettes.of(box(10)[None]))
     assert values(table, "model")["iou"] == 1
     assert all(value is None for value in values(table, "copy").values())
-
-
-def test_a_table_goes_to_json_and_back():
-    import json
-
-    table = measure_codec(Passing(), "same", walk())
-    again = Table.from_json(json.loads(json.dumps(table.as_json(), allow_nan=False)))
-    assert again.rows == table.rows
-    assert list(again.columns) == list(table.columns)
-    assert again.figure("model", "iou").value == 1
-    assert again.figure("ceiling", "iou") is None

@@ -99,7 +99,9 @@ def test_a_table_goes_to_json_and_back(real):
     again = type(table).from_json(json.loads(written))
     assert json.dumps(again.as_json()) == written
     assert again.upright
+    assert again.rows == table.rows
     assert again.figure("model", "coverage") == table.figure("model", "coverage")
+    assert again.figure("ceiling", "coverage") is None
 
 
 def test_videos_are_dances_of_their_own(real):

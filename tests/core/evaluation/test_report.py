@@ -25,31 +25,21 @@ def evaluation(run, iou, skill, frames="the same"):
     return Evaluation(run, "pca", "gru", frames, [], tables)
 
 
+def column(table, key):
+    return [row.figures[key] for row in table.rows]
+
+
 def test_a_comparison_takes_each_runs_own_rows_and_the_first_ones_baselines(caplog):
     with caplog.at_level(logging.WARNING):
         both = compare([evaluation("a", 0.8, 0.3), evaluation("b", 0.9, 0.2)])
     table = both["frames"]
     assert [row.name for row in table.rows] == ["a", "b", "real, held out", "copy the last frame"]
-    assert [row.figures["codec.iou"] for row in table.rows] == [
-        Estimate(0.8, 0.8 - 0.1, 0.8 + 0.1),
-        Estimate(0.9, 0.9 - 0.1, 0.9 + 0.1),
-        None,
-        Estimate(0.5),
-    ]
-    assert [row.figures["next_frame.skill.1"] for row in table.rows] == [
-        Estimate(0.3),
-        Estimate(0.2),
-        None,
-        Estimate(0),
-    ]
+    model_iou = [Estimate(iou, iou - 0.1, iou + 0.1) for iou in (0.8, 0.9)]
+    assert column(table, "codec.iou") == [*model_iou, None, Estimate(0.5)]
+    assert column(table, "next_frame.skill.1") == [Estimate(0.3), Estimate(0.2), None, Estimate(0)]
     assert table.rows[0].figures["next_frame.skill.10"] is None  # its clips were too short for it
     assert len(table.columns) == len(SUMMARY)
-    assert [row.figures["long.coverage"] for row in both["long"].rows] == [
-        Estimate(0.8),
-        Estimate(0.9),
-        Estimate(1),
-        None,
-    ]
+    assert column(both["long"], "long.coverage") == [Estimate(0.8), Estimate(0.9), Estimate(1), None]
     assert len(both["long"].columns) == len(LONG_SUMMARY)
     assert not caplog.records
 

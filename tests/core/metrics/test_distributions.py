@@ -26,8 +26,7 @@ def test_density_and_coverage_of_real_collapsed_and_far_rows():
 def test_density_and_coverage_count_the_balls_that_a_row_lies_in():
     real = np.array([[0], [1], [3]], np.float32)  # the nearest neighbours are 1, 1 and 2 away
     assert density_coverage(real, np.array([[0.5], [10]], np.float32), k=1) == pytest.approx((2 / 2, 2 / 3))
-    assert density_coverage(real, np.array([[2]], np.float32), k=1) == pytest.approx(
-        (1, 1 / 3)
-    )  # on the edge is outside
+    on_the_edge = np.array([[2]], np.float32)  # of the ball round 1, which is outside
+    assert density_coverage(real, on_the_edge, k=1) == pytest.approx((1, 1 / 3))
     rows = np.random.default_rng(0).normal(size=(2, 50, 2)).astype(np.float32)
     assert density_coverage(*rows) == density_coverage(*rows, k=5)

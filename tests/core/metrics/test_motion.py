@@ -25,7 +25,8 @@ def test_a_loop_comes_back_and_a_walk_does_not():
     assert measure_loop_strength(circle, [0], fps=10) == pytest.approx(2, abs=0.05)
     assert measure_loop_strength(np.tile(walk, (10, 1)), [0], fps=10) > 0.9
     assert measure_loop_strength(np.random.default_rng(0).normal(size=(1000, 64)).astype(np.float32), [0], fps=10) < 0.2
-    assert measure_loop_strength(np.ones((1000, 4), np.float32), [0], fps=10) == 0
+    for still in (np.ones((1000, 4), np.float32), np.zeros((1000, 4), np.float32)):
+        assert measure_loop_strength(still, [0], fps=10) == 0
     assert measure_loop_strength(circle[:3], [0], fps=10) == 0
 
 
@@ -41,7 +42,3 @@ def test_a_loop_takes_half_a_second_at_least_and_half_the_block_at_most():
     assert measure_loop_strength(beat[:10], [0], fps=10) == 0
     trembling = np.tile(np.array([[0], [9]], np.float32), (4, 1))
     assert measure_loop_strength(trembling, [0], fps=10) == 0
-
-
-def test_features_that_are_all_zero_stand_still():
-    assert measure_loop_strength(np.zeros((1000, 4), np.float32), [0], fps=10) == 0
