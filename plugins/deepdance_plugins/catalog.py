@@ -48,7 +48,7 @@ COMPONENTS = (
         frame_rate=3.0,
     ),
     _spec("sequence", "mdn", "mdn.model:MDN", "LSTM and a mixture of Gaussians, drawn from with a temperature"),
-    _spec("sequence", "texture", "texture.model:Texture", "video textures: real moments in a new order"),
+    _spec("sequence", "texture", "texture.model:Texture", "video textures: real frames in a new order"),
     _spec("sequence", "ridge", "ridge:Ridge", "linear autoregression, fitted in seconds"),
     _spec("renderer", "mp4", "mp4:Mp4", "H.264 video that plays everywhere", suffixes=(".mp4",)),
     _spec("renderer", "gif", "gif:Gif", "looping animation", suffixes=(".gif",)),

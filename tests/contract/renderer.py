@@ -18,7 +18,7 @@ class _(MyRenderer):
 
 @breaks("renderer", "can_be_read")
 class _(MyRenderer):
-    def _head(self, height, width):
+    def _build_head(self, height, width):
         return "frames"
 
 

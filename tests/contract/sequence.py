@@ -29,14 +29,14 @@ class _(MySequence):
     def fit(self, train, validation, training):
         history = super().fit(train, validation, training)
         type(self).fits += 1
-        self._moments = self._moments + np.float32(self.fits / 10)
+        self._windows = self._windows + np.float32(self.fits / 10)
         return history
 
 
 @breaks("sequence", "saves_no_pickles")
 class _(MySequence):
     def save(self, folder):
-        np.save(folder / "my_sequence.npy", self._moments.astype(object))
+        np.save(folder / "my_sequence.npy", self._windows.astype(object))
 
 
 @breaks("sequence", "is_the_same_in_a_fresh_process")
@@ -97,6 +97,12 @@ class _(MySequence):
 class _(MySequence):
     def generate(self, seed, steps, *, temperature=1.0, rng=0):
         return super().generate(seed, steps, temperature=temperature, rng=rng)[:, ::-1]
+
+
+@breaks("sequence", "a_long_dance_begins_as_a_short_one")
+class _(MySequence):
+    def generate(self, seed, steps, *, temperature=1.0, rng=0):
+        return super().generate(seed, steps, temperature=temperature, rng=rng + steps // 50)
 
 
 @breaks("sequence", "a_batch_begins_as_its_first_alone")

@@ -35,6 +35,12 @@ def test_a_component_holds_its_contract(name, check):
         check()
 
 
+@pytest.mark.parametrize("check", [pytest.param(check, id=name) for name, check in CHECKS if check.name == "learns"])
+def test_the_papers_table_finds_its_figures(check):
+    (subject,) = check.run.args  # fitted already by the checks before
+    assert {"loss", "acc", "val_loss", "val_acc"} <= set(subject.fitted.history[-1])
+
+
 @contextmanager
 def run_eagerly():
     import tensorflow as tf

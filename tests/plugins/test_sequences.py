@@ -1,31 +1,15 @@
-from functools import cache
-
 import numpy as np
 import pytest
 
 from deepdance.interfaces import Training
-from deepdance_plugins.sequences.flow.model import Flow, FlowOptions
 from deepdance_plugins.sequences.gru import GRU
 from deepdance_plugins.sequences.lstm4.model import LSTM4
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
-from deepdance_plugins.sequences.mdn.model import MDN, MDNOptions
-from deepdance_plugins.sequences.motion_field.model import MotionField, MotionFieldOptions
-from deepdance_plugins.sequences.ridge import Ridge, RidgeOptions
-from deepdance_plugins.sequences.texture.model import Texture, TextureOptions
 
 SMALL = {"layers": 2, "units": 16, "epochs": 3, "batch_size": 16, "context": 5}
 MODELS = [
     pytest.param(LSTM4, LSTM4Options, id="lstm4"),
     pytest.param(GRU, LSTM4Options, id="gru"),
-]
-EVERY = [
-    pytest.param(LSTM4, LSTM4Options(**SMALL), id="lstm4"),
-    pytest.param(GRU, LSTM4Options(**SMALL), id="gru"),
-    pytest.param(MDN, MDNOptions(context=5, units=16, mixtures=2, span=4, epochs=2, batch_size=4), id="mdn"),
-    pytest.param(Ridge, RidgeOptions(), id="ridge"),
-    pytest.param(Texture, TextureOptions(context=5), id="texture"),
-    pytest.param(MotionField, MotionFieldOptions(context=5), id="motion-field"),
-    pytest.param(Flow, FlowOptions(context=5, units=16, width=16, steps=6, batch_size=16), id="flow"),
 ]
 
 
@@ -40,16 +24,6 @@ def fitted(cls, options, clips=None, validation=None, **training):
     return model, history
 
 
-@cache
-def once(cls, options):
-    """A fitted model that several tests only read."""
-    return fitted(cls, options)
-
-
-def seeds(count: int) -> np.ndarray:
-    return np.stack([circling(60)[7 * number :][:5] for number in range(count)])
-
-
 def plain_loop(model, seed, steps):
     """The paper's way: the network over the last windows, a step at a time."""
     window, out = seed.copy(), []
@@ -57,19 +31,6 @@ def plain_loop(model, seed, steps):
         out.append(np.asarray(model._model.predict_on_batch(window)))
         window = np.concatenate([window[:, 1:], out[-1][:, None]], axis=1)
     return np.stack(out, axis=1)
-
-
-@pytest.mark.parametrize(("cls", "options"), EVERY)
-class TestEverySequenceModel:
-    """What the contract of sequence models leaves open; `test_contract.py` checks the rest."""
-
-    def test_a_longer_dance_begins_as_a_shorter_one(self, cls, options):
-        model, _ = once(cls, options)
-        assert np.array_equal(model.generate(seeds(1), 150, rng=4)[:, :40], model.generate(seeds(1), 40, rng=4))
-
-    def test_the_papers_table_finds_its_figures(self, cls, options):
-        _, history = once(cls, options)
-        assert {"loss", "acc", "val_loss", "val_acc"} <= set(history[-1])
 
 
 @pytest.mark.parametrize(("cls", "make"), MODELS)

@@ -86,11 +86,11 @@ def shows_background_for_what_is_not_finite(subject: CodecSubject) -> None:
     expect_array(shown, (5, *SIZE), np.uint8, "frames of latents with NaN among them")
     expect_same({"frames": codec.decode(latents)[::2]}, {"frames": shown[::2]}, "for latents beside one with NaN")
     expect(
-        (shown[1::2] == BACKGROUND).all(), "background (255) where a latent is not finite", _grey_levels(shown[1::2])
+        (shown[1::2] == BACKGROUND).all(), "background (255) where a latent is not finite", _describe_greys(shown[1::2])
     )
 
 
-def _grey_levels(frames: UInt8) -> str:
+def _describe_greys(frames: UInt8) -> str:
     return f"grey levels from {frames.min()} to {frames.max()}"
 
 

@@ -63,7 +63,7 @@ def make_checks(
     """
     subject = make_subject(spec, options or {}, location)
     _, functions = CONTRACTS[spec.kind]
-    return [Check(function.__name__, _meaning(function), partial(function, subject)) for function in functions]
+    return [Check(function.__name__, _summarize(function), partial(function, subject)) for function in functions]
 
 
 def make_subject(spec: ComponentSpec, options: Mapping[str, Any], location: str | None = None) -> Subject:
@@ -74,7 +74,7 @@ def make_subject(spec: ComponentSpec, options: Mapping[str, Any], location: str 
     return cls(spec, options, location)
 
 
-def _meaning(function: Callable[[Any], None]) -> str:
+def _summarize(function: Callable[[Any], None]) -> str:
     return (function.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -83,17 +83,17 @@ def run_checks(
 ) -> Iterator[Result]:
     """Make every check, one after the other, and tell how each ended."""
     for check in make_checks(spec, options=options, location=location):
-        told = partial(Result, check.name, check.meaning)
+        make_result = partial(Result, check.name, check.meaning)
         try:
             check()
         except SkipTest as why:
-            yield told("skipped", str(why))
+            yield make_result("skipped", str(why))
         except CheckFailed as why:
-            yield told("failed", str(why))
+            yield make_result("failed", str(why))
         except Exception as error:
-            yield told("failed", f"{type(error).__name__}: {error}")
+            yield make_result("failed", f"{type(error).__name__}: {error}")
         else:
-            yield told("passed")
+            yield make_result("passed")
 
 
 def parametrize_with_checks(

@@ -35,7 +35,7 @@ class Fitted:
 
     component: Any
     history: History
-    told: list[tuple[int, int, Metrics]]
+    reported: list[tuple[int, int, Metrics]]
     outputs: dict[str, Array]
     changed: list[str]
 
@@ -62,13 +62,13 @@ class LearnerSubject(Subject):
     @cached_property
     def fitted(self) -> Fitted:
         """The component fitted with seed 0."""
-        told: list[tuple[int, int, Metrics]] = []
+        reported: list[tuple[int, int, Metrics]] = []
         component, data = self.cls(self.options), self.sample_data()
         before = {name: array.copy() for name, array in data.items()}
-        history = self.fit(component, Training(on_epoch=lambda *epoch: told.append(epoch)), data)
+        history = self.fit(component, Training(on_epoch=lambda *epoch: reported.append(epoch)), data)
         outputs = self.apply(component, data)
         changed = [name for name, array in data.items() if not np.array_equal(array, before[name])]
-        return Fitted(component, history, told, outputs, changed)
+        return Fitted(component, history, reported, outputs, changed)
 
     def fit_again(self, training: Training) -> tuple[History, dict[str, Array]]:
         """The history and the outputs of a new component."""
@@ -91,12 +91,12 @@ class LearnerSubject(Subject):
 
 def notes_every_epoch(subject: LearnerSubject) -> None:
     """`fit` returns an entry with a finite loss for each epoch, and tells `on_epoch` of it, from 1."""
-    history, told = subject.fitted.history, subject.fitted.told
+    history, reported = subject.fitted.history, subject.fitted.reported
     expect(isinstance(history, list) and history, "a list with one entry an epoch from fit", repr(history))
     for number, metrics in enumerate(history, 1):
         loss = metrics.get("loss", math.nan)
         expect(math.isfinite(loss), f"a finite loss in epoch {number}", metrics)
-    numbers, expected = [(epoch, epochs) for epoch, epochs, _ in told], len(history)
+    numbers, expected = [(epoch, epochs) for epoch, epochs, _ in reported], len(history)
     expect(
         numbers == [(number, expected) for number in range(1, expected + 1)],
         f"on_epoch to be told of epochs 1 to {expected} of {expected}",
@@ -132,10 +132,10 @@ def a_stopped_training_goes_on(subject: LearnerSubject) -> None:
     _fit_and_stop(subject, folder)
     if not any(folder.iterdir()):
         skip("it leaves no checkpoint in Training.folder, so a stopped training begins anew")
-    told: list[int] = []
-    training = Training(folder=folder, on_epoch=lambda epoch, *_: told.append(epoch))
+    epochs: list[int] = []
+    training = Training(folder=folder, on_epoch=lambda epoch, *_: epochs.append(epoch))
     again, outputs = subject.fit_again(training)
-    expect(told[:1] == [2], "the training to go on with epoch 2", f"epochs {told}")
+    expect(epochs[:1] == [2], "the training to go on with epoch 2", f"epochs {epochs}")
     expect(len(again) == len(history), f"a history of {len(history)} epochs, those before the stop too", len(again))
     expect_same(subject.fitted.outputs, outputs, "after a stopped training")
 
@@ -169,17 +169,17 @@ def is_the_same_in_a_fresh_process(subject: LearnerSubject) -> None:
 
 def saves_no_pickles(subject: LearnerSubject) -> None:
     """Nothing that `save` writes can run code when it is opened."""
-    pickles = [str(path.relative_to(subject.saved)) for path in _pickled(subject.saved)]
+    pickles = [str(path.relative_to(subject.saved)) for path in _find_pickles(subject.saved)]
     expect(not pickles, "JSON, npy, npz or .keras files", f"pickles in {', '.join(pickles)}")
 
 
-def _pickled(folder: Path) -> Iterator[Path]:
+def _find_pickles(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix in PICKLES or any(map(_is_pickle, _contents(path)))):
+        if path.is_file() and (path.suffix in PICKLES or any(map(_is_pickle, _read_starts(path)))):
             yield path
 
 
-def _contents(path: Path) -> Iterator[bytes]:
+def _read_starts(path: Path) -> Iterator[bytes]:
     """A file's bytes, or those of each file in an archive: enough of them to know a pickle."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

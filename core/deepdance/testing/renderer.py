@@ -39,7 +39,7 @@ class RendererSubject(Subject):
         return path
 
 
-def _chunks(*lengths: int) -> Iterator[UInt8]:
+def _make_chunks(*lengths: int) -> Iterator[UInt8]:
     start = 0
     for length in lengths:
         yield make_silhouettes(length, first=start)
@@ -50,14 +50,14 @@ def writes_a_file(subject: RendererSubject) -> None:
     """Chunks of any length, of none too, from a generator become a file, in place of one that is there."""
     path = subject.path("dance")
     path.write_bytes(b"something older")
-    subject.render(_chunks(5, 0, 1, 14), path)
+    subject.render(_make_chunks(5, 0, 1, 14), path)
     expect(path.is_file() and path.stat().st_size, "a file that is not empty", "none")
     expect(path.read_bytes() != b"something older", "the file that was there to be overwritten", "the older one")
 
 
 def can_be_read(subject: RendererSubject) -> None:
     """What it writes can be opened, and shows something."""
-    path = subject.render(_chunks(10, 10), subject.path("readable"))
+    path = subject.render(_make_chunks(10, 10), subject.path("readable"))
     reader = READERS.get(path.suffix)
     if reader is None:
         skip(f"files ending in {path.suffix} cannot be read here")
@@ -70,7 +70,7 @@ def can_be_read(subject: RendererSubject) -> None:
 
 def takes_one_frame(subject: RendererSubject) -> None:
     """A dance of one frame is a file too."""
-    path = subject.render(_chunks(1), subject.path("one"))
+    path = subject.render(_make_chunks(1), subject.path("one"))
     expect(path.is_file() and path.stat().st_size, "a file of one frame", "none")
 
 
@@ -78,13 +78,13 @@ def refuses_no_frames(subject: RendererSubject) -> None:
     """No chunks, and chunks without a frame, raise RenderError."""
     for name, lengths in (("no chunks", ()), ("empty chunks", (0, 0))):
         with expect_error(RenderError, name):
-            subject.render(_chunks(*lengths), subject.path("none"))
+            subject.render(_make_chunks(*lengths), subject.path("none"))
 
 
 def tells_that_it_cannot_write(subject: RendererSubject) -> None:
     """A path in a folder that does not exist raises RenderError."""
     with expect_error(RenderError, "a folder that does not exist"):
-        subject.render(_chunks(3), subject.folder / "no-such-folder" / subject.path("dance").name)
+        subject.render(_make_chunks(3), subject.folder / "no-such-folder" / subject.path("dance").name)
 
 
 def lets_errors_of_the_frames_pass(subject: RendererSubject) -> None:

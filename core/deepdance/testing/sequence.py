@@ -16,6 +16,8 @@ from deepdance.testing.sample_data import DIM, make_clips, make_latents
 from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
 
 STEPS = 12
+SHORT, LONG = 40, 150
+"""Steps that one call of a compiled loop makes, and more than that: loops make about 50 a call."""
 
 
 class SequenceSubject(LearnerSubject):
@@ -50,7 +52,7 @@ class SequenceSubject(LearnerSubject):
         return mine, copying, "repeating the last latent"
 
     def seeds(self, count: int) -> Float32:
-        """`(count, context, d)`: moments of the training clips, and the model's to continue."""
+        """`(count, context, d)`: windows of the training clips, for the model to continue."""
         return np.stack([make_latents(self.context, first=7 * number) for number in range(count)])
 
 
@@ -74,6 +76,12 @@ def takes_no_steps_and_one(subject: SequenceSubject) -> None:
     one = model.generate(seeds, 1)
     expect_array(one, (2, 1, DIM), np.float32, "latents of one step")
     expect_same({"latents": one}, {"latents": model.generate(seeds, STEPS)[:, :1]}, "for one step and in many")
+
+
+def a_long_dance_begins_as_a_short_one(subject: SequenceSubject) -> None:
+    """The first latents are the same however many follow."""
+    short, long = (subject.component.generate(subject.seeds(1), steps, rng=4) for steps in (SHORT, LONG))
+    expect_same({"latents": short}, {"latents": long[:, :SHORT]}, f"in {SHORT} steps and in {LONG}")
 
 
 def a_batch_begins_as_its_first_alone(subject: SequenceSubject) -> None:
@@ -130,6 +138,7 @@ CHECKS = (
     has_a_context,
     continues_a_batch,
     takes_no_steps_and_one,
+    a_long_dance_begins_as_a_short_one,
     a_batch_begins_as_its_first_alone,
     the_draw_is_decided_by_rng,
     takes_any_temperature,

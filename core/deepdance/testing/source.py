@@ -116,7 +116,7 @@ def reads_the_same_again(subject: SourceSubject) -> None:
 
 def other_frames_have_another_fingerprint(subject: SourceSubject) -> None:
     """The fingerprint changes with the frames, also where the file's name stays."""
-    _reads_files(subject)
+    _require_files(subject)
     one = subject.make_source(subject.write("changed", make_pictures(FRAMES, SIZE))).fingerprint()
     other = subject.make_source(subject.write("changed", make_pictures(FRAMES, SIZE, first=5))).fingerprint()
     expect(one != other, "another fingerprint for other frames", f"{other!r} for both")
@@ -133,22 +133,22 @@ def samples_by_time(subject: SourceSubject) -> None:
 
 def takes_one_frame(subject: SourceSubject) -> None:
     """A file of one frame yields one frame."""
-    _reads_files(subject)
+    _require_files(subject)
     frames = _read(subject.make_source(subject.write("one", make_pictures(1, SIZE))))
     expect(len(frames) == 1, "one frame from a file of one", len(frames))
 
 
 def refuses_what_it_cannot_read(subject: SourceSubject) -> None:
     """What does not exist, is empty or is something else raises InputError, from info() and from frames()."""
-    _reads_files(subject)
-    for what, path in _unreadable(subject):
+    _require_files(subject)
+    for what, path in _make_unreadable(subject):
         with expect_error(InputError, f"info() of {what}"):
             subject.make_source(str(path)).info()
         with expect_error(InputError, f"frames() of {what}"):
             next(iter(subject.make_source(str(path)).frames(FPS, SIZE)), None)
 
 
-def _unreadable(subject: SourceSubject) -> Iterator[tuple[str, Path]]:
+def _make_unreadable(subject: SourceSubject) -> Iterator[tuple[str, Path]]:
     yield "what does not exist", subject.folder / f"missing{subject.suffix}"
     empty = subject.folder / f"empty{subject.suffix}"
     if subject.suffix == FOLDER:
@@ -193,7 +193,7 @@ def streams(subject: SourceSubject) -> None:
     expect(held <= HELD * TOTAL, f"at most {int(HELD * TOTAL):,} bytes held of {read:,}", f"{held:,}")
 
 
-def _reads_files(subject: SourceSubject) -> None:
+def _require_files(subject: SourceSubject) -> None:
     if not subject.spec.suffixes:
         skip("it reads no files: its spec has no suffixes")
 

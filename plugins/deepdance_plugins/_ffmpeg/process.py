@@ -45,6 +45,7 @@ class FfmpegProcess:
         self.messages: list[str] = []
         """The first lines it wrote to standard error; with `-v error` each one is a complaint."""
         self.message_count = 0
+        self._received = 0
         self._child = subprocess.Popen(
             [_find_executable(), "-hide_banner", "-v", "error", *arguments],
             stdin=subprocess.PIPE if reads_frames else side_file,
@@ -71,38 +72,34 @@ class FfmpegProcess:
 
         A last frame that is cut short is dropped.
         """
-        frame_bytes = int(np.prod(shape))
-        length = max(1, CHUNK_BYTES // frame_bytes)
-        received = 0
-        pipe = _cast_pipe(self._child.stdout)
-
-        def read() -> UInt8:
-            nonlocal received
-            chunk = np.empty((length, *shape), np.uint8)
-            space, filled = chunk.reshape(-1).data, 0
-            while filled < chunk.nbytes and (count := pipe.readinto(space[filled:])):
-                filled += count
-                received += count
-            return chunk[: filled // frame_bytes]
-
-        def wait_for(pending: Future[UInt8]) -> UInt8:
-            while True:
-                before = received
-                try:
-                    return pending.result(timeout=STALL_SECONDS)
-                except TimeoutError:
-                    if received == before:
-                        raise StalledError from None
-
         with ThreadPoolExecutor(1) as reader:
             try:
-                pending = reader.submit(read)
-                while len(chunk := wait_for(pending)):
-                    pending = reader.submit(read)
+                pending = reader.submit(self._read_chunk, shape)
+                while len(chunk := self._wait_for(pending)):
+                    pending = reader.submit(self._read_chunk, shape)
                     yield chunk
             finally:
                 if not pending.done():
                     self.kill()
+
+    def _read_chunk(self, shape: tuple[int, ...]) -> UInt8:
+        frame_bytes = int(np.prod(shape))
+        pipe = _cast_pipe(self._child.stdout)
+        chunk = np.empty((max(1, CHUNK_BYTES // frame_bytes), *shape), np.uint8)
+        space, filled = chunk.reshape(-1).data, 0
+        while filled < chunk.nbytes and (count := pipe.readinto(space[filled:])):
+            filled += count
+            self._received += count
+        return chunk[: filled // frame_bytes]
+
+    def _wait_for(self, pending: Future[UInt8]) -> UInt8:
+        while True:
+            before = self._received
+            try:
+                return pending.result(timeout=STALL_SECONDS)
+            except TimeoutError:
+                if self._received == before:
+                    raise StalledError from None
 
     def write(self, frames: UInt8) -> None:
         """Give it frames. Raises BrokenPipeError once it has died."""

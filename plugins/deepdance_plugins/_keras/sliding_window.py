@@ -13,9 +13,9 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from keras import KerasTensor, ops
 
+from deepdance.arrays import Bools
 from deepdance.interfaces import Float32
 
 STEPS_PER_CALL = 64
@@ -36,9 +36,9 @@ def build_window_loop(cell: str, activation: Callable[[KerasTensor], KerasTensor
     `(t, b, d)` with a flag `(t,)` each: given from outside, or (False) the network's own last output. It returns the
     outputs `(t, b, d)` and the new state. The first `context - 1` outputs are of windows not yet full.
     """
-    step_cell = {"lstm": step_lstm, "gru": _step_gru}[cell]
+    step_cell = {"lstm": step_lstm, "gru": step_gru}[cell]
 
-    def loop(weights: Any, head: Any, state: Any, frames: KerasTensor, given: KerasTensor) -> Any:
+    def loop(weights: Any, head: Any, state: Any, frames: KerasTensor, is_given: KerasTensor) -> Any:
         context = state[2][0][0].shape[1]
 
         def advance_windows(step: KerasTensor, carried: Any) -> Any:
@@ -46,7 +46,7 @@ def build_window_loop(cell: str, activation: Callable[[KerasTensor], KerasTensor
             # A window begins in slot k at frames k, k + context, …: the slot is cleared by a mask, so that all take the
             # same step as one batch.
             keep = 1 - ops.one_hot(clock % context, context)[None, :, None]
-            inputs = ops.where(given[step], frames[step], last)[:, None, :]
+            inputs = ops.where(is_given[step], frames[step], last)[:, None, :]
             advanced = []
             for states, layer_weights in zip(layers, weights, strict=True):
                 new_states = step_cell(inputs, [state * keep for state in states], *layer_weights)
@@ -63,18 +63,18 @@ def build_window_loop(cell: str, activation: Callable[[KerasTensor], KerasTensor
     return loop
 
 
-def split_into_calls(seed: Float32, steps: int) -> Iterator[tuple[Float32, npt.NDArray[np.bool_]]]:
+def split_into_calls(seed: Float32, steps: int) -> Iterator[tuple[Float32, Bools]]:
     """Frames `(STEPS_PER_CALL, b, d)` and their flags for each call of a loop that is to go on from `seed`.
 
     The seed's frames come first; the frames flagged `False` after them are those that the model gives itself.
     """
     batch, context, dim = seed.shape
-    calls = max(1, ceil((context - 1 + steps) / STEPS_PER_CALL))
+    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
     frames = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
     frames[:context] = seed.swapaxes(0, 1)
-    given = np.arange(len(frames)) < context
+    is_given = np.arange(len(frames)) < context
     for start in range(0, len(frames), STEPS_PER_CALL):
-        yield frames[start : start + STEPS_PER_CALL], given[start : start + STEPS_PER_CALL]
+        yield frames[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]
 
 
 def step_lstm(
@@ -88,7 +88,7 @@ def step_lstm(
     return [ops.sigmoid(output_gate) * ops.tanh(memory), memory]
 
 
-def _step_gru(
+def step_gru(
     inputs: KerasTensor, states: list[KerasTensor], kernel: Any, recurrent_kernel: Any, bias: Any
 ) -> list[KerasTensor]:
     """One step of a GRU as Keras computes it, with `reset_after`: the reset gate acts behind the recurrent kernel."""

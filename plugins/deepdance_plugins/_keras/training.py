@@ -10,14 +10,13 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from deepdance.arrays import Int64
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import write_atomically
 
 Batch = tuple[Any, ...]
 """Inputs, targets and, if need be, weights: what `train_on_batch` takes."""
-Indices = npt.NDArray[np.int64]
 CHECKPOINT = "checkpoint.npz"
 LOSS = {"loss": "loss"}
 LOSS_AND_ACCURACY = {**LOSS, "accuracy": "acc"}
@@ -48,7 +47,7 @@ class Dataset(Protocol):
 class Samples:
     """Samples that `load` gives by number, shuffled in each epoch: first `train` to learn from, then `held_out`."""
 
-    load: Callable[[Indices, np.random.Generator], Batch]
+    load: Callable[[Int64, np.random.Generator], Batch]
     train: int
     held_out: int
     batch_size: int
@@ -61,7 +60,7 @@ class Samples:
         """All held-out samples in their order."""
         return self._pass(np.arange(self.train, self.train + self.held_out), rng)
 
-    def _pass(self, order: Indices, rng: np.random.Generator) -> Pass:
+    def _pass(self, order: Int64, rng: np.random.Generator) -> Pass:
         starts = range(0, len(order), self.batch_size)
         return Pass(len(order), (self.load(order[start : start + self.batch_size], rng) for start in starts))
 
@@ -77,7 +76,8 @@ def train_network(
     """Train a compiled model on `data`, and measure it on what is held out of it, each epoch.
 
     `metrics` says which of Keras' metrics to note, and as what. Each epoch's weights, optimizer state and metrics are
-    left in `training.folder`, and taken up there. Whoever saves the trained model then calls `forget_checkpoint`.
+    left in `training.folder`, and taken up there. Whoever saves the trained model then calls `forget_checkpoint`, or
+    `save_networks`, which does.
     """
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds the variables that it restores
     history = _restore(model, training.folder)
@@ -127,7 +127,16 @@ def build_adamw(learning_rate: float, steps: int, warmup: int) -> keras.optimize
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, decay_steps=steps, warmup_target=learning_rate, warmup_steps=warmup
     )
+    # Keras' beta_2 of .999 averages squared gradients over a thousand steps, and a training may have hardly more. Decay
+    # is all but none in so few. Clipped to a norm of 1, one wild batch weighs no more than any other.
     return keras.optimizers.AdamW(schedule, weight_decay=1e-4, beta_2=0.99, clipnorm=1.0)
+
+
+def save_networks(folder: Path, **networks: keras.Model) -> None:
+    """Write trained networks as `NAME.keras`; the checkpoint of their training goes."""
+    for name, network in networks.items():
+        network.save(folder / f"{name}.keras")
+    forget_checkpoint(folder)
 
 
 def forget_checkpoint(folder: Path) -> None:

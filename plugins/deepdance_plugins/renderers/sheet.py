@@ -39,12 +39,12 @@ class Sheet(Renderer[SheetOptions]):
 
 
 def pick_evenly(frames: Iterable[UInt8], count: int) -> list[UInt8]:
-    """At most `count` frames `(height, width)` of a stream of chunks whose length is not known.
+    """At most `count` frames `(height, width)` of a stream of chunks, none empty, whose length is not known.
 
     Every 2^k-th frame is kept; when there are too many, every other one of them goes and k grows.
     """
     kept: list[UInt8] = []
-    stride, number, last = 1, 0, None
+    stride, number = 1, 0
     for chunk in frames:
         for frame in chunk:
             if number % stride == 0:
@@ -52,10 +52,7 @@ def pick_evenly(frames: Iterable[UInt8], count: int) -> list[UInt8]:
             if len(kept) > SPARE * count:
                 kept, stride = kept[::2], stride * 2
             number += 1
-        if len(chunk):
-            last = chunk[-1].copy()
-    if last is None:
-        return []
+        last = chunk[-1].copy()
     # At least twice as many are kept as are shown, so none is farther than a quarter of their spacing from its place.
     positions = np.linspace(0, number - 1, min(count, number))
     chosen = [kept[min(len(kept) - 1, round(position / stride))] for position in positions]

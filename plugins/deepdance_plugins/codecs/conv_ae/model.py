@@ -9,11 +9,12 @@ import keras
 import numpy as np
 from keras import layers
 
+from deepdance.arrays import Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
 from deepdance_plugins._keras.backend import load_network
-from deepdance_plugins._keras.training import Batch, Indices, Samples, forget_checkpoint, train_network
+from deepdance_plugins._keras.training import Batch, Samples, save_networks, train_network
 from deepdance_plugins.codecs.conv_ae.options import ConvAEOptions
 
 POOLINGS = 3
@@ -43,7 +44,7 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         optimizer = keras.optimizers.Adam(self.options.learning_rate)
         model.compile(optimizer=optimizer, loss="mse", metrics=["accuracy"])
 
-        def load(chosen: Indices, _: np.random.Generator) -> Batch:
+        def load(chosen: Int64, _: np.random.Generator) -> Batch:
             learned, held_out = chosen[chosen < len(train)], chosen[chosen >= len(train)] - len(train)
             pictures = _to_grey(np.concatenate([train[learned], validation[held_out]]))
             return pictures, pictures
@@ -88,15 +89,12 @@ class ConvAE(FrameCodec[ConvAEOptions]):
         return np.rint(pictures[..., 0] * 255).astype(np.uint8)
 
     def save(self, folder: Path) -> None:
-        self._encoder.save(folder / "encoder.keras")
-        self._decoder.save(folder / "decoder.keras")
-        forget_checkpoint(folder)
+        save_networks(folder, encoder=self._encoder, decoder=self._decoder)
 
     @classmethod
     def load(cls, folder: Path, options: ConvAEOptions) -> Self:
         codec = cls(options)
-        codec._encoder = load_network(folder / "encoder.keras")
-        codec._decoder = load_network(folder / "decoder.keras")
+        codec._encoder, codec._decoder = (load_network(folder / f"{name}.keras") for name in ("encoder", "decoder"))
         return codec
 
 

@@ -23,10 +23,10 @@ from deepdance_plugins._keras.training import (
     Samples,
     build_adamw,
     count_epochs,
-    forget_checkpoint,
+    save_networks,
     train_network,
 )
-from deepdance_plugins.codecs.pca import fit_principal_components
+from deepdance_plugins._principal_components import fit_principal_components
 from deepdance_plugins.codecs.sdf_ae.distance_field import (
     PLACEMENT,
     compute_fields,
@@ -99,6 +99,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         found = np.concatenate([measure_placements(chunk) for chunk in frames.chunks()])
         deviation = found.std(axis=0)
         self._arrays["place_mean"] = found.mean(axis=0)
+        # At least a pixel, and 5 % of lean and size: of who keeps a place only noise is left, which would be enlarged.
         self._arrays["place_deviation"] = np.maximum(deviation, [1, 1, 0.05, 0.05, 0.05]).astype(np.float32)
         self._arrays["scale"] = np.median(found[:, 3:], axis=0)
         some = frames[sample_evenly(len(frames), MEASURED_FRAMES)]
@@ -182,8 +183,8 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
         (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders; Kingma and Ba 2015.)
         """
-        # Both moments fade as fast, and faster than is usual: in eight steps the usual second one, .999, would not
-        # leave the first gradient behind.
+        # Both averages of Adam fade as fast, and faster than is usual: in eight steps the usual second one, .999, would
+        # not leave the first gradient behind.
         mean, square = np.zeros_like(pose), np.zeros_like(pose)
         for step in range(1, self.options.refine + 1):
             slope = np.asarray(self._error_gradient(ops.convert_to_tensor(pose), components), np.float32)
@@ -205,9 +206,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     def save(self, folder: Path) -> None:
         np.savez(folder / "fields.npz", **self._arrays)  # type: ignore[arg-type]
         (folder / "size.json").write_text(json.dumps(self._size))
-        self._encoder.save(folder / "encoder.keras")
-        self._decoder.save(folder / "decoder.keras")
-        forget_checkpoint(folder)
+        save_networks(folder, encoder=self._encoder, decoder=self._decoder)
 
     @classmethod
     def load(cls, folder: Path, options: SdfAEOptions) -> Self:
@@ -216,6 +215,5 @@ class SdfAE(FrameCodec[SdfAEOptions]):
             codec._arrays = {name: saved[name] for name in ARRAYS}
         height, width = json.loads((folder / "size.json").read_text())
         codec._size = height, width
-        codec._encoder = load_network(folder / "encoder.keras")
-        codec._decoder = load_network(folder / "decoder.keras")
+        codec._encoder, codec._decoder = (load_network(folder / f"{name}.keras") for name in ("encoder", "decoder"))
         return codec

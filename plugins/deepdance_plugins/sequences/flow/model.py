@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from deepdance.arrays import Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance_plugins._keras.backend import compile_loop, load_network
@@ -19,11 +20,10 @@ from deepdance_plugins._keras.scaling import measure_scales
 from deepdance_plugins._keras.training import (
     LOSS,
     Batch,
-    Indices,
     Samples,
     build_adamw,
     count_epochs,
-    forget_checkpoint,
+    save_networks,
     train_network,
 )
 from deepdance_plugins.sequences.flow.manifold import choose_landmarks
@@ -67,7 +67,7 @@ class Flow(SequenceModel[FlowOptions]):
         return self.options.context
 
     @property
-    def _looks(self) -> Indices:
+    def _looks(self) -> Int64:
         """The frames looked at, counted back from the last one."""
         return np.array([back for back in LOOKS_BACK if back < self.context])
 
@@ -107,7 +107,7 @@ class Flow(SequenceModel[FlowOptions]):
             loss=lambda truth, guess: ops.mean(importance * (truth - guess) ** 2, axis=-1),
         )
 
-        def load(chosen: Indices, rng: np.random.Generator) -> Batch:
+        def load(chosen: Int64, rng: np.random.Generator) -> Batch:
             places = positions[chosen]
             return self._make_examples(latents[places[:, None] - self._looks], latents[places + 1], rng)
 
@@ -160,9 +160,9 @@ class Flow(SequenceModel[FlowOptions]):
         # A generator each, so that a seed dances in a batch as it does alone; whole calls are drawn, so that a long
         # dance begins as a short one.
         draws = [np.random.default_rng([rng, number]) for number in range(len(seed))]
-        last = self._scale(np.asarray(seed, np.float32))[:, ::-1]
+        last = self._scale(seed)[:, ::-1]
         generated: list[Float32] = []
-        for _ in range(max(1, ceil(steps / STEPS_PER_CALL))):
+        for _ in range(ceil(steps / STEPS_PER_CALL)):
             noise = np.stack([d.standard_normal((STEPS_PER_CALL, seed.shape[-1]), np.float32) for d in draws], axis=1)
             latents, last = self._loop(weights, self._arrays, last, np.float32(temperature) * noise)
             generated.append(np.asarray(latents))
@@ -171,21 +171,19 @@ class Flow(SequenceModel[FlowOptions]):
 
     def save(self, folder: Path) -> None:
         np.savez(folder / "flow.npz", **self._arrays)  # type: ignore[arg-type]
-        self._window_encoder.save(folder / "watcher.keras")
-        self._velocity.save(folder / "velocity.keras")
-        forget_checkpoint(folder)
+        save_networks(folder, watcher=self._window_encoder, velocity=self._velocity)
 
     @classmethod
     def load(cls, folder: Path, options: FlowOptions) -> Self:
         model = cls(options)
         with np.load(folder / "flow.npz", allow_pickle=False) as saved:
             model._arrays = dict(saved)
-        model._window_encoder = load_network(folder / "watcher.keras")
-        model._velocity = load_network(folder / "velocity.keras")
+        names = "watcher", "velocity"
+        model._window_encoder, model._velocity = (load_network(folder / f"{name}.keras") for name in names)
         return model
 
 
-def _find_positions(clips: Sequence[Float32], train: int, context: int) -> tuple[Indices, int]:
+def _find_positions(clips: Sequence[Float32], train: int, context: int) -> tuple[Int64, int]:
     """Where a window ends that has a latent after it, in clips laid end to end; and how many in the first `train`."""
     starts = np.cumsum([0, *(len(clip) for clip in clips)])
     inside = [np.arange(a + context - 1, b - 1) for a, b in pairwise(starts)]

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from deepdance.arrays import Int64
 from deepdance_plugins._keras.layers import add_residual_block
-from deepdance_plugins._keras.training import Indices
 
 FREQUENCIES = 6
 
@@ -41,7 +41,7 @@ def join_networks(window_encoder: keras.Model, velocity: keras.Model) -> keras.M
     return keras.Model(inputs, velocity([*inputs[1:], window_encoder(inputs[0])]), name="flow")
 
 
-def describe_window(window: Any, level: Any, change: Any, looks: Indices, ops: ModuleType = np) -> Any:
+def describe_window(window: Any, level: Any, change: Any, looks: Int64, ops: ModuleType = np) -> Any:
     """A window `(n, w, d)`, newest first, as its latest latent, the changes between and the noise's level.
 
     `(n, w·d + 1)`. `looks` says how many frames back each latent of the window lies, `ops` is NumPy or `keras.ops`.

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from deepdance_plugins._keras.training import Indices
+from deepdance.arrays import Int64
 from deepdance_plugins.sequences.flow.manifold import pull_back
 from deepdance_plugins.sequences.flow.network import describe_window, embed_time
 from deepdance_plugins.sequences.flow.options import FlowOptions
@@ -17,7 +17,7 @@ EULER_STEPS = 8
 
 
 def build_sampling_loop(
-    window_encoder: keras.Model, velocity: keras.Model, looks: Indices, options: FlowOptions
+    window_encoder: keras.Model, velocity: keras.Model, looks: Int64, options: FlowOptions
 ) -> Callable[..., Any]:
     """The loop, ready to be compiled.
 

@@ -13,7 +13,7 @@ from keras import layers
 from deepdance.interfaces import Float32, History, SequenceModel, Training
 from deepdance_plugins._keras.backend import compile_loop, load_network
 from deepdance_plugins._keras.sliding_window import build_window_loop, make_empty_windows, split_into_calls
-from deepdance_plugins._keras.training import Samples, forget_checkpoint, train_network
+from deepdance_plugins._keras.training import Samples, save_networks, train_network
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU}
@@ -67,14 +67,13 @@ class LSTM4(SequenceModel[LSTM4Options]):
             self.cell, len(seed), self.context, self.options.units, self.options.layers, seed.shape[-1]
         )
         generated: list[Float32] = []
-        for frames, given in split_into_calls(np.asarray(seed, np.float32), steps):
-            latents, state = self._loop(weights, head, state, frames, given)
+        for frames, is_given in split_into_calls(seed, steps):
+            latents, state = self._loop(weights, head, state, frames, is_given)
             generated.append(np.asarray(latents))
         return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
 
     def save(self, folder: Path) -> None:
-        self._model.save(folder / "model.keras")
-        forget_checkpoint(folder)
+        save_networks(folder, model=self._model)
 
     @classmethod
     def load(cls, folder: Path, options: LSTM4Options) -> Self:

@@ -59,12 +59,12 @@ def build_sampling_loop(mixtures: int) -> Callable[..., Any]:
     The noise is Gumbel `(t, b, k)` and normal `(t, b, d)` draws and the temperature.
     """
 
-    def loop(weights: Any, scales: Any, state: Any, frames: KerasTensor, given: KerasTensor, noise: Any) -> Any:
+    def loop(weights: Any, scales: Any, state: Any, frames: KerasTensor, is_given: KerasTensor, noise: Any) -> Any:
         gumbel, normal, temperature = noise
 
         def dance_on(step: KerasTensor, carried: Any) -> Any:
             (last, layers), outputs = carried
-            latent = ops.where(given[step], frames[step], last)
+            latent = ops.where(is_given[step], frames[step], last)
             hidden = (latent - scales["mean"]) / scales["spread"]
             advanced = []
             for number, states in enumerate(layers):

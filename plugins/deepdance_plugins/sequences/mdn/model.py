@@ -83,11 +83,11 @@ class MDN(SequenceModel[MDNOptions]):
         states = [[np.zeros((batch, self.options.units), np.float32)] * 2 for _ in range(self.options.layers)]
         state = np.zeros((batch, dim), np.float32), states
         generated: list[Float32] = []
-        for frames, given in split_into_calls(np.asarray(seed, np.float32), steps):
+        for frames, is_given in split_into_calls(seed, steps):
             gumbel = np.stack([d.gumbel(size=(len(frames), self.options.mixtures)) for d in draws], axis=1)
             normal = np.stack([d.standard_normal((len(frames), dim), np.float32) for d in draws], axis=1)
             noise = gumbel.astype(np.float32), normal, np.float32(temperature)
-            latents, state = self._loop(self._weights, self._scales, state, frames, given, noise)
+            latents, state = self._loop(self._weights, self._scales, state, frames, is_given, noise)
             generated.append(np.asarray(latents))
         return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
 

@@ -12,10 +12,10 @@ from itertools import count
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from deepdance.arrays import Bools, Int64
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.training import Batch, Indices, Pass
+from deepdance_plugins._keras.training import Batch, Pass
 
 SPANS_PER_SEGMENT = 4
 """After so many spans of a clip the state begins anew, so that one long clip too fills several slots."""
@@ -34,6 +34,7 @@ class Spans:
         self._held_out: list[list[int]] = []
         position = 0
         for clip, segments in [*((c, self._train) for c in train), *((c, self._held_out) for c in validation)]:
+            # A step leads from a latent to the next, so a clip has one less of them; a span ends where the next begins.
             for segment in range(0, len(clip) - 1, SPANS_PER_SEGMENT * length):
                 offsets = range(segment, min(segment + SPANS_PER_SEGMENT * length, len(clip) - 1), length)
                 segments.append([next(numbers) for _ in offsets])
@@ -44,27 +45,27 @@ class Spans:
         self._starts, self._steps, self._begins = np.array(starts), np.array(steps), np.array(begins)
         self.slots = min(slots, len(self._train))
 
-    def schedule_training(self, rng: np.random.Generator) -> Indices:
+    def schedule_training(self, rng: np.random.Generator) -> Int64:
         """The training spans' numbers, `(batches, slots)`, their segments shuffled."""
         return self._fill_slots([self._train[number] for number in rng.permutation(len(self._train))])
 
-    def schedule_held_out(self) -> Indices:
+    def schedule_held_out(self) -> Int64:
         """The held-out spans' numbers, `(batches, slots)`."""
         return self._fill_slots(self._held_out)
 
-    def _fill_slots(self, segments: Sequence[list[int]]) -> Indices:
+    def _fill_slots(self, segments: Sequence[list[int]]) -> Int64:
         slots: list[list[int]] = [[] for _ in range(self.slots)]
         for segment in segments:
             min(slots, key=len).extend(segment)
         longest = max(map(len, slots))
         return np.array([slot + [PADDING] * (longest - len(slot)) for slot in slots], np.int64).T
 
-    def begin_segment(self, spans: Indices) -> npt.NDArray[np.bool_]:
+    def begin_segment(self, spans: Int64) -> Bools:
         """Whether the state is to be cleared before each of the spans."""
-        begins: npt.NDArray[np.bool_] = self._begins[spans] | (spans == PADDING)
+        begins: Bools = self._begins[spans] | (spans == PADDING)
         return begins
 
-    def read(self, spans: Indices) -> tuple[Float32, Float32, Float32]:
+    def read(self, spans: Int64) -> tuple[Float32, Float32, Float32]:
         """The spans' latents and those after them, `(b, length, d)`, and weights `(b, length)`: 0 past a clip's end."""
         weights = np.arange(self._length) < np.where(spans == PADDING, 0, self._steps[spans])[:, None]
         places = self._starts[spans][:, None] + np.arange(self._length) * weights
@@ -91,7 +92,7 @@ class SpanDataset:
         schedule = self.spans.schedule_held_out()
         return Pass(schedule.size, self._load(schedule, None))
 
-    def _load(self, schedule: Indices, rng: np.random.Generator | None) -> Iterator[Batch]:
+    def _load(self, schedule: Int64, rng: np.random.Generator | None) -> Iterator[Batch]:
         change, mean, spread = (self.scales[name] for name in ("change", "mean", "spread"))
         for spans in schedule:
             _clear_states(self.network, self.spans.begin_segment(spans))
@@ -103,7 +104,7 @@ class SpanDataset:
             yield (now - mean) / spread, targets, weights
 
 
-def _clear_states(network: keras.Model, slots: npt.NDArray[np.bool_]) -> None:
+def _clear_states(network: keras.Model, slots: Bools) -> None:
     """Set the states of some slots to 0; Keras' own `reset_state` would clear them all."""
     for layer in network.layers[:-1]:
         for state in layer.states:

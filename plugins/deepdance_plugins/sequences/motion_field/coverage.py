@@ -6,13 +6,12 @@ import warnings
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 from scipy.cluster.vq import kmeans2, vq
 
+from deepdance.arrays import Int64
 from deepdance.interfaces import Float32
 from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
 
-Indices = npt.NDArray[np.int64]
 REGIONS, PACES = 100, 3
 """Poses are told apart in so many regions, and what follows them, in each, by so many paces from calm to lively."""
 CLUSTERED = 10_000
@@ -32,7 +31,7 @@ class Coverage:
     """
 
     def __init__(
-        self, starts: Indices, regions: Indices, liveliness: Float32, temperature: float, options: MotionFieldOptions
+        self, starts: Int64, regions: Int64, liveliness: Float32, temperature: float, options: MotionFieldOptions
     ) -> None:
         self._starts, self._regions, self._options = starts, regions, options
         # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
@@ -58,7 +57,7 @@ class Coverage:
         self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + REST * self._options.longest
 
 
-def assign_regions(states: Float32, liveliness: Float32, seed: int) -> Indices:
+def assign_regions(states: Float32, liveliness: Float32, seed: int) -> Int64:
     """Which region (k-means) and pace each motion state is of, `(n,)`; a region has as many of every pace."""
     some = states[:: ceil(len(states) / CLUSTERED)]
     with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing

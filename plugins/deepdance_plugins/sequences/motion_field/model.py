@@ -9,10 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from deepdance.arrays import Float64
+from deepdance.arrays import Float64, Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
-from deepdance_plugins.sequences.motion_field.coverage import Coverage, Indices, assign_regions
+from deepdance_plugins.sequences.motion_field.coverage import Coverage, assign_regions
 from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
 
 MOST_STARTS = 25_000
@@ -38,9 +38,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     def __init__(self, options: MotionFieldOptions) -> None:
         super().__init__(options)
         self._latents: Float32 = np.empty((0, 0), np.float32)
-        self._stops: Indices = np.empty(0, np.int64)
-        self._regions: Indices = np.empty(0, np.int64)
-        self._starts: Indices = np.empty(0, np.int64)
+        self._stops: Int64 = np.empty(0, np.int64)
+        self._regions: Int64 = np.empty(0, np.int64)
+        self._starts: Int64 = np.empty(0, np.int64)
         self._states: Float32 = np.empty((0, 0), np.float32)
         self._squares: Float32 = np.empty(0, np.float32)
         self._travelled: Float64 = np.empty(0)
@@ -65,7 +65,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         dances = [
             self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
-            for number, one in enumerate(np.asarray(seed, np.float32))
+            for number, one in enumerate(seed)
         ]
         return np.stack(dances)
 
@@ -99,11 +99,11 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         mean = max(float(speed.mean()), 1e-9)
         return np.asarray(np.maximum(speed / mean, LEAST_LIVELINESS), np.float32)
 
-    def _find_clip_starts(self) -> Indices:
+    def _find_clip_starts(self) -> Int64:
         """The first latent of each latent's clip, `(n,)`."""
         return np.searchsorted(self._stops, self._stops, side="left")
 
-    def _compute_states(self, places: Indices) -> Float32:
+    def _compute_states(self, places: Int64) -> Float32:
         """Motion states `(m, 3d)` at so many latents; before a clip's beginning its first latent stood still."""
         starts = self._find_clip_starts()[places]
         return self._join_state(
@@ -148,7 +148,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         kept = self._compute_kept(start, np.arange(start + 1, stop))
         return np.asarray(self._latents[start + 1 : stop] + kept * (last - self._latents[start]))
 
-    def _compute_kept(self, start: int | Indices, then: Indices) -> Float32:
+    def _compute_kept(self, start: int | Int64, then: Int64) -> Float32:
         """The share `(m, 1)` of the distance to a movement that is kept until it is at so many latents."""
         # By the way travelled and not by time, or the dancer would slide while the movement holds still.
         travelled = self._travelled[then] - self._travelled[start]

@@ -20,7 +20,5 @@ class MotionFieldOptions(Options):
         lt=1,
         description="share of the distance to a followed movement kept over the way of a mean frame",
     )
-    movement: float = Field(
-        0.7, ge=0, description="weight of the movement beside the pose when two moments are compared"
-    )
+    movement: float = Field(0.7, ge=0, description="weight of the movement beside the pose in a comparison")
     variety: float = Field(0.5, ge=0, description="how much what was shown more than in the video seems farther away")

@@ -1,1 +1,1 @@
-"""`texture`: video textures, real moments in a new order."""
+"""`texture`: video textures, real frames in a new order."""

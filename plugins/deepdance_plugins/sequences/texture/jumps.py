@@ -9,11 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Float64
+from deepdance.arrays import Bools, Float64, Int64
 from deepdance.interfaces import Float32
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 ALPHA = 0.97
 """The paper's: how much a frame on the way to a bad end counts."""
 MOST_ROUNDS = 100
@@ -24,7 +22,7 @@ TRIALS, TRIAL_STEPS = 16, 250
 """The dances, and the latents of each, in which jumps are counted to find sigma."""
 
 
-def list_transitions(ends: Bools, similar: npt.NDArray[np.int32], cost: Float32) -> tuple[Ints, Float64]:
+def list_transitions(ends: Bools, similar: npt.NDArray[np.int32], cost: Float32) -> tuple[Int64, Float64]:
     """Where each latent may go, and what that costs: a jump to a similar latent shows the one after it."""
     numbers = np.arange(len(ends))
     targets = np.column_stack([np.minimum(numbers + 1, len(numbers) - 1), similar + 1])
@@ -32,7 +30,7 @@ def list_transitions(ends: Bools, similar: npt.NDArray[np.int32], cost: Float32)
     return targets, costs
 
 
-def anticipate_costs(targets: Ints, costs: Float64, remaining: Ints) -> Float64:
+def anticipate_costs(targets: Int64, costs: Float64, remaining: Int64) -> Float64:
     """`F_i = min over transitions of (cost + alpha F_target)`, `(n,)`: the paper's future cost, by its iteration.
 
     A plain round would carry the price of a clip's end back by one latent; here playing on is solved for the whole clip
@@ -48,7 +46,7 @@ def anticipate_costs(targets: Ints, costs: Float64, remaining: Ints) -> Float64:
     return future
 
 
-def minimize_over_playing_on(cost: Float64, remaining: Ints) -> Float64:
+def minimize_over_playing_on(cost: Float64, remaining: Int64) -> Float64:
     """`min over k of alpha^k cost_(i+k)` within the clip: jump now or `k` latents later, `(n,)`."""
     best, step = cost.copy(), 1
     # By doubling: `best` covers the next `step` latents; with that of the latent `step` later it covers twice as many.
@@ -59,7 +57,7 @@ def minimize_over_playing_on(cost: Float64, remaining: Ints) -> Float64:
     return best
 
 
-def add_future(targets: Ints, costs: Float64, future: Float64) -> Float64:
+def add_future(targets: Int64, costs: Float64, future: Float64) -> Float64:
     """What transitions cost with all that they lead to: `cost + alpha F_target`."""
     return costs + ALPHA * future[targets]
 
@@ -73,7 +71,7 @@ def compute_probabilities(costs: Float64, sigma: float) -> Float64:
     return probabilities
 
 
-def calibrate_sigma(targets: Ints, costs: Float64, every: float, hold: int) -> float:
+def calibrate_sigma(targets: Int64, costs: Float64, every: float, hold: int) -> float:
     """The sigma at which a dance jumps once in `every` latents, by bisection of its logarithm.
 
     Where even the cheapest transitions jump more often, as in a short video, it is the least that leaves a choice.
@@ -91,7 +89,7 @@ def calibrate_sigma(targets: Ints, costs: Float64, every: float, hold: int) -> f
     return float(np.exp(middle))
 
 
-def draw_path(place: int, targets: Ints, cumulative: Float64, draws: Float64, hold: int) -> Ints:
+def draw_path(place: int, targets: Int64, cumulative: Float64, draws: Float64, hold: int) -> Int64:
     """The latents visited after `place`, by a number in [0, 1) each and the cumulative probabilities."""
     path = np.empty(len(draws), np.int64)
     held = 0
@@ -110,7 +108,7 @@ def find_ends(clips: list[Float32]) -> Bools:
     return ends
 
 
-def count_remaining(ends: Bools) -> Ints:
+def count_remaining(ends: Bools) -> Int64:
     """How many latents of its clip follow each, `(n,)`."""
     last = np.flatnonzero(ends)
     numbers = np.arange(len(ends))

@@ -9,12 +9,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Float64
+from deepdance.arrays import Bools, Float64, Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error
 from deepdance_plugins.sequences.texture.jumps import (
-    Bools,
-    Ints,
     add_future,
     anticipate_costs,
     calibrate_sigma,
@@ -92,14 +90,14 @@ class Texture(SequenceModel[TextureOptions]):
             dances.append(self._blend(last, place, draw_path(place, targets, cumulative, draws, self._hold)))
         return np.stack(dances)
 
-    def _locate(self, windows: Float32) -> Ints:
+    def _locate(self, windows: Float32) -> Int64:
         """The latents that end the training windows nearest to `windows` `(b, context, d)`, never a clip's last."""
         weights = np.ones(self.context, np.float32)
         clips = np.split(self._latents, np.flatnonzero(self._ends)[:-1] + 1)
         known = _stack_windows(clips, weights, self.context - 1)
         return NearestNeighbours(known, ~self._ends).find_nearest(windows.reshape(len(windows), -1))
 
-    def _blend(self, last: Float32, place: int, path: Ints) -> Float32:
+    def _blend(self, last: Float32, place: int, path: Int64) -> Float32:
         """The latents of a path; where it jumps, what differs from playing on is added and fades away."""
         dance = self._latents[path]
         weights = _fade(self.options.blend)[:, None]
@@ -113,7 +111,7 @@ class Texture(SequenceModel[TextureOptions]):
             after += (weights * difference)[: len(after)]
         return dance
 
-    def _measure(self, similar: Ints) -> Metrics:
+    def _measure(self, similar: Int64) -> Metrics:
         """How well each latent's most similar one, its difference fading, tells what comes next."""
         here = np.flatnonzero(~self._ends)
         return self._compare(self._latents[here], similar[here], self._latents[here + 1])
@@ -128,8 +126,8 @@ class Texture(SequenceModel[TextureOptions]):
         figures = self._compare(windows[:, -1], self._locate(windows), truth)
         return {f"val_{name}": value for name, value in figures.items()}
 
-    def _compare(self, here: Float32, similar: Ints, truth: Float32) -> Metrics:
-        weight = _fade(self.options.blend)[:1].sum()
+    def _compare(self, here: Float32, similar: Int64, truth: Float32) -> Metrics:
+        weight = _fade(self.options.blend)[:1].sum()  # that of the first latent after a jump; 0 without a blend
         predicted = self._latents[similar + 1] + weight * (here - self._latents[similar])
         return {"loss": mean_squared_error(truth, predicted), "acc": argmax_agreement(truth, predicted)}
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from deepdance.arrays import Bools, Int64
 from deepdance.interfaces import Float32
-from deepdance_plugins.sequences.texture.jumps import Bools, Ints
 
 BLOCK = 8
 """Of so many rows in a row only the most similar is kept: its neighbours would be the same jump again."""
@@ -24,14 +24,14 @@ class NearestNeighbours:
         self._rows = rows
         self._penalty = np.where(allowed, 0, np.inf).astype(np.float32)
 
-    def find_nearest(self, queries: Float32) -> Ints:
+    def find_nearest(self, queries: Float32) -> Int64:
         """The row nearest to each of `(b, f)`."""
         # |q - r|² = |q|² + |r|² - 2qr, and |q|² is the same for all rows: it does not change which is nearest.
         penalty = np.einsum("nf,nf->n", self._rows, self._rows) + self._penalty
         chunks = np.array_split(queries, max(1, len(queries) * len(self._rows) // DISTANCES))
         return np.concatenate([(penalty - 2 * chunk @ self._rows.T).argmin(axis=1) for chunk in chunks])
 
-    def find_similar(self, count: int, apart: int, on_progress: Callable[[int, int], None]) -> tuple[Ints, Float32]:
+    def find_similar(self, count: int, apart: int, on_progress: Callable[[int, int], None]) -> tuple[Int64, Float32]:
         """For every row the `count` most similar, at least `apart` away, best first, and their squared distances.
 
         Both `(n, count)`; where there are fewer, the distance is infinite.
@@ -44,6 +44,7 @@ class NearestNeighbours:
         for start in range(0, total, size):
             here = np.arange(start, min(start + size, total))
             distances = (queries[here] @ candidates.T).reshape(len(here), BLOCK, -1)
+            # A latent's own neighbours in time would be its most similar; row n lies at [n % BLOCK, n // BLOCK].
             for offset in range(1 - apart, apart):
                 near = np.clip(here + offset, 0, total - 1)
                 distances[here - start, near % BLOCK, near // BLOCK] = np.inf
@@ -67,7 +68,7 @@ class NearestNeighbours:
         order = np.arange(len(candidates)).reshape(-1, BLOCK).T.ravel()
         return queries, candidates[order]
 
-    def _choose_best(self, here: Ints, distances: Float32, count: int) -> tuple[Ints, Float32]:
+    def _choose_best(self, here: Int64, distances: Float32, count: int) -> tuple[Int64, Float32]:
         """The nearest row of each of the `count` nearest blocks, with its true distance, best first."""
         nearest = distances.min(axis=1)
         blocks = nearest.argpartition(count - 1, axis=1)[:, :count]

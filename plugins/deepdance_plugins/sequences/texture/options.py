@@ -8,10 +8,10 @@ from deepdance.interfaces import Options
 
 
 class TextureOptions(Options):
-    """At 10 frames a second the defaults jump every 2 seconds, to another moment at least 2 seconds away."""
+    """At 10 frames a second the defaults jump every 2 seconds, to a frame at least 2 seconds away."""
 
-    context: int = Field(4, ge=1, description="latents by which the moment to start from is found")
-    jumps: int = Field(32, ge=1, description="similar moments kept for every latent")
+    context: int = Field(4, ge=1, description="latents by which the frame to start from is found")
+    jumps: int = Field(32, ge=1, description="similar latents kept for every latent")
     every: float = Field(20.0, gt=1, description="latents from one jump to the next, on average, at temperature 1")
     hold: int = Field(8, ge=0, description="latents played on after a jump at least")
     apart: int = Field(20, ge=1, description="latents that a jump skips at least")

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Float64
+from deepdance.arrays import Float64, Int64
 
 RATE = 30
 """Frames a second that are looked at."""
@@ -87,7 +87,7 @@ def find_cut_frames(packed: Words) -> list[int]:
     return [int(distinct[SIDE + peak]) for peak in _find_peaks(jump - MOTION * motion)]
 
 
-def _find_distinct(packed: Words) -> npt.NDArray[np.int64]:
+def _find_distinct(packed: Words) -> Int64:
     """The frames that differ from the one before; in blocks, as `packed` lies on disk."""
     changed = np.ones(len(packed), bool)
     for start in range(1, len(packed), BLOCK):
@@ -96,7 +96,7 @@ def _find_distinct(packed: Words) -> npt.NDArray[np.int64]:
     return np.flatnonzero(changed)
 
 
-def _measure_distances(packed: Words, distinct: npt.NDArray[np.int64], gap: int) -> Float64:
+def _measure_distances(packed: Words, distinct: Int64, gap: int) -> Float64:
     """1 − IoU of each distinct frame and the one `gap` later: `(len(distinct) − gap,)`."""
     out = np.empty(len(distinct) - gap)
     smallest = SMALLEST * math.prod(GRID)

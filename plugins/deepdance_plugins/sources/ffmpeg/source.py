@@ -122,8 +122,8 @@ def _check_disk(status: int, messages: Sequence[str]) -> None:
     """Raise OSError if there was no room for the points that cuts are found by: the frames then end there too."""
     killed = -status == getattr(signal, "SIGXFSZ", None)
     for number in (errno.ENOSPC, errno.EFBIG):
-        told = any(os.strerror(number) in message for message in messages)
-        if told or (killed and number == errno.EFBIG):
+        reported = any(os.strerror(number) in message for message in messages)
+        if reported or (killed and number == errno.EFBIG):
             raise OSError(number, os.strerror(number))
 
 

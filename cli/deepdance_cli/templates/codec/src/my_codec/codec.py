@@ -36,14 +36,14 @@ class MyCodec(FrameCodec[MyCodecOptions]):
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
-        averages = np.concatenate([self._averages(chunk) for chunk in train.chunks()])
+        averages = np.concatenate([self._average_blocks(chunk) for chunk in train.chunks()])
         self._mean = averages.mean(axis=0)
         self._scale = np.float32(max(averages.std(), 1e-6))  # frames that are all alike have no deviation
         metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
-    def _averages(self, frames: UInt8) -> Float32:
+    def _average_blocks(self, frames: UInt8) -> Float32:
         """`(n, height, width)` → `(n, rows · columns)` in [0, 1]."""
         size = self.options.columns, self.options.rows
         grids = [cv2.resize(frame / np.float32(255), size, interpolation=cv2.INTER_AREA) for frame in frames]
@@ -59,7 +59,7 @@ class MyCodec(FrameCodec[MyCodecOptions]):
         return {"loss": sum(errors) / len(frames)} if errors else {}
 
     def encode(self, frames: UInt8) -> Float32:
-        return (self._averages(frames) - self._mean) / self._scale
+        return (self._average_blocks(frames) - self._mean) / self._scale
 
     def decode(self, latents: Float32) -> UInt8:
         grids = (latents * self._scale + self._mean).reshape(-1, self.options.rows, self.options.columns)

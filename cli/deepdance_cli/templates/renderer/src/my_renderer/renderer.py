@@ -28,12 +28,12 @@ class MyRenderer(Renderer[MyRendererOptions]):
         with path.open("w", encoding="utf-8") as file:
             for number, frame in enumerate(frame for chunk in frames for frame in chunk):
                 if not number:
-                    file.write(self._head(*frame.shape))
+                    file.write(self._build_head(*frame.shape))
                 if not number % step:
-                    file.write(_figure(frame))
+                    file.write(_draw_figure(frame))
             file.write("</g>\n</svg>\n")
 
-    def _head(self, height: int, width: int) -> str:
+    def _build_head(self, height: int, width: int) -> str:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">\n'
             '<rect width="100%" height="100%" fill="white"/>\n'
@@ -41,7 +41,7 @@ class MyRenderer(Renderer[MyRendererOptions]):
         )
 
 
-def _figure(frame: UInt8) -> str:
+def _draw_figure(frame: UInt8) -> str:
     """A silhouette's outlines as one SVG path, in pixels of the frame."""
     large = cv2.resize(frame, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
     inside = np.where(large < 128, np.uint8(255), np.uint8(0))

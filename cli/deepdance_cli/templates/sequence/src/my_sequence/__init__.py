@@ -8,7 +8,7 @@ COMPONENTS = (
         name="my-sequence",
         target="my_sequence.sequence:MySequence",
         options="my_sequence.sequence:MySequenceOptions",
-        summary="goes on as similar moments of the video did",
+        summary="goes on as similar latents of the video did",
     ),
 )
 
