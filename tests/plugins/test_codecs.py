@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -27,14 +29,7 @@ def fitted(cls, options, frames, **training):
 @pytest.fixture(scope="module")
 def once(silhouettes):
     """Each codec fitted a single time, for the tests that only look at it."""
-    made = {}
-
-    def fit(cls, options):
-        if cls not in made:
-            made[cls] = fitted(cls, options, silhouettes)
-        return made[cls]
-
-    return fit
+    return cache(lambda cls, options: fitted(cls, options, silhouettes))
 
 
 @pytest.mark.parametrize(("cls", "options"), CODECS)

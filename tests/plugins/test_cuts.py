@@ -60,25 +60,25 @@ def test_repeated_frames_do_not_look_like_rest():
     assert find_cut_frames(packed([*slow, *(np.roll(p, 40, axis=1) for p in slow)])) == [len(slow)]
 
 
-def test_a_cut_is_told_as_the_first_sample_at_or_after_it(tmp_path):
-    packed(swaying(41) + swaying(40, x=60)).tofile(tmp_path / "points")
-    with (tmp_path / "points").open("rb") as points:
-        assert find_cuts(points, 3) == [5]
-        assert find_cuts(points, 10) == [14]
-        assert find_cuts(points, 30) == [41]
+@pytest.fixture
+def points(tmp_path):
+    with (tmp_path / "points").open("w+b") as file:
+        yield file
 
 
-def test_frames_without_a_dancer_that_fill_the_last_stack_add_no_cut(tmp_path):
-    packed(swaying(41) + swaying(40, x=60) + [np.zeros(GRID, bool)] * 9).tofile(tmp_path / "points")
-    with (tmp_path / "points").open("rb") as points:
-        assert find_cuts(points, 30) == [41]
+def test_a_cut_is_told_as_the_first_sample_at_or_after_it(points):
+    packed(swaying(41) + swaying(40, x=60)).tofile(points)
+    assert [find_cuts(points, fps) for fps in (3, 10, 30)] == [[5], [14], [41]]
 
 
-def test_too_little_to_judge_has_no_cut(tmp_path):
+def test_frames_without_a_dancer_that_fill_the_last_stack_add_no_cut(points):
+    packed(swaying(41) + swaying(40, x=60) + [np.zeros(GRID, bool)] * 9).tofile(points)
+    assert find_cuts(points, 30) == [41]
+
+
+def test_too_little_to_judge_has_no_cut(points):
     assert find_cut_frames(packed(swaying(3))) == []
-    (tmp_path / "points").touch()
-    with (tmp_path / "points").open("rb") as points:
-        assert find_cuts(points, 3) == []
+    assert find_cuts(points, 3) == []
 
 
 @pytest.fixture(scope="module")
