@@ -1,7 +1,5 @@
 """What many tests need: a small video of the demo dancer, and the command line called in this process."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import subprocess
@@ -19,11 +17,7 @@ from deepdance.plugins.discovery import ONLY, WITHOUT, Installed
 
 SMALL = (24, 40)
 SMALL_RUN = ("--size", "24x40", "--fps", "10", "--frames", "40")
-FAST = (
-    *SMALL_RUN,
-    *("--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2"),
-)
-
+FAST = (*SMALL_RUN, "--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell's background job ignores Ctrl-C, and so would every program that the tests start and interrupt."""

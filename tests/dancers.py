@@ -1,7 +1,5 @@
 """A drawn dancer, for tests that need one that moves as people do, and quickly."""
 
-from __future__ import annotations
-
 import numpy as np
 
 FPS = 10.0

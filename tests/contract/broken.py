@@ -47,6 +47,16 @@ def breaks(kind, *checks, guarded=True):
     return register
 
 
+def change(component, method, to):
+    """A component whose method returns what a function makes of what it returned before."""
+
+    def changed(self, *arguments, **named):
+        return to(getattr(super(cls, self), method)(*arguments, **named))
+
+    cls = type(component.__name__, (component,), {method: changed, "__module__": to.__module__})
+    return cls
+
+
 def breaks_options(check):
     """Register options with which the good remover fails a check."""
 

@@ -3,19 +3,10 @@
 import numpy as np
 from my_remover.remover import MyRemover
 
-from contract.broken import breaks
+from contract.broken import breaks, change
 
-
-@breaks("remover", "makes_silhouettes")
-class _(MyRemover):
-    def remove(self, frames):
-        return super().remove(frames) < 128
-
-
-@breaks("remover", "makes_the_dancer_dark")
-class _(MyRemover):
-    def remove(self, frames):
-        return 255 - super().remove(frames)
+breaks("remover", "makes_silhouettes")(change(MyRemover, "remove", lambda frames: frames < 128))
+breaks("remover", "makes_the_dancer_dark")(change(MyRemover, "remove", lambda frames: 255 - frames))
 
 
 @breaks("remover", "the_frames_decide")

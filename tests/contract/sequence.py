@@ -3,17 +3,15 @@
 import numpy as np
 from my_sequence.sequence import MySequence
 
-from contract.broken import breaks, breaks_unguarded
+from contract.broken import breaks, breaks_unguarded, change
 from deepdance.errors import InputError
 
 breaks_unguarded("sequence", "refuses_short_clips", "refuses_what_is_not_finite")
 
 
-@breaks("sequence", "notes_every_epoch")
-class _(MySequence):
-    def fit(self, train, validation, training):
-        super().fit(train, validation, training)
-        return [{"loss": float("nan")}]
+breaks("sequence", "notes_every_epoch")(change(MySequence, "fit", lambda history: [{"loss": float("nan")}]))
+breaks("sequence", "takes_no_steps_and_one")(change(MySequence, "generate", lambda dance: dance[:, ::-1]))
+breaks("sequence", "continues_a_batch")(change(MySequence, "generate", lambda dance: dance[:1]))
 
 
 @breaks("sequence", "learns")
@@ -76,12 +74,6 @@ class _(MySequence):
 @breaks("sequence", "continues_a_batch")
 class _(MySequence):
     def generate(self, seed, steps, *, temperature=1.0, rng=0):
-        return super().generate(seed[:1], steps, temperature=temperature, rng=rng)
-
-
-@breaks("sequence", "continues_a_batch")
-class _(MySequence):
-    def generate(self, seed, steps, *, temperature=1.0, rng=0):
         dance = super().generate(seed, steps, temperature=temperature, rng=rng)
         dance[:, 50:] = np.nan
         return dance
@@ -91,12 +83,6 @@ class _(MySequence):
 class _(MySequence):
     def generate(self, seed, steps, *, temperature=1.0, rng=0):
         return super().generate(seed, max(steps, 1), temperature=temperature, rng=rng)
-
-
-@breaks("sequence", "takes_no_steps_and_one")
-class _(MySequence):
-    def generate(self, seed, steps, *, temperature=1.0, rng=0):
-        return super().generate(seed, steps, temperature=temperature, rng=rng)[:, ::-1]
 
 
 @breaks("sequence", "a_long_dance_begins_as_a_short_one")

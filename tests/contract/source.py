@@ -7,26 +7,20 @@ from pathlib import Path
 import numpy as np
 from my_source.source import MySource
 
-from contract.broken import breaks
+from contract.broken import breaks, change
 from deepdance.interfaces import SourceInfo
 
-
-@breaks("source", "tells_what_it_is")
-class _(MySource):
-    def info(self):
-        return SourceInfo(48, 80, 0.0)
-
-
-@breaks("source", "yields_frames")
-class _(MySource):
-    def frames(self, fps, size):
-        return (chunk[0] for chunk in super().frames(fps, size))
+breaks("source", "tells_what_it_is")(change(MySource, "info", lambda info: SourceInfo(48, 80, 0.0)))
+breaks("source", "yields_frames")(change(MySource, "frames", lambda chunks: (chunk[0] for chunk in chunks)))
+breaks("source", "takes_one_frame")(change(MySource, "frames", lambda chunks: (c.repeat(2, axis=0) for c in chunks)))
+breaks("source", "tells_where_shots_start")(change(MySource, "shot_starts", lambda starts: [0, 10_000]))
+breaks("source", "streams")(change(MySource, "frames", lambda chunks: iter([np.concatenate(list(chunks))])))
 
 
 @breaks("source", "yields_frames", guarded=False)
 class _(MySource):
     def frames(self, fps, size):
-        yield np.empty((0, *size, 3), np.uint8)
+        yield np.empty((0, 1, 1, 3), np.uint8)
         yield from super().frames(fps, size)
 
 
@@ -65,13 +59,6 @@ class _(MySource):
         return super().frames(self.options.fps, size)
 
 
-@breaks("source", "takes_one_frame")
-class _(MySource):
-    def frames(self, fps, size):
-        for chunk in super().frames(fps, size):
-            yield chunk.repeat(2, axis=0)
-
-
 @breaks("source", "refuses_what_it_cannot_read")
 class _(MySource):
     @contextmanager
@@ -85,15 +72,3 @@ class _(MySource):
     def frames(self, fps, size):
         if Path(self.location).exists() and zipfile.is_zipfile(self.location):
             yield from super().frames(fps, size)
-
-
-@breaks("source", "tells_where_shots_start")
-class _(MySource):
-    def shot_starts(self):
-        return [0, 10_000]
-
-
-@breaks("source", "streams")
-class _(MySource):
-    def frames(self, fps, size):
-        yield np.concatenate(list(super().frames(fps, size)))

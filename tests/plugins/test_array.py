@@ -1,8 +1,5 @@
 """The array source: what it reads, how it samples, where the cuts go, and what it refuses."""
 
-from __future__ import annotations
-
-import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,8 @@ import numpy as np
 import pytest
 
 from deepdance.errors import InputError
+from deepdance.interfaces import SourceInfo
+from deepdance.testing.subject import measure_memory
 from deepdance_plugins.sources.array import ArrayOptions, ArraySource
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
@@ -40,19 +39,18 @@ def save(path: Path, frames: np.ndarray, **others: Any) -> Path:
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_frames_and_silhouettes_come_back(tmp_path: Path, suffix: str, order: Any) -> None:
+def test_frames_and_silhouettes_come_back(tmp_path, suffix, order):
     colour = np.random.default_rng(0).integers(0, 256, (5, 8, 10, 3), np.uint8)
     path = save(tmp_path / f"a{suffix}", np.asarray(colour, order=order))
     assert np.array_equal(read(path), colour)
-    assert source(path).info().silhouettes is False
+    assert source(path).info() == SourceInfo(8, 10)
     grey = colour[..., 0]
     path = save(tmp_path / f"b{suffix}", np.asarray(grey, order=order))
     assert np.array_equal(read(path), np.repeat(grey[..., None], 3, axis=3))
-    info = source(path).info()
-    assert (info.height, info.width, info.fps, info.silhouettes) == (8, 10, None, True)
+    assert source(path).info() == SourceInfo(8, 10, silhouettes=True)
 
 
-def test_true_is_the_dancer(tmp_path: Path) -> None:
+def test_true_is_the_dancer(tmp_path):
     mask = np.zeros((2, 4, 4), bool)
     mask[0, 1, 1] = True
     frames = read(save(tmp_path / "a.npy", mask))
@@ -60,7 +58,7 @@ def test_true_is_the_dancer(tmp_path: Path) -> None:
     assert (frames == 255).sum() == frames.size - 3
 
 
-def test_frames_are_scaled_to_fit(tmp_path: Path) -> None:
+def test_frames_are_scaled_to_fit(tmp_path):
     path = save(tmp_path / "a.npy", numbered(3, 100, 300))
     frames = read(path, box=(120, 200))
     assert frames.shape == (3, 67, 200, 3)
@@ -69,7 +67,7 @@ def test_frames_are_scaled_to_fit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("own", [30, 29.97, 25, 10, 3, 1, 0.4])
 @pytest.mark.parametrize("fps", [3, 10, 29.97, 30])
-def test_sample_k_is_the_first_frame_that_has_reached_k(tmp_path: Path, own: float, fps: float) -> None:
+def test_sample_k_is_the_first_frame_that_has_reached_k(tmp_path, own, fps):
     picked: list[int] = []
     for number in range(50):
         while Fraction(number) / Fraction(str(own)) * Fraction(str(fps)) >= len(picked):
@@ -79,7 +77,7 @@ def test_sample_k_is_the_first_frame_that_has_reached_k(tmp_path: Path, own: flo
     assert read(path, fps, own=fps)[:, 0, 0, 0].tolist() == list(range(50))
 
 
-def test_cuts_become_samples(tmp_path: Path) -> None:
+def test_cuts_become_samples(tmp_path):
     path = save(tmp_path / "a.npz", numbered(50, 2, 2), fps=30.0, shot_starts=np.array([0, 10, 11, 35, 36, 49]))
     opened = source(path)
     samples = np.concatenate(list(opened.frames(3, BOX)))[:, 0, 0, 0]
@@ -89,7 +87,7 @@ def test_cuts_become_samples(tmp_path: Path) -> None:
     assert list(opened.shot_starts()) == [19, 21, 69, 71, 97]
 
 
-def test_an_npz_is_read_by_its_only_stack_of_frames(tmp_path: Path) -> None:
+def test_an_npz_is_read_by_its_only_stack_of_frames(tmp_path):
     np.savez(tmp_path / "a.npz", dance=numbered(4, 2, 2), other=np.zeros(3))
     assert len(read(tmp_path / "a.npz")) == 4
     np.savez(tmp_path / "b.npz", dance=numbered(4, 2, 2), another=numbered(4, 2, 2))
@@ -108,54 +106,41 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_are_no_frames_is_told_in_one_line(tmp_path: Path, kind: str, suffix: str) -> None:
+def test_what_are_no_frames_is_told_in_one_line(tmp_path, kind, suffix):
     array, word = REFUSED[kind]
     with pytest.raises(InputError, match=word) as error:
         source(save(tmp_path / f"a{suffix}", array)).info()
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz"])
-@pytest.mark.parametrize("part", [0, 0.001, 0.5, 0.999])
-def test_a_truncated_file_is_told_in_one_line(tmp_path: Path, suffix: str, part: float) -> None:
+DAMAGES = [
+    *(lambda data, part=part: data[: int(len(data) * part)] for part in (0, 0.001, 0.5, 0.999)),
+    *(lambda _, text=text: text for text in (b"text", b"PK\x03\x04 no archive", b"\x93NUMPY\x01\x00\xff\xff{")),
+]
+CASES = [(suffix, damage) for suffix in (".npy", ".npz") for damage in DAMAGES]
+
+
+@pytest.mark.parametrize(("suffix", "damage"), [*CASES, (".npz", lambda data: data[:2000] + bytes(20) + data[2020:])])
+def test_a_damaged_file_is_told_in_one_line(tmp_path, suffix, damage):
     path = save(tmp_path / f"a{suffix}", np.random.default_rng(0).integers(0, 256, (9, 30, 30), np.uint8))
-    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match="expected") as error:
         read(path)
     assert "\n" not in str(error.value)
 
 
-def test_a_damaged_member_is_told(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.npz", np.random.default_rng(0).integers(0, 256, (9, 30, 30), np.uint8))
-    data = bytearray(path.read_bytes())
-    data[2000:2020] = bytes(20)
-    path.write_bytes(data)
-    with pytest.raises(InputError, match="expected"):
-        read(path)
-
-
-@pytest.mark.parametrize("content", [b"text", b"PK\x03\x04 no archive", b"\x93NUMPY\x01\x00\xff\xff{"])
-def test_what_is_no_array_is_told(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.npy").write_bytes(content)
-    with pytest.raises(InputError, match="expected"):
-        source(tmp_path / "a.npy").info()
-
-
-def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.npz", np.zeros((3000, 120, 200), np.uint8))
-    tracemalloc.start()
-    count = sum(len(chunk) for chunk in source(path).frames(3, BOX))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert count == 3000
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    opened = source(save(tmp_path / "a.npz", np.zeros((3000, 120, 200), np.uint8)))
+    lengths: list[int] = []
+    peak, _ = measure_memory(lambda: lengths.extend(len(chunk) for chunk in opened.frames(3, BOX)))
+    assert sum(lengths) == 3000
     assert peak < 64 << 20
 
 
 @pytest.mark.skipif(not CORPUS.is_file(), reason="needs shared/data")
-def test_the_corpus_is_read() -> None:
+def test_the_corpus_is_read():
     opened = source(CORPUS)
-    info = opened.info()
-    assert (info.height, info.width, info.fps, info.seconds, info.silhouettes) == (120, 200, 3, 5040, True)
+    assert opened.info() == SourceInfo(120, 200, 3, 5040, silhouettes=True)
     count, ink = 0, 0
     for chunk in opened.frames(3, BOX):
         assert chunk.shape[1:] == (120, 200, 3)

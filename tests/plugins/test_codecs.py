@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -27,14 +29,7 @@ def fitted(cls, options, frames, **training):
 @pytest.fixture(scope="module")
 def once(silhouettes):
     """Each codec fitted a single time, for the tests that only look at it."""
-    made = {}
-
-    def fit(cls, options):
-        if cls not in made:
-            made[cls] = fitted(cls, options, silhouettes)
-        return made[cls]
-
-    return fit
+    return cache(lambda cls, options: fitted(cls, options, silhouettes))
 
 
 @pytest.mark.parametrize(("cls", "options"), CODECS)
@@ -101,12 +96,6 @@ def test_pca_is_as_good_as_an_exact_decomposition(silhouettes, once):
     assert mean_squared_error(centred, rebuilt) < 1.02 * best
     assert history[-1]["loss"] <= 1.02 * best  # grey levels are clipped, which can only help
     assert codec.encode(silhouettes[:100])[:, 0].std() == pytest.approx(1, rel=0.01)
-
-
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"latent_dim": 0}, {"learning_rate": -1}, {"nonsense": 1}])
-def test_options_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        ConvAEOptions(**options)
 
 
 def test_conv_ae_latents_have_unit_size(silhouettes, once):

@@ -2,8 +2,10 @@
 
 import os
 from contextlib import contextmanager, nullcontext
+from pkgutil import resolve_name
 
 import pytest
+from pydantic import ValidationError
 
 from deepdance.testing import make_checks
 from deepdance_plugins.catalog import COMPONENTS
@@ -39,6 +41,21 @@ def test_a_component_holds_its_contract(name, check):
 def test_the_papers_table_finds_its_figures(check):
     (subject,) = check.run.args  # fitted already by the checks before
     assert {"loss", "acc", "val_loss", "val_acc"} <= set(subject.fitted.history[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        *(("demo", "seconds", 0), ("demo", "seconds", float("inf")), ("demo", "seed", -1)),
+        *(("ffmpeg", "crop", "24,8,40"), ("ffmpeg", "crop", "all"), ("ffmpeg", "crop", "1.5,0,8,8")),
+        *(("threshold", "level", -1), ("threshold", "level", 765), ("threshold", "level", "otsu")),
+        *(("conv-ae", "epochs", 0), ("conv-ae", "latent_dim", 0), ("conv-ae", "learning_rate", -1)),
+    ],
+)
+def test_options_out_of_range_are_refused(name, option, value):
+    (options,) = [resolve_name(spec.options) for spec in COMPONENTS if spec.name == name]
+    with pytest.raises(ValidationError, match=option):
+        options(**{option: value})
 
 
 @contextmanager

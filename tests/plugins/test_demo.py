@@ -1,12 +1,10 @@
 """The demo source: endless, seeded, random access, and easy to tell from its background."""
 
-import itertools
-
 import cv2
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
+from deepdance.interfaces import SourceInfo
 from deepdance_plugins.sources.demo.source import NATIVE_SIZE, DemoOptions, DemoSource
 
 SMALL = (120, 200)
@@ -26,13 +24,13 @@ def is_background(frames: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def minute() -> np.ndarray:
+def minute():
     """Frames of a minute at the paper's rate."""
     return read(demo(seconds=60))
 
 
 @pytest.fixture(scope="module", params=[0, 1, 2])
-def native(request: pytest.FixtureRequest) -> np.ndarray:
+def native(request):
     """A few frames at the native size, spread over two minutes."""
     source = demo(request.param)
     return np.stack([source.draw(seconds) for seconds in np.arange(0.4, 120, 9.7)])
@@ -59,42 +57,24 @@ def test_a_frame_depends_on_its_time_only():
 @pytest.mark.parametrize(
     ("box", "expected"),
     [
-        ((480, 800), (480, 800)),
-        ((2000, 2000), (480, 800)),
-        ((120, 200), (120, 200)),
-        ((120, 1000), (120, 200)),
+        ((2000, 2000), NATIVE_SIZE),
+        ((120, 1000), SMALL),
         ((1000, 100), (60, 100)),
         ((37, 64), (37, 62)),
         ((1, 1), (1, 1)),
     ],
 )
-def test_frames_fit_the_box_and_are_never_enlarged(box: tuple[int, int], expected: tuple[int, int]):
-    frames = read(demo(seconds=0.5), size=box)
-    assert frames.shape == (2, *expected, 3)
-    assert frames.dtype == np.uint8
+def test_frames_fit_the_box_and_are_never_enlarged(box, expected):
+    assert read(demo(seconds=0.5), size=box).shape == (2, *expected, 3)
 
 
 @pytest.mark.parametrize(("seconds", "fps", "count"), [(1, 3, 3), (0.1, 30, 3), (0.01, 3, 1), (2.5, 3, 8), (10, 3, 30)])
-def test_the_length_is_what_was_asked_for(seconds: float, fps: float, count: int):
+def test_the_length_is_what_was_asked_for(seconds, fps, count):
     assert len(read(demo(seconds=seconds), fps, (12, 20))) == count
 
 
-def test_an_hour_streams():
-    chunks = list(itertools.islice(demo(seconds=3600).frames(3, SMALL), 3))
-    assert len(chunks) == 3
-    assert all(0 < len(chunk) <= 32 for chunk in chunks)
-
-
 def test_info_tells_the_native_video():
-    info = demo(seconds=7).info()
-    assert (info.height, info.width, info.fps, info.seconds) == (*NATIVE_SIZE, 30, 7)
-    assert not info.silhouettes
-
-
-@pytest.mark.parametrize("options", [{"seconds": 0}, {"seconds": float("inf")}, {"seed": -1}, {"sed": 1}])
-def test_bad_options_are_refused(options: dict[str, float]):
-    with pytest.raises(ValidationError):
-        DemoOptions(**options)
+    assert demo(seconds=7).info() == SourceInfo(480, 800, 30, 7)
 
 
 def test_shots_are_long_enough_to_learn_from_and_short_enough_to_vary():
@@ -123,7 +103,7 @@ def test_the_background_changes_where_the_camera_cuts():
     assert change[cuts].min() > np.delete(change, cuts).max()
 
 
-def test_the_papers_rule_tells_the_dancer_from_the_background(native: np.ndarray):
+def test_the_papers_rule_tells_the_dancer_from_the_background(native):
     brightness = native.sum(axis=-1, dtype=int)
     dancer = np.stack([_largest_piece(frame < 60) for frame in brightness])
     around = ~np.stack([cv2.dilate(mask.astype(np.uint8), np.ones((5, 5))) for mask in dancer]).astype(bool)
@@ -133,7 +113,7 @@ def test_the_papers_rule_tells_the_dancer_from_the_background(native: np.ndarray
     assert 0.03 < dancer.mean(axis=(1, 2)).min() <= dancer.mean(axis=(1, 2)).max() < 0.45
 
 
-def test_the_dancer_is_in_one_piece(native: np.ndarray):
+def test_the_dancer_is_in_one_piece(native):
     dark = native.sum(axis=-1, dtype=int) < 60
     whole = [_largest_piece(mask).sum() / mask.sum() for mask in dark]
     assert np.mean(np.array(whole) > 0.98) > 0.8
@@ -146,14 +126,14 @@ def test_the_outline_is_anti_aliased():
     assert ((frame > 60) & (frame < 300))[beside].mean() > 0.1
 
 
-def test_the_dancer_moves_all_the_time(minute: np.ndarray):
+def test_the_dancer_moves_all_the_time(minute):
     background = is_background(minute)
     change = (background[1:] != background[:-1]).mean(axis=(1, 2))
     assert np.median(change) > 0.02
     assert (change > 0.002).mean() > 0.95
 
 
-def test_the_poses_vary(minute: np.ndarray):
+def test_the_poses_vary(minute):
     poses = is_background(minute)[:, ::4, ::4].reshape(len(minute), -1).astype(float)
     apart = np.linalg.norm(poses[:, None] - poses[None], axis=-1)
     np.fill_diagonal(apart, np.inf)

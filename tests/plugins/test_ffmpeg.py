@@ -1,23 +1,22 @@
 """The ffmpeg source: which frames it picks, how it shows them, and what it says about files that are no videos."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from pydantic import ValidationError
 
 from deepdance.errors import InputError
+from deepdance.interfaces import SourceInfo
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
@@ -39,12 +38,12 @@ def read(path: Path, fps: float, box: tuple[int, int] = BOX) -> np.ndarray:
 
 
 def write_numbered(
-    path: Path, times: Sequence[Fraction], *, size: tuple[int, int] | None = None, first: int = 0
-) -> None:
+    path: Path, times: Sequence[Fraction], *, size: tuple[int, int] = (2 * CELL, BITS * CELL), first: int = 0
+) -> Path:
     """A video whose frames, shown at `times` (seconds), carry their number in black and white cells."""
     import av
 
-    height, width = size or (2 * CELL, BITS * CELL)
+    height, width = size
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"crf": "1", "video_track_timescale": str(TICKS)})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
@@ -56,6 +55,7 @@ def write_numbered(
             frame.pts, frame.time_base = round(seconds * TICKS), Fraction(1, TICKS)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    return path
 
 
 def numbers(frames: np.ndarray) -> list[int]:
@@ -100,40 +100,37 @@ TIMINGS = {
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 @pytest.mark.parametrize("timing", TIMINGS)
-def test_sample_k_is_the_first_frame_that_has_reached_k(tmp_path: Path, timing: str, suffix: str) -> None:
+def test_sample_k_is_the_first_frame_that_has_reached_k(tmp_path, timing, suffix):
     path = tmp_path / f"video{suffix}"
     write_numbered(path, TIMINGS[timing])
     for fps in (3, 10, 29.97, 30, 0.5):
         assert numbers(read(path, fps)) == expected_numbers(path, fps), fps
 
 
-def test_a_30_fps_video_at_3_fps_gives_every_tenth_frame(tmp_path: Path) -> None:
-    write_numbered(tmp_path / "video.mp4", constant(30, 95))
-    assert numbers(read(tmp_path / "video.mp4", 3)) == list(range(0, 95, 10))
+def write_two_sizes(folder: Path, second: tuple[int, int]) -> Path:
+    """A second of frames of 16×80 pixels and a second of another size."""
+    first_half = write_numbered(folder / "a.ts", constant(30, 30)).read_bytes()
+    second_half = write_numbered(folder / "b.ts", constant(30, 30, 1), size=second, first=30).read_bytes()
+    (folder / "both.ts").write_bytes(first_half + second_half)
+    return folder / "both.ts"
 
 
-def test_a_size_that_changes_midway_disturbs_nothing(tmp_path: Path) -> None:
-    write_numbered(tmp_path / "a.ts", constant(30, 30), first=0)
-    write_numbered(tmp_path / "b.ts", constant(30, 30, 1), size=(48, 240), first=30)
-    both = tmp_path / "both.ts"
-    both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+def test_a_size_that_changes_midway_disturbs_nothing(tmp_path):
+    both = write_two_sizes(tmp_path, (48, 240))
     frames = read(both, 3)
     assert frames.shape[1:3] == (16, 80)
     assert numbers(frames) == expected_numbers(both, 3)
     assert len(frames) == 6
 
 
-def test_frames_fit_the_box_and_are_never_enlarged(tmp_path: Path) -> None:
+def test_frames_fit_the_box_and_are_never_enlarged(tmp_path):
     write_numbered(tmp_path / "video.mp4", constant(30, 2), size=(200, 600))
     assert read(tmp_path / "video.mp4", 30).shape[1:3] == (200, 600)
     assert read(tmp_path / "video.mp4", 30, (120, 200)).shape[1:3] == (67, 200)
 
 
-def test_a_crop_is_all_that_is_read_even_if_the_size_changes(tmp_path: Path) -> None:
-    write_numbered(tmp_path / "a.ts", constant(30, 30))
-    write_numbered(tmp_path / "b.ts", constant(30, 30, 1), size=(8, 40), first=30)
-    both = tmp_path / "both.ts"
-    both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+def test_a_crop_is_all_that_is_read_even_if_the_size_changes(tmp_path):
+    both = write_two_sizes(tmp_path, (8, 40))
     part = FfmpegSource(str(both), FfmpegOptions(crop="24,3,40,9"))
     assert (part.info().height, part.info().width) == (9, 40)
     whole, cropped = read(both, 3), np.concatenate(list(part.frames(3, BOX)))
@@ -141,40 +138,35 @@ def test_a_crop_is_all_that_is_read_even_if_the_size_changes(tmp_path: Path) -> 
     assert np.abs(cropped.astype(int) - whole[:, 3:12, 24:64]).max() < 12
 
 
-def test_a_crop_that_does_not_fit_is_told(tmp_path: Path) -> None:
+def test_a_crop_that_does_not_fit_is_told(tmp_path):
     write_numbered(tmp_path / "video.mp4", constant(30, 2))
     for wrong in ("24,8,40,9", "41,0,40,16", "0,0,40,0", "-1,0,40,9"):
         with pytest.raises(InputError, match=f"within its 80×16 pixels.*{wrong}"):
             FfmpegSource(str(tmp_path / "video.mp4"), FfmpegOptions(crop=wrong)).info()
-    for wrong in ("24,8,40", "all", "1.5,0,8,8"):
-        with pytest.raises(ValidationError):
-            FfmpegOptions(crop=wrong)
 
 
-def test_info_and_fingerprint(tmp_path: Path) -> None:
+def test_info_and_fingerprint(tmp_path):
     path = tmp_path / "video.mp4"
     write_numbered(path, constant(30, 60))
-    info = source(path).info()
-    assert (info.height, info.width, info.fps, info.silhouettes) == (16, 80, 30, False)
-    assert info.seconds == pytest.approx(2, abs=0.04)
-    before = source(path).fingerprint()
-    assert before.startswith(f"{path.stat().st_size}-")
-    path.write_bytes(path.read_bytes() + b"\0")
-    assert source(path).fingerprint() != before
+    assert source(path).info() == SourceInfo(16, 80, 30, pytest.approx(2, abs=0.04))
+    assert source(path).fingerprint().startswith(f"{path.stat().st_size}-")
 
 
 @pytest.mark.parametrize("name", ["-y.mp4", "50%.mp4", "a b'c.mp4", "двор:1.mp4", "line\nbreak.mp4", "http:x.mp4"])
-def test_odd_names_are_plain_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_odd_names_are_plain_names(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     write_numbered(tmp_path / "plain.mp4", constant(30, 20))
     (tmp_path / "plain.mp4").rename(tmp_path / name)
     assert numbers(read(Path(name), 3)) == [0, 10]
 
 
-def assert_one_line(error: pytest.ExceptionInfo[InputError], *words: str) -> None:
+@contextmanager
+def refused_in_one_line(word: str) -> Iterator[None]:
+    with pytest.raises(InputError) as error:
+        yield
     message = str(error.value)
     assert "\n" not in message
-    assert all(word in message for word in ("expected", ";", *words)), message
+    assert all(part in message for part in ("expected", ";", word)), message
 
 
 NOT_VIDEOS = {
@@ -188,25 +180,23 @@ NOT_VIDEOS = {
 
 
 @pytest.mark.parametrize("name", NOT_VIDEOS)
-def test_what_is_no_video_is_told_in_one_line(tmp_path: Path, name: str) -> None:
+def test_what_is_no_video_is_told_in_one_line(tmp_path, name):
     write_numbered(tmp_path / "video.mp4", constant(30, 3))
     content, word = NOT_VIDEOS[name]
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError) as error:
+    with refused_in_one_line(word):
         source(tmp_path / name).info()
-    assert_one_line(error, word)
 
 
 @pytest.mark.parametrize("location", ["nowhere.mp4", ".", "http://example.org/a.mp4", "concat:a.mp4|b.mp4", "a\0b.mp4"])
-def test_what_is_no_file_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: str) -> None:
+def test_what_is_no_file_is_told_in_one_line(tmp_path, monkeypatch, location):
     monkeypatch.chdir(tmp_path)
     for use in (FfmpegSource.info, FfmpegSource.fingerprint, lambda s: next(s.frames(3, BOX))):
-        with pytest.raises(InputError) as error:
+        with refused_in_one_line("got a folder" if location == "." else "found nothing"):
             use(source(location))
-        assert_one_line(error, "got a folder" if location == "." else "found nothing")
 
 
-def test_sound_alone_is_told(tmp_path: Path) -> None:
+def test_sound_alone_is_told(tmp_path):
     import av
 
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
@@ -219,7 +209,7 @@ def test_sound_alone_is_told(tmp_path: Path) -> None:
         source(tmp_path / "sound.mp4").info()
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path):
     side = (15_000).to_bytes(2, "little")
     screen = b"GIF89a" + 2 * side + b"\x80\0\0" + b"\0\0\0\xff\xff\xff"
     (tmp_path / "huge.gif").write_bytes(screen + b"\x2c" + bytes(4) + 2 * side + b"\0\x02\x02\x44\x01\0\x3b")
@@ -229,26 +219,21 @@ def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tm
     assert psutil.Process().memory_info().rss - before < 200 << 20
 
 
-def test_half_a_file_is_used_with_a_warning_that_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write_numbered(tmp_path / "whole.mkv", constant(30, 600))
-    data = (tmp_path / "whole.mkv").read_bytes()
+def test_half_a_file_is_used_with_a_warning_that_counts_and_a_whole_one_without(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "deepdance")
+    data = write_numbered(tmp_path / "whole.mkv", constant(30, 600)).read_bytes()
     (tmp_path / "half.mkv").write_bytes(data[: len(data) // 2])
-    with caplog.at_level(logging.WARNING, "deepdance"):
-        read_numbers = numbers(read(tmp_path / "half.mkv", 3))
+    whole = numbers(read(tmp_path / "whole.mkv", 3))
+    assert whole == expected_numbers(tmp_path / "whole.mkv", 3)
+    assert not caplog.records
+    read_numbers = numbers(read(tmp_path / "half.mkv", 3))
     assert 10 < len(read_numbers) < 50
-    assert read_numbers == expected_numbers(tmp_path / "whole.mkv", 3)[: len(read_numbers)]
+    assert read_numbers == whole[: len(read_numbers)]
     assert f"half.mkv: {len(read_numbers)} of about 60 frames could be read" in caplog.text
 
 
-def test_a_whole_file_gives_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write_numbered(tmp_path / "whole.mp4", constant(30, 60))
-    with caplog.at_level(logging.WARNING, "deepdance"):
-        read(tmp_path / "whole.mp4", 3)
-    assert not caplog.records
-
-
 @pytest.fixture
-def hanging_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def hanging_ffmpeg(tmp_path, monkeypatch):
     program = tmp_path / "hanging"
     program.write_text("#!/bin/sh\nexec sleep 100\n")
     program.chmod(0o755)
@@ -257,20 +242,20 @@ def hanging_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def test_an_ffmpeg_that_hangs_is_killed(tmp_path: Path, hanging_ffmpeg: Path) -> None:
+def test_an_ffmpeg_that_hangs_is_killed(tmp_path, hanging_ffmpeg):
     write_numbered(tmp_path / "video.mp4", constant(30, 3))
     with pytest.raises(InputError, match="delivered none for"):
         read(tmp_path / "video.mp4", 3)
     assert not psutil.Process().children()
 
 
-def test_closing_the_generator_ends_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_the_generator_ends_ffmpeg(tmp_path, monkeypatch):
     write_numbered(tmp_path / "video.mp4", constant(30, 150), size=(240, 400))
     monkeypatch.setattr(ffmpeg_process, "CHUNK_BYTES", 1 << 20)
     chunks = source(tmp_path / "video.mp4").frames(30, BOX)
     next(chunks)
     assert psutil.Process().children()
-    chunks.close()  # type: ignore[attr-defined]
+    chunks.close()
     assert not psutil.Process().children()
 
 
@@ -288,7 +273,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_ends_python_and_ffmpeg(tmp_path: Path, hanging_ffmpeg: Path) -> None:
+def test_ctrl_c_ends_python_and_ffmpeg(tmp_path, hanging_ffmpeg):
     write_numbered(tmp_path / "video.mp4", constant(30, 3))
     python = subprocess.Popen([sys.executable, "-c", INTERRUPTED, str(tmp_path / "video.mp4"), str(hanging_ffmpeg)])
     parent = psutil.Process(python.pid)
@@ -317,12 +302,11 @@ DAMAGED = {"decord/corrupted.mp4": 15, "mp4parse-rust/no_timescale.mp4": 19}
 
 @needs_shared
 @pytest.mark.parametrize("name", sorted(str(p.relative_to(ODD)) for p in ODD.glob("*/*")))
-def test_odd_files_are_read_or_refused_in_one_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_odd_files_are_read_or_refused_in_one_line(name, caplog):
     begin = time.monotonic()
     if name in REFUSED:
-        with pytest.raises(InputError) as error:
+        with refused_in_one_line(REFUSED[name]):
             read(ODD / name, 3)
-        assert_one_line(error, REFUSED[name])
     else:
         frames = read(ODD / name, 3)
         assert len(frames) == (DAMAGED.get(name) or len(expected_numbers(ODD / name, 3)))
@@ -336,7 +320,7 @@ def test_odd_files_are_read_or_refused_in_one_line(name: str, caplog: pytest.Log
 @pytest.mark.parametrize(
     ("degrees", "shape"), [(0, (320, 568)), (90, (480, 270)), (180, (320, 568)), (270, (480, 270))]
 )
-def test_rotation_is_applied(degrees: int, shape: tuple[int, int]) -> None:
+def test_rotation_is_applied(degrees, shape):
     import av
     import cv2
 
@@ -353,7 +337,7 @@ def test_rotation_is_applied(degrees: int, shape: tuple[int, int]) -> None:
 
 
 @needs_shared
-def test_sample_aspect_ratio_is_applied() -> None:
+def test_sample_aspect_ratio_is_applied():
     path = ODD / "mp4parse-rust/h264_white_frame_sar_16_9.mp4"
     info = source(path).info()
     assert (info.height, info.width) == (480, 1138)
@@ -361,7 +345,7 @@ def test_sample_aspect_ratio_is_applied() -> None:
 
 
 @needs_shared
-def test_a_shadowdance_video_gives_every_tenth_frame() -> None:
+def test_a_shadowdance_video_gives_every_tenth_frame():
     import av
 
     path = SHARED / "shadowdance/train_00.mp4"

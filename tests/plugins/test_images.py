@@ -1,7 +1,5 @@
 """The images source: order, size, transparency, depth, rotation, and what cannot be read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2
@@ -9,6 +7,7 @@ import numpy as np
 import pytest
 
 from deepdance.errors import InputError
+from deepdance.interfaces import SourceInfo
 from deepdance_plugins.sources.images import ImagesOptions, ImagesSource
 
 BOX = (480, 800)
@@ -32,7 +31,7 @@ def plain(value: int, height: int = 20, width: int = 30) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
 
 
-def test_order_is_natural_and_every_image_is_one_sample(tmp_path: Path) -> None:
+def test_order_is_natural_and_every_image_is_one_sample(tmp_path):
     for number in (10, 2, 1):
         write(tmp_path / f"img{number}.png", plain(number))
     (tmp_path / "notes.txt").write_text("no image")
@@ -40,25 +39,18 @@ def test_order_is_natural_and_every_image_is_one_sample(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for fps in (1, 30):
         assert read(tmp_path, fps)[:, 0, 0, 0].tolist() == [1, 2, 10]
-    info = source(tmp_path).info()
-    assert (info.height, info.width, info.fps, info.seconds) == (20, 30, None, None)
+    assert source(tmp_path).info() == SourceInfo(20, 30)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".bmp", ".webp", ".tif", ".tiff"])
-def test_formats_come_back_as_rgb(tmp_path: Path, suffix: str) -> None:
+def test_formats_come_back_as_rgb(tmp_path, suffix):
     image = plain(0)
     image[...] = (10, 100, 200)
     write(tmp_path / f"двор %d{suffix}", image)
     assert np.abs(read(tmp_path)[0].astype(int) - (200, 100, 10)).max() <= 4
 
 
-def test_large_images_fit_and_small_ones_are_not_enlarged(tmp_path: Path) -> None:
-    write(tmp_path / "a.png", plain(9, 600, 600))
-    assert read(tmp_path).shape == (1, 480, 480, 3)
-    assert read(tmp_path, box=(1000, 1000)).shape == (1, 600, 600, 3)
-
-
-def test_another_shape_is_fitted_inside_the_first_and_its_edge_continues(tmp_path: Path) -> None:
+def test_another_shape_is_fitted_inside_the_first_and_its_edge_continues(tmp_path):
     write(tmp_path / "1.png", plain(255, 40, 60))
     tall = plain(200, 80, 40)
     tall[20:60, 10:30] = 0
@@ -69,7 +61,7 @@ def test_another_shape_is_fitted_inside_the_first_and_its_edge_continues(tmp_pat
     assert (frames[1][10:30, 25:35] == 0).all()
 
 
-def test_transparent_is_white(tmp_path: Path) -> None:
+def test_transparent_is_white(tmp_path):
     image = np.zeros((4, 4, 4), np.uint8)
     image[0, 0] = (0, 0, 255, 255)
     image[0, 1] = (0, 0, 0, 128)
@@ -82,13 +74,13 @@ def test_transparent_is_white(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
-def test_sixteen_bits_become_eight(tmp_path: Path, suffix: str) -> None:
+def test_sixteen_bits_become_eight(tmp_path, suffix):
     write(tmp_path / f"colour{suffix}", np.full((4, 4, 3), 0x8000, np.uint16))
     write(tmp_path / f"grey{suffix}", np.full((4, 4), 0x8000, np.uint16))
     assert np.abs(read(tmp_path).astype(int) - 128).max() <= 1
 
 
-def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+def test_exif_rotation_is_applied(tmp_path):
     image = plain(255, 20, 40)
     image[:, :20] = 0
     _, jpeg = cv2.imencode(".jpg", image)
@@ -104,7 +96,7 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", None])
-def test_an_unreadable_image_is_named(tmp_path: Path, content: bytes | None, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_image_is_named(tmp_path, content, capfd):
     write(tmp_path / "1.png", plain(3))
     whole = (tmp_path / "1.png").read_bytes()
     (tmp_path / "2.png").write_bytes(whole[:60] if content is None else content)
@@ -114,24 +106,21 @@ def test_an_unreadable_image_is_named(tmp_path: Path, content: bytes | None, cap
     assert not capfd.readouterr().err
 
 
-def test_a_folder_without_images_and_no_folder(tmp_path: Path) -> None:
+def test_a_folder_without_images_and_no_folder(tmp_path):
     for folder, word in ((tmp_path, "none of them"), (tmp_path / "nowhere", "found none")):
         with pytest.raises(InputError, match=word):
             source(folder).info()
 
 
-def test_the_fingerprint_follows_content_and_order(tmp_path: Path) -> None:
+def test_the_fingerprint_follows_the_order(tmp_path):
     write(tmp_path / "1.png", plain(1))
     write(tmp_path / "2.png", plain(2))
-    prints = {source(tmp_path).fingerprint()}
+    before = source(tmp_path).fingerprint()
     (tmp_path / "1.png").rename(tmp_path / "3.png")
-    prints.add(source(tmp_path).fingerprint())
-    write(tmp_path / "3.png", plain(9))
-    prints.add(source(tmp_path).fingerprint())
-    assert len(prints) == 3
+    assert source(tmp_path).fingerprint() != before
 
 
-def test_many_images_come_in_chunks(tmp_path: Path) -> None:
+def test_many_images_come_in_chunks(tmp_path):
     for number in range(20):
         write(tmp_path / f"{number}.bmp", plain(number, 480, 800))
     chunks = list(source(tmp_path).frames(3, BOX))

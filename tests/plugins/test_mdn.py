@@ -18,21 +18,19 @@ def forking(count, seed):
     return np.array(walk, np.float32)
 
 
-def trained(clips=None, training=None, **changes):
+def trained(clips, **changes):
     model = MDN(MDNOptions(**SMALL | changes))
-    history = model.fit(clips or [forking(60, 1), forking(30, 2)], [forking(20, 3)], training or Training())
-    return model, history
+    return model, model.fit(clips, [forking(20, 3)], Training())
 
 
 @pytest.fixture(scope="module")
 def forked():
-    return trained(
-        [forking(100, seed) for seed in range(8)], span=8, batch_size=16, epochs=40, learning_rate=2e-2, noise=0.02
-    )
+    clips = [forking(100, seed) for seed in range(8)]
+    return trained(clips, span=8, batch_size=16, epochs=40, learning_rate=2e-2, noise=0.02)
 
 
 def test_the_loop_is_the_network_that_was_trained():
-    model, _ = trained()
+    model, _ = trained([forking(60, 1), forking(30, 2)])
     dance = np.concatenate([forking(4, 9), model.generate(forking(4, 9)[None], 6, temperature=0)[0]])
     network = model._build(1, 2)
     for variable, weight in zip(network.trainable_variables, model._weights, strict=True):
@@ -73,17 +71,14 @@ def test_what_is_generated_stays_within_the_training_latents(forked):
 
 
 def test_a_number_that_never_changes_does_no_harm():
-    clips = [np.column_stack([forking(60, 1), np.zeros(60, np.float32)])]
+    clip = np.column_stack([forking(60, 1), np.zeros(60, np.float32)])
     model = MDN(MDNOptions(**SMALL))
-    history = model.fit(clips, [], Training())
-    assert np.isfinite(history[-1]["nll"])
-    assert not model.generate(clips[0][None, :4], 50)[0, :, 2].any()
+    assert np.isfinite(model.fit([clip], [], Training())[-1]["nll"])
+    assert not model.generate(clip[None, :4], 50)[0, :, 2].any()
 
 
 class TestSpans:
-    CLIPS = tuple(
-        np.arange(start, stop, dtype=np.float32)[:, None] for start, stop in ((0, 23), (100, 104), (200, 209))
-    )
+    CLIPS = tuple(np.arange(*ends, dtype=np.float32)[:, None] for ends in ((0, 23), (100, 104), (200, 209)))
     HELD_OUT = (np.arange(300, 307, dtype=np.float32)[:, None],)
 
     def read_by_slot(self, spans, schedule):

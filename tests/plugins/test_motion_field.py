@@ -19,16 +19,20 @@ def walks(count: int = 6, length: int = 120, seed: int = 0) -> list[np.ndarray]:
     return [clip.astype(np.float32) for clip in clips]
 
 
-def danced(steps: int = 600, temperature: float = 1.0, **options) -> tuple[np.ndarray, np.ndarray]:
+def fitted(clips: list[np.ndarray] | None = None, **options) -> MotionField:
     model = MotionField(MotionFieldOptions(**options))
-    clips = walks()
-    model.fit(clips, [], Training())
-    seed = clips[0][None, 10 : 10 + model.context]
-    return model.generate(seed, steps, temperature=temperature)[0], np.concatenate(clips)
+    model.fit(clips or walks(), [], Training())
+    return model
 
 
-def longest_replay(dance: np.ndarray, material: np.ndarray) -> int:
+def danced(steps: int, **options) -> np.ndarray:
+    model = fitted(**options)
+    return model.generate(walks()[0][None, 10 : 10 + model.context], steps)[0]
+
+
+def longest_replay(dance: np.ndarray) -> int:
     """The longest run of frames that are real frames, one after the other."""
+    material = np.concatenate(walks())
     distances = np.linalg.norm(dance[:, None] - material[None], axis=-1)
     nearest, exact = distances.argmin(axis=1), distances.min(axis=1) < 1e-6
     longest = run = 0
@@ -39,8 +43,7 @@ def longest_replay(dance: np.ndarray, material: np.ndarray) -> int:
 
 
 def test_the_dance_moves_as_much_as_the_real_one_for_ever():
-    dance, _ = danced(3000)
-    speed = np.linalg.norm(np.diff(dance, axis=0), axis=1)
+    speed = np.linalg.norm(np.diff(danced(3000), axis=0), axis=1)
     real = np.concatenate([np.linalg.norm(np.diff(clip, axis=0), axis=1) for clip in walks()])
     for part in np.array_split(speed, 3):
         assert 0.8 < part.mean() / real.mean() < 1.25
@@ -48,31 +51,25 @@ def test_the_dance_moves_as_much_as_the_real_one_for_ever():
 
 
 def test_it_stays_where_real_latents_are():
-    dance, _ = danced(3000)
-    radius = np.linalg.norm(dance[:, :2], axis=1)
+    radius = np.linalg.norm(danced(3000)[:, :2], axis=1)
     assert radius.min() > 0.7
     assert radius.max() < 1.6
 
 
 def test_it_joins_its_seed_without_a_jump():
-    dance, _ = danced(20)
     last = walks()[0][10 + MotionFieldOptions().context - 1]
-    assert np.linalg.norm(dance[0] - last) < 0.5
+    assert np.linalg.norm(danced(20)[0] - last) < 0.5
 
 
 def test_it_passes_beside_the_real_frames_unless_told_to_copy():
-    beside, material = danced(400, persistence=0.9)
-    copied, _ = danced(400, persistence=0.0)
-    assert longest_replay(beside, material) <= 2
-    assert longest_replay(copied, material) >= 5
+    assert longest_replay(danced(400, persistence=0.9)) <= 2
+    assert longest_replay(danced(400, persistence=0.0)) >= 5
 
 
 def test_variety_visits_what_would_be_left_out():
     def unevenness(variety: float) -> float:
-        model = MotionField(MotionFieldOptions(variety=variety, persistence=0.0))
-        clips = walks()
-        model.fit(clips, [], Training())
-        dances = model.generate(np.repeat(clips[0][None, : model.context], 6, axis=0), 3000)
+        model = fitted(variety=variety, persistence=0.0)
+        dances = model.generate(np.repeat(walks()[0][None, : model.context], 6, axis=0), 3000)
         clip_of = np.rint(dances[:, :, 2] / 0.02).astype(int)
         shares = np.stack([np.bincount(one, minlength=6) / len(one) for one in clip_of])
         return float(np.abs(shares - 1 / 6).mean())
@@ -82,9 +79,7 @@ def test_variety_visits_what_would_be_left_out():
 
 def test_nothing_slides_while_the_followed_dancer_holds_still():
     still = np.repeat(np.array([[1.0, 0.0, 0.0]], np.float32), 40, axis=0)
-    clips = [still, walks()[0] + 5]
-    model = MotionField(MotionFieldOptions())
-    model.fit(clips, [], Training())
+    model = fitted([still, walks()[0] + 5])
     seed = np.repeat(np.array([[[1.2, 0.1, 0.0]]], np.float32), model.context, axis=1)
     assert np.allclose(model.generate(seed, 6), seed[:, -1:], atol=1e-6)
 
@@ -103,10 +98,8 @@ def test_every_region_has_as_many_calm_as_lively_moments():
 
 
 def test_at_temperature_0_every_rng_dances_alike_but_for_the_lengths():
-    model = MotionField(MotionFieldOptions(shortest=8, longest=8))
-    clips = walks()
-    model.fit(clips, [], Training())
-    seed = clips[0][None, : model.context]
+    model = fitted(shortest=8, longest=8)
+    seed = walks()[0][None, : model.context]
     first, second = (model.generate(seed, 100, temperature=0, rng=rng) for rng in (0, 1))
     wild = model.generate(seed, 100, temperature=1, rng=1)
     assert np.array_equal(first, second)

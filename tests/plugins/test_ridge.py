@@ -7,10 +7,8 @@ from deepdance_plugins.sequences.ridge import RADIUS, Ridge, RidgeOptions
 
 def turning(count, angle=0.3, growth=1.0):
     """A point that circles the origin: `x_(t+1)` is exactly linear in `x_t`."""
-    steps = np.arange(count)
-    return (growth ** steps[:, None] * np.column_stack([np.cos(angle * steps), np.sin(angle * steps)])).astype(
-        np.float32
-    )
+    steps = np.arange(count, dtype=np.float64)[:, None]
+    return (growth**steps * np.hstack([np.cos(angle * steps), np.sin(angle * steps)])).astype(np.float32)
 
 
 def test_a_linear_motion_is_continued_as_it_is():

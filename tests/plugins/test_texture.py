@@ -19,11 +19,15 @@ CLIPS = [wandering(400, 1), wandering(300, 2), wandering(200, 3)]
 ENDS = {399, 699, 899}
 
 
+def fitted(clips=CLIPS, **options):
+    texture = Texture(TextureOptions(**options))
+    texture.fit(clips, [], Training())
+    return texture
+
+
 @pytest.fixture(scope="module")
 def model():
-    texture = Texture(TextureOptions(blend=0, jumps=8))
-    texture.fit(CLIPS, [], Training())
-    return texture
+    return fitted(blend=0, jumps=8)
 
 
 def visited(model, temperature=1.0, rng=0, steps=3000):
@@ -76,28 +80,16 @@ def test_it_leaves_before_a_clip_ends(model):
     assert np.isin(visited(model, temperature=0.5), list(ENDS)).sum() <= 3
 
 
-def test_a_jump_is_blended():
-    texture = Texture(TextureOptions(blend=5, jumps=8))
-    texture.fit(CLIPS, [], Training())
-    seed = CLIPS[0][None, 40:44]
-    blended, hard = texture.generate(seed, 2000)[0], visited(texture_without_blend(texture), steps=2000)
-    jumps = jumps_of(hard)
-    raw = np.concatenate(CLIPS)[hard]
-    at_jumps = [np.linalg.norm(np.diff(dance, axis=0), axis=1)[jumps].mean() for dance in (blended, raw)]
+def test_a_jump_is_blended(model):
+    blended, hard = (one.generate(CLIPS[0][None, 40:44], 2000)[0] for one in (fitted(blend=5, jumps=8), model))
+    jumps = jumps_of(visited(model, steps=2000))
+    at_jumps = [np.linalg.norm(np.diff(dance, axis=0), axis=1)[jumps].mean() for dance in (blended, hard)]
     assert at_jumps[0] < 0.8 * at_jumps[1]
 
 
-def texture_without_blend(texture):
-    hard = Texture(TextureOptions(blend=0, jumps=8))
-    hard.__dict__.update({name: value for name, value in texture.__dict__.items() if name != "options"})
-    return hard
-
-
 def test_the_first_latent_joins_the_one_before():
-    texture = Texture(TextureOptions(blend=4, jumps=8))
-    texture.fit(CLIPS, [], Training())
     shifted = CLIPS[1][100:104] + 0.05
-    first = texture.generate(shifted[None], 8, temperature=0)[0]
+    first = fitted(blend=4, jumps=8).generate(shifted[None], 8, temperature=0)[0]
     assert first[0] - shifted[-1] == pytest.approx(CLIPS[1][104] - CLIPS[1][103] - 0.01, abs=1e-5)
 
 
@@ -125,6 +117,5 @@ def test_playing_on_to_a_later_jump_costs_what_the_definition_says():
 
 
 def test_a_handful_of_latents_is_enough():
-    texture = Texture(TextureOptions(context=4))
-    texture.fit([wandering(6, 0)], [], Training())
+    texture = fitted([wandering(6, 0)], context=4)
     assert texture.generate(wandering(6, 0)[None, :4], 50).shape == (1, 50, 5)

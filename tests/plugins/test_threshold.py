@@ -1,10 +1,7 @@
 """The threshold remover: the paper's rule at every level, Otsu, and inversion."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
 
@@ -15,7 +12,7 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize("level", [0, 1, 229, 230, 254, 255, 256, 500, 764])
 @pytest.mark.parametrize("invert", [False, True])
-def test_the_rule_is_exact_at_every_level(level: int, invert: bool) -> None:
+def test_the_rule_is_exact_at_every_level(level, invert):
     frames = noise(3, 40, 60, 3)
     frames[0] //= 3
     frames[1, 0, :3] = [[0, 0, 0], [255, 255, 255], [level // 3, level // 3, min(255, level - 2 * (level // 3))]]
@@ -25,13 +22,13 @@ def test_the_rule_is_exact_at_every_level(level: int, invert: bool) -> None:
     assert np.array_equal(out, np.where(above != invert, 255, 0))
 
 
-def test_the_paper_is_the_default() -> None:
+def test_the_paper_is_the_default():
     frames = np.array([[[[76, 77, 77], [77, 77, 77]]]], np.uint8)
     assert Threshold(ThresholdOptions()).remove(frames).tolist() == [[[0, 255]]]
 
 
 @pytest.mark.parametrize("invert", [False, True])
-def test_auto_finds_a_dancer_that_the_fixed_level_misses(invert: bool) -> None:
+def test_auto_finds_a_dancer_that_the_fixed_level_misses(invert):
     """Black on a blue ground that fades: R+G+B stays below 230."""
     frames = np.zeros((2, 60, 80, 3), np.uint8)
     frames[..., 2] = np.linspace(120, 220, 80).astype(np.uint8)
@@ -43,15 +40,7 @@ def test_auto_finds_a_dancer_that_the_fixed_level_misses(invert: bool) -> None:
     assert (Threshold(ThresholdOptions()).remove(frames) == 0).all()
 
 
-def test_no_frames_and_views_are_fine() -> None:
-    remover = Threshold(ThresholdOptions())
-    assert remover.remove(noise(0, 4, 5, 3)).shape == (0, 4, 5)
-    frames = noise(4, 10, 12, 3)
+def test_views_are_fine():
+    remover, frames = Threshold(ThresholdOptions()), noise(4, 10, 12, 3)
     frames.setflags(write=False)
     assert np.array_equal(remover.remove(frames[::2, ::2, ::-1]), remover.remove(frames)[::2, ::2, ::-1])
-
-
-@pytest.mark.parametrize("level", [-1, 765, "otsu"])
-def test_levels_out_of_range_are_refused(level: object) -> None:
-    with pytest.raises(ValidationError):
-        ThresholdOptions(level=level)  # type: ignore[arg-type]
