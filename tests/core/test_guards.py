@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import registry_of
 from contract.broken import my_codec
-from contract.logger import EventList
 from my_codec.codec import MyCodec, MyCodecOptions
+from my_logger.logger import MyLogger
 from my_remover.remover import MyRemover
 from my_renderer.renderer import MyRenderer, MyRendererOptions
 from my_sequence.sequence import MySequence
@@ -123,7 +123,7 @@ def test_a_guarded_class_is_one_of_its_component(tmp_path):
     assert guard(MyCodec) is mine is guard(mine)
     mine(MyCodecOptions()).save(tmp_path)
     assert type(mine.load(tmp_path, MyCodecOptions())) is mine
-    assert guard(EventList) is EventList
+    assert guard(MyLogger) is MyLogger
 
 
 def test_the_registry_hands_out_guarded_classes(monkeypatch):
