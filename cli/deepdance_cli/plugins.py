@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from deepdance_cli.arguments import FLAGS, ComponentKind, ComponentName, Json, find_component
 from deepdance_cli.check import check_plugin
 from deepdance_cli.new import new_plugin
+from deepdance_cli.options import describe_options
 from deepdance_cli.output import print_json
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
 
 app = typer.Typer(help="See the components that a pipeline can be made of.", no_args_is_help=True)
-SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
-SIGNS |= {"min_length": "length ≥ {}", "max_length": "length ≤ {}"}
 WIDE = 200
 """Columns of a table that goes to a file or another program, where nothing need be wrapped."""
 
@@ -146,41 +143,6 @@ def _make_example(entry: Entry, reference: str, options: list[dict[str, str]]) -
 def _write_value(default: str) -> str:
     """A Python value as it is typed after `--set`."""
     return {"True": "true", "False": "false"}.get(default, default.strip("'"))
-
-
-def describe_options(model: Any) -> list[dict[str, str]]:
-    """One row an option: its name, type, default, range and meaning."""
-    return [
-        {
-            "name": name,
-            "type": _describe_type(field.annotation),
-            "default": "required" if field.is_required() else repr(field.get_default(call_default_factory=True)),
-            "bounds": _describe_bounds(field.metadata),
-            "meaning": field.description or "",
-        }
-        for name, field in model.model_fields.items()
-    ]
-
-
-def _describe_type(annotation: Any) -> str:
-    """An annotation as its author would say it: `int | 'auto'`, the range of one member in brackets."""
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        bounds = _describe_bounds(bound for field in inner[1:] for bound in getattr(field, "metadata", [field]))
-        return f"{_describe_type(inner[0])} ({bounds})" if bounds else _describe_type(inner[0])
-    if origin in (Union, UnionType):
-        return " | ".join(map(_describe_type, inner))
-    if origin is Literal:
-        return " | ".join(map(repr, inner))
-    if annotation is NoneType:
-        return "None"
-    return annotation.__name__ if isinstance(annotation, type) and not inner else str(annotation).replace("typing.", "")
-
-
-def _describe_bounds(metadata: Iterable[Any]) -> str:
-    """What pydantic keeps of `Field(ge=1, lt=9)`, as `≥ 1, < 9`."""
-    known = [(sign, getattr(bound, name)) for bound in metadata for name, sign in SIGNS.items() if hasattr(bound, name)]
-    return ", ".join(sign.format(f"{value:g}") for sign, value in known)
 
 
 def _print_component(shown: dict[str, Any]) -> None:

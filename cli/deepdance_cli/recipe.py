@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdance_cli.arguments import Codec, Remover, Renderer, Sequence, Source, make_recipe
+from deepdance_cli.options import describe_options
 
 if TYPE_CHECKING:
     from deepdance.plugins import Registry
@@ -23,20 +24,6 @@ HEADER = """\
 
 """
 COMMENT_WIDTH = 100
-BOUNDS = {
-    "minimum": "at least {}",
-    "exclusiveMinimum": "above {}",
-    "maximum": "at most {}",
-    "exclusiveMaximum": "below {}",
-}
-WORDS = {
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "a text",
-    "array": "a list",
-    "object": "a table",
-}
 
 
 @app.command("new")
@@ -102,7 +89,8 @@ def _write_settings(
 ) -> Iterator[str]:
     """One entry an option. While unset, those in `derived` have the value of something else: shown, not written."""
     defaults = model().model_dump(mode="json")
-    for name, schema in model.model_json_schema(by_alias=False)["properties"].items():
+    for row in describe_options(model):
+        name = row["name"]
         if name not in values:
             continue
         value, default = values[name], defaults[name]
@@ -111,24 +99,10 @@ def _write_settings(
             value, usual = derived[name]
         elif value != default:
             usual = f"{usual}, with the preset {preset}: {_write_toml(value)}"
-        yield _write_comment(schema.get("description", "")) + _write_comment(
-            f"{describe_allowed(schema)}; default: {usual}"
-        )
+        allowed = ", ".join(filter(None, [row["type"], row["bounds"]]))
+        yield _write_comment(row["meaning"]) + _write_comment(f"{allowed}; default: {usual}")
         mark = "#" if name in derived or value is None else ""
         yield f"{mark}{name} = {'' if value is None else _write_toml(value)}".rstrip() + "\n\n"
-
-
-def describe_allowed(schema: Mapping[str, Any]) -> str:
-    """What a value may be, from its JSON schema: `an integer, at least 1`."""
-    if "anyOf" in schema:
-        return " or ".join(describe_allowed(each) for each in schema["anyOf"] if each.get("type") != "null")
-    if "enum" in schema or "const" in schema:
-        return " or ".join(_write_toml(choice) for choice in schema.get("enum", [schema.get("const")]))
-    if "prefixItems" in schema:
-        return f"[{', '.join(each.get('type', 'anything') for each in schema['prefixItems'])}]"
-    kind = schema.get("type", "anything")
-    bounds = [text.format(schema[key]) for key, text in BOUNDS.items() if key in schema]
-    return ", ".join([WORDS.get(kind, kind), *bounds])
 
 
 def _write_comment(text: str) -> str:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from deepdance.plugins import KINDS, ComponentSpec
 from deepdance.recipe import Recipe
 from deepdance_cli.main import app
-from deepdance_cli.plugins import describe_options
+from deepdance_cli.options import describe_options
 from deepdance_plugins.catalog import COMPONENTS
 
 PRESETS = ("quick", "standard", "paper")

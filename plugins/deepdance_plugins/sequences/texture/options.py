@@ -1,7 +1,5 @@
 """The options of `texture`."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from deepdance.interfaces import Options
