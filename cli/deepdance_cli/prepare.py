@@ -7,17 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import (
-    Json,
-    RecipeFile,
-    Remover,
-    Settings,
-    Size,
-    Videos,
-    Workspace,
-    make_recipe,
-    parse_size,
-)
+from deepdance_cli import arguments
 from deepdance_cli.output import print_json
 
 SHEET_FRAMES = 120
@@ -25,16 +15,16 @@ SHEET_FRAMES = 120
 
 
 def prepare(
-    videos: Videos,
-    remover: Remover = None,
-    settings: Settings = None,
-    recipe: RecipeFile = None,
+    videos: arguments.Videos,
+    remover: arguments.Remover = None,
+    settings: arguments.Settings = None,
+    recipe: arguments.RecipeFile = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
     ] = None,
-    size: Size = None,
-    workspace: Workspace = Path("workspace"),
-    json: Json = False,
+    size: arguments.Size = None,
+    workspace: arguments.Workspace = Path("workspace"),
+    json: arguments.Json = False,
 ) -> None:
     """Turn videos into silhouettes, and write a contact sheet to judge them by.
 
@@ -48,7 +38,9 @@ def prepare(
     from deepdance_cli.console import out
     from deepdance_cli.progress import open_session
 
-    made = make_recipe(recipe, {"remover": remover, "fps": fps, "size": parse_size(size)}, settings or [])
+    made = arguments.make_recipe(
+        recipe, {"remover": remover, "fps": fps, "size": arguments.parse_size(size)}, settings or []
+    )
     results = []
     with open_session(workspace) as session:
         inputs = expand_inputs(session.registry, videos)

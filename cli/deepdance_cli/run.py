@@ -8,21 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import (
-    Codec,
-    Json,
-    Log,
-    RecipeFile,
-    Remover,
-    Renderer,
-    Sequence,
-    Settings,
-    Size,
-    Source,
-    Workspace,
-    make_recipe,
-    parse_size,
-)
+from deepdance_cli import arguments
 from deepdance_cli.output import print_json
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
@@ -33,16 +19,16 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[VIDEO]...", help="Videos, a folder of videos or images, or arrays (.npy, .npz)."),
     ] = None,
-    codec: Codec = None,
-    seq: Sequence = None,
-    source: Source = None,
-    remover: Remover = None,
-    renderer: Renderer = None,
+    codec: arguments.Codec = None,
+    seq: arguments.Sequence = None,
+    source: arguments.Source = None,
+    remover: arguments.Remover = None,
+    renderer: arguments.Renderer = None,
     preset: Annotated[
         str | None, typer.Option(help="quick, standard or paper. Default: standard, and quick for the demo.")
     ] = None,
-    settings: Settings = None,
-    recipe: RecipeFile = None,
+    settings: arguments.Settings = None,
+    recipe: arguments.RecipeFile = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -59,12 +45,12 @@ def run(
             help="Frames a second to learn from. Default: the sequence model's (10 or 3), or the video's if lower."
         ),
     ] = None,
-    size: Size = None,
+    size: arguments.Size = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
-    log: Log = None,
-    workspace: Workspace = Path("workspace"),
-    json: Json = False,
+    log: arguments.Log = None,
+    workspace: arguments.Workspace = Path("workspace"),
+    json: arguments.Json = False,
 ) -> None:
     """Learn the moves of one or more videos, and dance on.
 
@@ -75,10 +61,10 @@ def run(
     from deepdance_cli.progress import open_session
     from deepdance_cli.show import print_paper_table
 
-    values = {"preset": preset, "fps": fps, "size": parse_size(size), "seed": seed, "frames": frames}
+    values = {"preset": preset, "fps": fps, "size": arguments.parse_size(size), "seed": seed, "frames": frames}
     values |= {"start": start, "temperature": temperature}
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
-    made = make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
+    made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
         (err if json else out).print(DEMO_LINE)
     with open_session(workspace, log or ()) as session:

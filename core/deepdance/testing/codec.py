@@ -14,7 +14,7 @@ from deepdance.interfaces import FrameCodec, History, Training
 from deepdance.testing import common, learners
 from deepdance.testing.learners import LearnerSubject
 from deepdance.testing.sample_data import SIZE, make_silhouettes
-from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
+from deepdance.testing.subject import Array, collect_checks, expect, expect_array, expect_error, expect_same
 
 TRAIN, HELD_OUT = 48, 8
 
@@ -110,14 +110,4 @@ def refuses_to_learn_from_nothing(subject: CodecSubject) -> None:
         subject.cls(subject.options).fit(none, none, Training())
 
 
-CHECKS = (
-    *common.CHECKS,
-    *learners.CHECKS,
-    encodes_and_decodes,
-    chunks_are_as_the_whole,
-    takes_no_frames,
-    takes_plain_frames,
-    shows_background_for_what_is_not_finite,
-    learns_from_one_frame,
-    refuses_to_learn_from_nothing,
-)
+CHECKS = (*common.CHECKS, *learners.CHECKS, *collect_checks(__name__))

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from deepdance.errors import OptionError
 from deepdance.interfaces import Options
-from deepdance.testing.subject import Subject, expect, expect_error
+from deepdance.testing.subject import Subject, collect_checks, expect, expect_error
 from deepdance.validation import validate
 
 PRESETS = ("quick", "standard", "paper")
@@ -89,12 +89,4 @@ def _accepts(subject: Subject, name: str, value: int) -> bool:
     return True
 
 
-CHECKS = (
-    implements_the_interface,
-    options_have_defaults,
-    options_are_described,
-    presets_are_valid,
-    unknown_options_are_refused,
-    options_out_of_range_are_refused,
-    options_survive_a_recipe,
-)
+CHECKS = collect_checks(__name__)

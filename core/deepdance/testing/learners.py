@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from deepdance.interfaces import History, Metrics, Training
-from deepdance.testing.subject import Array, CheckFailed, Subject, expect, expect_same, skip
+from deepdance.testing.subject import Array, CheckFailed, Subject, collect_checks, expect, expect_same, skip
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
 FRESH_PROCESS_SECONDS = 300
@@ -203,12 +203,4 @@ def leaves_what_it_is_given(subject: LearnerSubject) -> None:
     expect(not changed, "the arrays given to stay as they were", f"other numbers in {', '.join(changed)}")
 
 
-CHECKS = (
-    notes_every_epoch,
-    learns,
-    the_seed_decides,
-    a_stopped_training_goes_on,
-    saves_no_pickles,
-    is_the_same_in_a_fresh_process,
-    leaves_what_it_is_given,
-)
+CHECKS = collect_checks(__name__)

@@ -20,7 +20,7 @@ from deepdance.events import (
 )
 from deepdance.interfaces import Logger
 from deepdance.testing import common
-from deepdance.testing.subject import Subject, expect
+from deepdance.testing.subject import Subject, collect_checks, expect
 
 RUN = "check"
 FAILED = Failed("InputError", "expected a video, got none")
@@ -86,10 +86,4 @@ def writes_into_the_run_alone(subject: LoggerSubject) -> None:
     expect(outside == ["artifact/manifest.json"], "no file outside the run's folder", ", ".join(outside))
 
 
-CHECKS = (
-    *common.CHECKS,
-    takes_every_event,
-    takes_a_run_that_fails,
-    takes_what_is_not_finite,
-    writes_into_the_run_alone,
-)
+CHECKS = (*common.CHECKS, *collect_checks(__name__))

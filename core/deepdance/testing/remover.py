@@ -10,7 +10,15 @@ from deepdance.arrays import UInt8
 from deepdance.interfaces import BackgroundRemover
 from deepdance.testing import common
 from deepdance.testing.sample_data import SIZE, make_pictures, make_silhouettes
-from deepdance.testing.subject import Subject, expect, expect_array, expect_same, expect_unchanged, measure_memory
+from deepdance.testing.subject import (
+    Subject,
+    collect_checks,
+    expect,
+    expect_array,
+    expect_same,
+    expect_unchanged,
+    measure_memory,
+)
 
 CHUNKS, LENGTH = 40, 64
 KEPT = 0.25
@@ -86,13 +94,4 @@ def streams(subject: RemoverSubject) -> None:
     expect(kept <= limit, f"at most {limit:,} bytes kept of {CHUNKS * chunk.nbytes:,}", f"{kept:,}")
 
 
-CHECKS = (
-    *common.CHECKS,
-    makes_silhouettes,
-    makes_the_dancer_dark,
-    the_frames_decide,
-    takes_chunks_of_any_length,
-    takes_plain_frames,
-    leaves_what_it_is_given,
-    streams,
-)
+CHECKS = (*common.CHECKS, *collect_checks(__name__))

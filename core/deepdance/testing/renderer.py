@@ -16,7 +16,15 @@ from deepdance.errors import RenderError
 from deepdance.interfaces import Renderer
 from deepdance.testing import common
 from deepdance.testing.sample_data import make_silhouettes
-from deepdance.testing.subject import Subject, expect, expect_error, expect_unchanged, measure_memory, skip
+from deepdance.testing.subject import (
+    Subject,
+    collect_checks,
+    expect,
+    expect_error,
+    expect_unchanged,
+    measure_memory,
+    skip,
+)
 
 FPS = 25.0
 CHUNKS, LENGTH = 64, 50
@@ -157,14 +165,5 @@ READERS: Mapping[str, Callable[[Path], bool]] = {
     ".zip": zipfile.is_zipfile,
 }
 
-CHECKS = (
-    *common.CHECKS,
-    writes_a_file,
-    can_be_read,
-    takes_one_frame,
-    refuses_no_frames,
-    tells_that_it_cannot_write,
-    lets_errors_of_the_frames_pass,
-    leaves_what_it_is_given,
-    streams,
-)
+
+CHECKS = (*common.CHECKS, *collect_checks(__name__))

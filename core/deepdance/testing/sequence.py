@@ -13,7 +13,7 @@ from deepdance.interfaces import History, SequenceModel, Training
 from deepdance.testing import common, learners
 from deepdance.testing.learners import LearnerSubject
 from deepdance.testing.sample_data import DIM, make_clips, make_latents
-from deepdance.testing.subject import Array, expect, expect_array, expect_error, expect_same
+from deepdance.testing.subject import Array, collect_checks, expect, expect_array, expect_error, expect_same
 
 STEPS = 12
 SHORT, LONG = 40, 150
@@ -132,17 +132,4 @@ def refuses_what_is_not_finite(subject: SequenceSubject) -> None:
             subject.component.generate(seeds, STEPS)
 
 
-CHECKS = (
-    *common.CHECKS,
-    *learners.CHECKS,
-    has_a_context,
-    continues_a_batch,
-    takes_no_steps_and_one,
-    a_long_dance_begins_as_a_short_one,
-    a_batch_begins_as_its_first_alone,
-    the_draw_is_decided_by_rng,
-    takes_any_temperature,
-    refuses_short_clips,
-    takes_short_clips_among_others,
-    refuses_what_is_not_finite,
-)
+CHECKS = (*common.CHECKS, *learners.CHECKS, *collect_checks(__name__))

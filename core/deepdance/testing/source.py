@@ -16,7 +16,16 @@ from deepdance.frames import fit_size
 from deepdance.interfaces import FrameSource, SourceInfo
 from deepdance.testing import common
 from deepdance.testing.sample_data import make_pictures
-from deepdance.testing.subject import Subject, expect, expect_array, expect_error, expect_same, measure_memory, skip
+from deepdance.testing.subject import (
+    Subject,
+    collect_checks,
+    expect,
+    expect_array,
+    expect_error,
+    expect_same,
+    measure_memory,
+    skip,
+)
 
 FPS = 10.0
 FRAMES = 24
@@ -242,16 +251,5 @@ WRITERS: Mapping[str, Callable[[Path, UInt8], None]] = {
     ".cbz": _write_comic_book,
 }
 
-CHECKS = (
-    *common.CHECKS,
-    tells_what_it_is,
-    yields_frames,
-    keeps_the_shape_of_frames,
-    reads_the_same_again,
-    other_frames_have_another_fingerprint,
-    samples_by_time,
-    takes_one_frame,
-    refuses_what_it_cannot_read,
-    tells_where_shots_start,
-    streams,
-)
+
+CHECKS = (*common.CHECKS, *collect_checks(__name__))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from inspect import isfunction
 from pathlib import Path
 from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
@@ -80,6 +82,12 @@ def expect_unchanged(arrays: Mapping[str, Array]) -> Iterator[None]:
     yield
     for name, array in arrays.items():
         expect(np.array_equal(array, before[name]), f"the given {name} to stay as they were", "other numbers in them")
+
+
+def collect_checks(module: str) -> tuple[Callable[[Any], None], ...]:
+    """The public functions of a module, in their order: each is a check, so that none can be written and not made."""
+    defined = [thing for name, thing in vars(sys.modules[module]).items() if not name.startswith("_")]
+    return tuple(thing for thing in defined if isfunction(thing) and thing.__module__ == module)
 
 
 def skip(reason: str) -> NoReturn:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BufferedReader, FileIO
-from types import TracebackType
 from typing import IO, Self, cast
 
 import numpy as np
@@ -125,7 +124,7 @@ class FfmpegProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.kill()
         self._listener.join()
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
