@@ -10,7 +10,7 @@ VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg"),
     *(".ts", ".ogv", ".flv", ".wmv", ".3gp"),
 )
-LOGGER_OPTIONS = "deepdance.interfaces:Options"
+NO_OPTIONS = "deepdance.interfaces:Options"
 
 
 def _spec(kind: str, name: str, target: str, summary: str, options: str = "", **more: Any) -> ComponentSpec:
@@ -29,13 +29,16 @@ def _spec(kind: str, name: str, target: str, summary: str, options: str = "", **
 COMPONENTS = (
     _spec("source", "demo", "demo.source:DemoSource", "a dancer that deepdance draws itself, endless"),
     _spec("source", "ffmpeg", "ffmpeg.source:FfmpegSource", "any video that FFmpeg reads", suffixes=VIDEO_SUFFIXES),
-    _spec("source", "images", "images:ImagesSource", "a folder of images, in natural order", suffixes=("/",)),
+    _spec(
+        *("source", "images", "images:ImagesSource", "a folder of images, in natural order", NO_OPTIONS),
+        suffixes=("/",),
+    ),
     _spec(
         *("source", "array", "array:ArraySource", "an .npy or .npz of frames or silhouettes"),
         suffixes=(".npy", ".npz"),
     ),
     _spec("remover", "threshold", "threshold:Threshold", "dark is the dancer (the paper's R+G+B > 230)"),
-    _spec("remover", "luma", "luma:Luma", "no removal: grey levels"),
+    _spec("remover", "luma", "luma:Luma", "no removal: grey levels", NO_OPTIONS),
     _spec("codec", "sdf-ae", "sdf_ae.model:SdfAE", "sharp outlines: a VAE of distance fields, 128 numbers"),
     _spec("codec", "conv-ae", "conv_ae.model:ConvAE", "the paper's convolutional autoencoder, 128 numbers"),
     _spec("codec", "pca", "pca:PCA", "principal components, fitted in seconds"),
@@ -53,8 +56,8 @@ COMPONENTS = (
     _spec("renderer", "mp4", "mp4:Mp4", "H.264 video that plays everywhere", suffixes=(".mp4",)),
     _spec("renderer", "gif", "gif:Gif", "looping animation", suffixes=(".gif",)),
     _spec("renderer", "sheet", "sheet:Sheet", "contact sheet of the whole dance", suffixes=(".png",)),
-    _spec("logger", "jsonl", "jsonl:JsonLines", "every event as a line of JSON", LOGGER_OPTIONS),
-    _spec("logger", "tensorboard", "tensorboard:TensorBoard", "curves of both trainings", LOGGER_OPTIONS),
+    _spec("logger", "jsonl", "jsonl:JsonLines", "every event as a line of JSON", NO_OPTIONS),
+    _spec("logger", "tensorboard", "tensorboard:TensorBoard", "curves of both trainings", NO_OPTIONS),
 )
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from deepdance.errors import InputError
-from deepdance.interfaces import SourceInfo
-from deepdance_plugins.sources.images import ImagesOptions, ImagesSource
+from deepdance.interfaces import Options, SourceInfo
+from deepdance_plugins.sources.images import ImagesSource
 
 BOX = (480, 800)
 
 
 def source(folder: Path) -> ImagesSource:
-    return ImagesSource(str(folder), ImagesOptions())
+    return ImagesSource(str(folder), Options())
 
 
 def read(folder: Path, fps: float = 3, box: tuple[int, int] = BOX) -> np.ndarray:

@@ -7,11 +7,7 @@ import numpy as np
 from deepdance.interfaces import BackgroundRemover, Options, UInt8
 
 
-class LumaOptions(Options):
-    """`luma` has nothing to set."""
-
-
-class Luma(BackgroundRemover[LumaOptions]):
+class Luma(BackgroundRemover[Options]):
     """The grey value (ITU-R BT.601) of every pixel; a pixel whose three channels are equal keeps their value."""
 
     def remove(self, frames: UInt8) -> UInt8:

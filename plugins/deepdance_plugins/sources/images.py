@@ -19,11 +19,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 WITHOUT_ALPHA = frozenset({".jpg", ".jpeg"})
 
 
-class ImagesOptions(Options):
-    """`images` has nothing to set."""
-
-
-class ImagesSource(FrameSource[ImagesOptions]):
+class ImagesSource(FrameSource[Options]):
     """Every image of a folder is one sample, whatever rate is asked for: pictures have no rate of their own.
 
     The first image sets the size. Another shape is fitted inside it, and its outermost pixels fill the rest, which
