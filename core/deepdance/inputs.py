@@ -10,7 +10,7 @@ from deepdance.errors import InputError, OptionError
 from deepdance.frames import natural_order
 from deepdance.interfaces import FrameSource
 from deepdance.plugins import KINDS, Registry
-from deepdance.recipe import AUTO, Recipe, apply_settings
+from deepdance.recipe import AUTO, Choice, Recipe, apply_settings
 from deepdance.validation import validate
 
 DEMO = "demo"
@@ -79,11 +79,10 @@ def choose_source(recipe: Recipe, registry: Registry, locations: Sequence[str]) 
 
 def open_source(recipe: Recipe, registry: Registry, location: str) -> tuple[str, FrameSource[Any]]:
     """The name of the source that reads one location, and the source. Raises OptionError, PluginError."""
-    name = recipe.source.name if recipe.source.name != AUTO else source_for(registry, location)
-    given = recipe.source.options if name == recipe.source.name else {}
-    options = registry.options("source", name, recipe.preset, given)
-    source: FrameSource[Any] = registry.component("source", name)(location, options)
-    return name, source
+    chosen = recipe.source if recipe.source.name != AUTO else Choice(name=source_for(registry, location))
+    options = registry.options("source", chosen.name, recipe.preset, chosen.options)
+    source: FrameSource[Any] = registry.component("source", chosen.name)(location, options)
+    return chosen.name, source
 
 
 def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Recipe:

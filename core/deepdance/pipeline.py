@@ -14,11 +14,7 @@ import numpy as np
 
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError
-from deepdance.events import (
-    Progress,
-    StageFinished,
-    StageStarted,
-)
+from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import count_keyframes, interpolate, take_opening
 from deepdance.inputs import open_source, show_location

@@ -75,6 +75,11 @@ class OpenedRun:
         """The first frame that figures are taken from."""
         return Split.of(self.frames.clips, self.recipe.validation).evaluated_from
 
+    @property
+    def held_out(self) -> Silhouettes:
+        """The frames that figures are taken from."""
+        return self.frames.between(self.evaluated_from, len(self.frames))
+
     def keys(self, stages: Iterable[str]) -> dict[str, list[str]]:
         """The keys of what these stages made."""
         return {stage: [artifact.key for artifact in self.artifacts[stage]] for stage in stages}
@@ -213,11 +218,10 @@ def measure_paper_table(run: OpenedRun, name: str) -> list[PaperRow]:
 
 def _measure_rows(run: OpenedRun) -> list[PaperRow]:
     recipe, context = run.recipe, pipeline.find_context(run.session, run.recipe)
-    held_out = run.frames.between(run.evaluated_from, len(run.frames))
     train, validation = split_latents(run.latents, run.frames.clips, recipe.validation, context)
     codec, sequence = (pipeline.load_history(run.artifacts[stage][0]) for stage in ("codec", "sequence"))
     return [
-        build_row("codec", recipe.codec.name, codec, measure_pixel_reference(held_out.neighbours())),
+        build_row("codec", recipe.codec.name, codec, measure_pixel_reference(run.held_out.neighbours())),
         build_row("sequence", recipe.sequence.name, sequence, measure_latent_reference(validation or train, context)),
     ]
 

@@ -103,8 +103,7 @@ def measure_next_frame(run: OpenedRun, on_progress: OnProgress = ignore_progress
     on_progress(1, total)
     last, last_shown = seeds[:, -1], _decode(codec, seeds[:, -1])
     # A window lies in the block of its first target at every horizon, so that resamples draw the same windows.
-    held_out = frames.between(run.evaluated_from, len(frames))
-    blocks = number_blocks(held_out.clips)[windows.targets(1) - run.evaluated_from]
+    blocks = number_blocks(run.held_out.clips)[windows.targets(1) - run.evaluated_from]
     rows = []
     for done, ahead in enumerate(windows.horizons, 2):
         truth, real = latents[windows.targets(ahead)], frames[windows.targets(ahead)]

@@ -119,8 +119,7 @@ def evaluate_videos(
 
 
 def _measure_codec(run: OpenedRun, on_progress: OnProgress) -> Table:
-    held_out = run.frames.between(run.evaluated_from, len(run.frames))
-    return measure_codec(run.codec, run.recipe.codec.name, held_out, on_progress)
+    return measure_codec(run.codec, run.recipe.codec.name, run.held_out, on_progress)
 
 
 def _build_table(

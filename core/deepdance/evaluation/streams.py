@@ -1,4 +1,4 @@
-"""Frames as a stream of chunks: decoded, counted, and measured while they are read once."""
+"""Frames as a stream of chunks: counted, and measured while they are read once."""
 
 from __future__ import annotations
 

@@ -95,10 +95,8 @@ class Registry:
         if lacking:
             return "needs", lacking
         if self.reference(entry) != entry.spec.name:
-            return (
-                "shared",
-                f"the name is shared: choose {_list_choices(self._find_namesakes(entry.spec.kind, entry.spec.name))}",
-            )
+            namesakes = self._find_namesakes(entry.spec.kind, entry.spec.name)
+            return "shared", f"the name is shared: choose {_list_choices(namesakes)}"
         return "ready", ""
 
     def for_suffix(self, kind: str, suffix: str) -> Entry | None:

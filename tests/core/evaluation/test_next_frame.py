@@ -55,8 +55,15 @@ def opened(model, clips, evaluated_from):
     """A run of the walk."""
     latents, frames = walk(clips)
     recipe = Recipe(sequence="straight")
+    held_out = frames.between(evaluated_from, len(frames))
     return SimpleNamespace(
-        recipe=recipe, model=model, codec=Box(), frames=frames, latents=latents, evaluated_from=evaluated_from
+        recipe=recipe,
+        model=model,
+        codec=Box(),
+        frames=frames,
+        latents=latents,
+        evaluated_from=evaluated_from,
+        held_out=held_out,
     )
 
 
