@@ -94,6 +94,20 @@ class BackgroundRemover(ABC, Generic[OptionsT]):
     def __init__(self, options: OptionsT) -> None:
         self.options = options
 
+    @classmethod
+    def fetch(cls, tell: Callable[[str, int, int | None], None]) -> None:
+        """Get what the remover needs and does not bring, such as a network's weights; called before one is made.
+
+        `tell` is called with what is fetched, and the bytes that are here and those of the whole, if known. Nothing to
+        get is the default. Raises PluginError.
+        """
+
+    def survey(self, sample: Callable[[int], UInt8]) -> None:
+        """Look at the clip before its first frame comes; `sample(count)` gives about `count` frames, spread over it.
+
+        They are as `remove` is given them, `(n, h, w, 3)`. No look is the default, and a remover works without one.
+        """
+
     @abstractmethod
     def remove(self, frames: UInt8) -> UInt8:
         """`(n, h, w, 3)` RGB → `(n, h, w)`, uint8: 0 is the dancer, 255 the background.

@@ -37,6 +37,7 @@ COMPONENTS = (
         *("source", "array", "array:ArraySource", "an .npy or .npz of frames or silhouettes"),
         suffixes=(".npy", ".npz"),
     ),
+    _spec("remover", "person", "person.model:Person", "a person before any background, found by two networks"),
     _spec("remover", "threshold", "threshold:Threshold", "dark is the dancer (the paper's R+G+B > 230)"),
     _spec("remover", "luma", "luma:Luma", "no removal: grey levels", NO_OPTIONS),
     _spec("codec", "sdf-ae", "sdf_ae.model:SdfAE", "sharp outlines: a VAE of distance fields, 128 numbers"),

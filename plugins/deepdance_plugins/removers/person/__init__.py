@@ -1,0 +1,1 @@
+"""`person`: a person before any background."""
