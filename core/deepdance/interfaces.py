@@ -100,8 +100,9 @@ class FrameSource(ABC, Generic[OptionsT]):
 
         This one reads all, at a low rate and at most `LONGEST_LOOK` frames: override it where a source can jump.
         """
-        seconds = self.info().seconds
-        frames = chain.from_iterable(self.frames(count / seconds if seconds else 1.0, size))
+        info = self.info()
+        rate = count / info.seconds if info.seconds else 1.0
+        frames = chain.from_iterable(self.frames(min(rate, info.fps or rate), size))
         sampled = spread_evenly(islice(frames, LONGEST_LOOK), count)
         if not sampled:
             raise InputError(f"{self.location}: expected frames, got none; choose another input")

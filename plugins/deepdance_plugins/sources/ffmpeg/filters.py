@@ -1,0 +1,56 @@
+"""What ffmpeg does to the frames on their way: filters as it reads them."""
+
+from __future__ import annotations
+
+from deepdance_plugins.sources.ffmpeg.probe import LONGEST_STILL
+
+LARGEST_ASPECT = 8
+"""Pixels more than so many times as wide as high, or the other way round, are taken for a broken header."""
+
+SHOW = f"scale=w='max(1,round(iw*if(between(sar,1/{LARGEST_ASPECT},{LARGEST_ASPECT}),sar,1)))':h=ih,setsar=1"
+"""Makes pixels square; ffmpeg has cropped and turned the picture before, as the file demands."""
+
+DEINTERLACE = "scale,bwdif=deint=interlaced,"
+"""One frame a frame, and only those that are flagged; `scale` keeps the first size if it changes midway."""
+
+LAY_ON_WHITE = "format=gbrap,negate,premultiply=inplace=1,negate,format=gbrp,"
+"""The colour times the alpha, and white times the rest, by way of negatives: where nothing is, white is exact."""
+
+EARLIEST_STEP = 0.5
+"""Seconds by which a time stamp may be earlier than one before: then its frame is only dropped."""
+
+
+def close_gaps(fps: float | None) -> str:
+    """The filter that stamps the first frame 0 and leaves out the jumps of the clock.
+
+    A stamp more than `LONGEST_STILL` after the latest, or more than `EARLIEST_STEP` before it, is a jump: the frame then
+    comes one frame after the one before, and all others stay as far from it. Of each jump are printed to standard error
+    minus its seconds and the time at which it lies now. Variable 0 is what is taken from the stamps, 1 the latest result,
+    2 how much later than that the frame is.
+    """
+    step = f"round({1 / (fps or 30):.9f}/TB)"
+    jumped = f"gt(ld(2)*TB,{LONGEST_STILL})+lt(ld(2)*TB,-{EARLIEST_STEP})"
+    closed = f"print(-ld(2)*TB,16);print((ld(1)+{step})*TB,16);st(0,PTS-ld(1)-{step})"
+    later = f"st(2,PTS-ld(0)-ld(1));if({jumped},{closed})"
+    return f"setpts='if(N,{later},st(0,PTS));st(1,max(ld(1),PTS-ld(0)))'"
+
+
+def sample_at(fps: float) -> str:
+    """The filters that make sample k the first frame with pts · fps ≥ k, the first frame's pts being 0.
+
+    A frame at time t satisfies every k up to ⌊t · fps⌋, so it is taken if no frame before satisfied that k, and
+    stands for all samples since the one before: it is stamped with the first of them, and the `fps` filter repeats
+    it up to the next stamp. `setpts` stamps the end of the stream too, which makes the last repetition right.
+    A stamp counts samples in units of 1000 s, which any time base can tell apart.
+    """
+
+    def sample(time: str) -> str:
+        return f"floor({time}*{float(fps)!r}+1e-8)"
+
+    return ",".join(
+        [
+            f"select='isnan(prev_selected_t)+gt({sample('t')},{sample('prev_selected_t')})'",
+            f"setpts='if(N,{sample('PREV_INPTS*TB')}+1,0)*1000/TB'",
+            "fps=1/1000:start_time=0",
+        ]
+    )
