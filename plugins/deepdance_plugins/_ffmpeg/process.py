@@ -50,7 +50,7 @@ class FfmpegProcess:
         """What `print` wrote in the expressions of its filters."""
         self._received = 0
         self._child = subprocess.Popen(
-            [_find_executable(), "-hide_banner", "-v", "error", *arguments],
+            [_find_executable(), "-hide_banner", "-v", "repeat+error", *arguments],
             stdin=subprocess.PIPE if reads_frames else side_file,
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,

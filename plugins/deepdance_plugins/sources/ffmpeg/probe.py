@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -31,6 +32,9 @@ broken clock. It also bounds what a few bytes with a huge duration can cost.
 PROBED_PACKETS = 500
 PROBED_BYTES = 64 << 20
 """What the rate is measured on: at most so much of the beginning."""
+
+SAME_RATE = 0.05
+"""Of a rate: ms round one of 240 a second by so much."""
 
 NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -76,12 +80,13 @@ def probe_video(path: Path, name: str) -> Video:
 
 def _open(path: Path, name: str) -> InputContainer:
     try:
-        return av.open(f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore")
+        container: InputContainer = av.open(f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore")
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             f"{name}: expected a video, got something that ffmpeg cannot open ({_explain(error)}); "
             "copy it again or convert it to MP4"
         ) from None
+    return container
 
 
 def _explain(error: Exception) -> str:
@@ -134,17 +139,19 @@ def _check_size(stream: VideoStream, name: str) -> None:
 
 
 def _measure_rate(stream: VideoStream, stamps: list[int]) -> float | None:
-    """Frames a second by the median spacing; a declared rate that agrees with it within a tick is more exact.
+    """Frames a second by the median spacing; a declared rate near it is more exact, as stamps are often rounded to ms.
 
     The mean rate is of no use: one frame that comes late makes it anything.
     """
-    declared = [rate for rate in (stream.average_rate, stream.base_rate) if rate and 0 < rate <= 1000]
-    if len(stamps) < 2 or not stream.time_base:
-        return max(float(declared[0]), 1 / LONGEST_STILL) if declared else None
-    ticks = statistics.median(after - before for before, after in zip(stamps, stamps[1:], strict=False))
-    exact = [rate for rate in declared if abs(1 / rate / stream.time_base - Fraction(ticks)) <= 1]
-    rate = exact[0] if exact else 1 / (Fraction(ticks) * stream.time_base)
-    return min(1000.0, max(float(rate), 1 / LONGEST_STILL))
+    declared = [float(rate) for rate in (stream.average_rate, stream.base_rate) if rate and 0 < rate <= 1000]
+    measured = declared[0] if declared else None
+    if len(stamps) > 1 and stream.time_base:
+        ticks = statistics.median(after - before for before, after in pairwise(stamps))
+        measured = 1 / float(ticks * stream.time_base)
+    if measured is None:
+        return None
+    rate = next((rate for rate in declared if abs(rate / measured - 1) < SAME_RATE), measured)
+    return min(1000.0, max(rate, 1 / LONGEST_STILL))
 
 
 def _read_seconds(container: InputContainer, stream: VideoStream) -> float | None:
@@ -176,7 +183,7 @@ def _may_be_interlaced(stream: VideoStream) -> bool:
     name = stream.codec_context.pix_fmt
     if not name or min(stream.width, stream.height) < 3:
         return False
-    return name.startswith("yuv") and VideoFormat(name).is_planar
+    return name.startswith("yuv") and bool(VideoFormat(name).is_planar)
 
 
 def is_complete(path: Path, name: str) -> bool:

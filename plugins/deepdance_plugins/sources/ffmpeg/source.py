@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -32,6 +32,8 @@ log = logging.getLogger("deepdance")
 QUICK_PIXELS = 5e8
 """A video of fewer pixels in all is decoded in a second, so a look at it need not jump."""
 LOOKS_AT_ONCE = 3
+STAMP_ERROR = 1e-6
+"""Seconds: ffmpeg prints six digits."""
 LOOK_RATE = 3.0
 """Frames a second, at least, of what must be read for a look."""
 
@@ -81,7 +83,8 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _picture(self) -> Picture:
         """What ffmpeg itself makes of the first frame: it alone knows how it crops and turns it."""
         graph = f"{self._stream}{filters.SHOW},format=rgb24|rgba[out]"
-        with FfmpegProcess(self._build_command(graph, ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"])) as process:
+        command = self._build_command(graph, ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"])
+        with FfmpegProcess(command) as process:
             try:
                 content = process.read()
             except StalledError:
@@ -124,7 +127,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
             jumps = _list_jumps(process.printed)
             self._report_damage(process, count, self._count_promised(fps, jumps))
             self._report_jumps(jumps)
-            starts = {*cuts.find_cuts(points, fps), *(math.ceil(at * fps - 1e-4) for at, _ in jumps)}
+            starts = {*cuts.find_cuts(points, fps), *(int(at * fps + STAMP_ERROR * fps) + 1 for at, _ in jumps)}
             self._shot_starts = sorted(start for start in starts if start < count)
 
     def shot_starts(self) -> Sequence[int]:
@@ -145,12 +148,12 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _look_around(self, times: Sequence[float], shape: tuple[int, int]) -> list[UInt8]:
         """The keyframes before some times; a time without one, or with the one before, adds none."""
         with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-            looks = [look for look in pool.map(lambda seconds: self._look_at(seconds, shape), times) if look is not None]
-        return [look for look, last in zip(looks, [None, *looks], strict=False) if not np.array_equal(look, last)]
+            looks = [look for look in pool.map(self._look_at, times, repeat(shape)) if look is not None]
+        return looks[:1] + [look for last, look in pairwise(looks) if not np.array_equal(look, last)]
 
     def _look_at(self, seconds: float, shape: tuple[int, int]) -> UInt8 | None:
         graph = f"{self._stream}{self._build_picture(shape)}[out]"
-        seeking = ["-ss", f"{seconds:.3f}", "-noaccurate_seek"]
+        seeking = ["-ss", f"{seconds:.3f}", "-noaccurate_seek", "-skip_frame", "nokey"]
         command = self._build_command(graph, ["-frames:v", "1", "-f", "rawvideo"], seeking)
         with FfmpegProcess(command) as process:
             return next(chain.from_iterable(self._chunks(process, shape)), None)
@@ -161,7 +164,8 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         rate = max(LOOK_RATE, count / video.seconds if video.seconds else 0)
         command = self._build_reading(min(rate, video.fps or 30), shape, find_cuts=False)
         with FfmpegProcess(command) as process:
-            return spread_evenly(chain.from_iterable(self._chunks(process, shape)), count) or self._refuse_empty(process)
+            found = spread_evenly(chain.from_iterable(self._chunks(process, shape)), count)
+            return found or self._refuse_empty(process)
 
     def _fit(self, size: tuple[int, int]) -> tuple[int, int]:
         return shrink_to_fit((self._part.height, self._part.width), size)
@@ -171,9 +175,8 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         """The pad of a graph that the frames come from, with what makes whole frames of them."""
         return f"[0:{self._video.stream}]" + (filters.DEINTERLACE if self._video.may_be_interlaced else "")
 
-    @property
-    def _lay_on_white(self) -> str:
-        return filters.LAY_ON_WHITE if self._picture.has_alpha else ""
+    def _lay_on_white(self, label: str) -> str:
+        return filters.lay_on_white(label) if self._picture.has_alpha else ""
 
     @property
     def _crop(self) -> str:
@@ -185,7 +188,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def _build_picture(self, shape: tuple[int, int]) -> str:
         height, width = shape
-        return f"{self._lay_on_white}{self._crop}scale={width}:{height}:flags=area,format=rgb24"
+        return f"{self._lay_on_white('f')}{self._crop}scale={width}:{height}:flags=area,format=rgb24"
 
     def _build_reading(self, fps: float, shape: tuple[int, int], *, find_cuts: bool) -> list[str]:
         """The command for frames to the standard output and, to find cuts, points to the side file.
@@ -194,10 +197,10 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         written, it holds back the graph of the other, whose full queue then holds back the decoder of both.
         """
         start = f"{self._stream}{filters.close_gaps(self._video.fps)},"
-        frames = f"{filters.sample_at(fps)},{self._build_picture(shape)}[out]"
+        frames = f"{filters.sample_at(fps, self._build_picture(shape))}[out]"
         if not find_cuts:
             return self._build_command(f"{start}{frames}", RAW)
-        points = f"{self._crop}{cuts.build_filters(self._lay_on_white)}[points]"
+        points = f"{self._crop}{cuts.build_filters(self._lay_on_white('p'))}[points]"
         command = self._build_command(f"{start}split[a][b];[a]{frames};[b]{points}", RAW)
         return [*command, "-map", "[points]", *RAW, SIDE_FILE]
 
@@ -208,8 +211,8 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         """
         guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
         decoder = [f"-c:{self._video.stream}", self._video.decoder] if self._video.decoder else []
-        reading = ["-nostdin", "-copyts", *guards, *decoder, *seeking, "-reinit_filter", "0", "-i", f"file:{self._path}"]
-        return [*reading, "-filter_complex", graph, "-map", "[out]", *output, "pipe:1"]
+        reading = ["-copyts", *guards, *decoder, *seeking, "-reinit_filter", "0", "-i", f"file:{self._path}"]
+        return ["-nostdin", *reading, "-filter_complex", graph, "-map", "[out]", *output, "pipe:1"]
 
     def _chunks(self, process: FfmpegProcess, shape: tuple[int, int]) -> Iterator[UInt8]:
         count = 0
@@ -245,9 +248,8 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         if jumps:
             at, length = jumps[0]
             log.warning(
-                "%s: its clock jumps %d times, first by %+.0f s after %.1f s; what lies between is left out, "
-                "and no move is learnt across",
-                self._name, len(jumps), length, at,
+                "%s: its clock jumps%s by %+.0f s after %.1f s; that time is left out, and no move is learnt across it",
+                self._name, f" {len(jumps)} times, first" if len(jumps) > 1 else "", length, at,
             )  # fmt: skip
 
     def _refuse_stalled(self, count: int) -> NoReturn:
@@ -279,8 +281,8 @@ def _parse_picture(content: UInt8) -> Picture | None:
 
 
 def _list_jumps(printed: Sequence[float]) -> list[tuple[float, float]]:
-    """When, and by how many seconds, the clock jumped: what `close_gaps` printed."""
-    return [(at, -negative) for negative, at in zip(printed[::2], printed[1::2], strict=False)]
+    """After what time, and by how many seconds, the clock jumps: what `close_gaps` printed."""
+    return list(zip(printed[::2], printed[1::2], strict=False))
 
 
 def _check_disk(status: int, messages: Sequence[str]) -> None:
