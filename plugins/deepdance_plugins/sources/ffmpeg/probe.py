@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 import av
 from av import VideoFormat, VideoStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from deepdance.arrays import UInt8
 from deepdance.errors import InputError
+from deepdance_plugins._ffmpeg.process import STALL_SECONDS, FfmpegProcess, StalledError
 from deepdance_plugins._files import MAX_PIXELS
-from deepdance_plugins.sources.ffmpeg.formats import FORMATS
-
-SAFE_INPUT = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS), "max_pixels": str(MAX_PIXELS)}
-"""No network, no playlists or scripts that open other files, no frame that fills the memory."""
-
-LONGEST_STILL = 10.0
-"""Seconds for which one picture may be held; a longer gap is a hole in the recording.
-
-A recorder of a screen that writes only what changes pauses for seconds, and 10 s is what FFmpeg itself takes for a
-broken clock. It also bounds what a few bytes with a huge duration can cost.
-"""
+from deepdance_plugins.sources.ffmpeg.command import DEINTERLACE, LONGEST_STILL, SAFE_INPUT, SHOW, build_command
 
 PROBED_PACKETS = 500
 PROBED_BYTES = 64 << 20
@@ -54,12 +48,33 @@ class Video:
     """Another decoder than FFmpeg's choice."""
     may_be_interlaced: bool
 
+    @property
+    def decoding(self) -> list[str]:
+        """What ffmpeg is told before it opens the file."""
+        return [f"-c:{self.stream}", self.decoder] if self.decoder else []
+
+    @property
+    def pad(self) -> str:
+        """Where its frames come from in a graph, with what makes whole frames of fields."""
+        return f"[0:{self.stream}]" + (DEINTERLACE if self.may_be_interlaced else "")
+
     def count_samples(self, fps: float) -> int | None:
         """How many samples at `fps` its headers promise, if they promise a length."""
         if self.seconds is None:
             return None
         last_frame = self.seconds - (1 / self.fps if self.fps else 0)
         return max(1, int(last_frame * fps) + 1)
+
+
+class Picture(NamedTuple):
+    """The first frame as a player shows it: cropped, turned, with square pixels."""
+
+    height: int
+    width: int
+    has_alpha: bool
+    """Its format has an alpha channel."""
+    is_transparent: bool
+    """Some of it is not opaque."""
 
 
 def probe_video(path: Path, name: str) -> Video:
@@ -184,6 +199,47 @@ def _may_be_interlaced(stream: VideoStream) -> bool:
     if not name or min(stream.width, stream.height) < 3:
         return False
     return name.startswith("yuv") and bool(VideoFormat(name).is_planar)
+
+
+def probe_picture(path: Path, video: Video, name: str) -> Picture:
+    """Let ffmpeg itself show the first frame: it alone knows how it crops and turns it. Raises InputError."""
+    graph = f"{video.pad}{SHOW},format=rgb24|rgba[out]"
+    words = build_command(path, video.decoding, graph, ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"])
+    with FfmpegProcess(words) as process:
+        try:
+            content = process.read()
+        except StalledError:
+            refuse_stalled(name, 0)
+        process.finish()
+        return _parse_picture(content) or refuse_empty(name, process)
+
+
+def _parse_picture(content: UInt8) -> Picture | None:
+    """From a PAM file, whose header is lines of text and whose pixels are RGB or RGBA bytes; nothing if it is empty."""
+    header, end, _ = content[:1000].tobytes().partition(b"ENDHDR\n")
+    fields = {key: int(value) for key, value in re.findall(rb"(WIDTH|HEIGHT|DEPTH) (\d+)", header)}
+    if not end:
+        return None
+    has_alpha = fields[b"DEPTH"] == 4
+    opaque = not has_alpha or bool((content[len(header) + len(end) + 3 :: 4] == 255).all())
+    return Picture(fields[b"HEIGHT"], fields[b"WIDTH"], has_alpha, not opaque)
+
+
+def refuse_stalled(name: str, count: int) -> NoReturn:
+    """Raise InputError: ffmpeg hangs after some frames."""
+    raise InputError(
+        f"{name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after {count}; "
+        "convert the video to H.264 and try again"
+    ) from None
+
+
+def refuse_empty(name: str, process: FfmpegProcess) -> NoReturn:
+    """Raise InputError: ffmpeg ended without a frame."""
+    reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
+    raise InputError(
+        f"{name}: expected a video, got no frame that can be decoded, or only frames of more than {MAX_PIXELS} pixels"
+        f"{reason}; copy it again or choose another"
+    )
 
 
 def is_complete(path: Path, name: str) -> bool:

@@ -6,7 +6,6 @@ import errno
 import logging
 import math
 import os
-import re
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,18 +13,26 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain, pairwise, repeat
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 
 from deepdance.errors import InputError
 from deepdance.frames import spread_evenly
 from deepdance.interfaces import FrameSource, SourceInfo, UInt8
-from deepdance_plugins._ffmpeg.process import SIDE_FILE, STALL_SECONDS, FfmpegProcess, StalledError
-from deepdance_plugins._files import MAX_PIXELS, find_file, hash_files, show_path, shrink_to_fit
-from deepdance_plugins.sources.ffmpeg import cuts, filters
+from deepdance_plugins._ffmpeg.process import SIDE_FILE, FfmpegProcess, StalledError
+from deepdance_plugins._files import find_file, hash_files, show_path, shrink_to_fit
+from deepdance_plugins.sources.ffmpeg import command, cuts
 from deepdance_plugins.sources.ffmpeg.options import FfmpegOptions
-from deepdance_plugins.sources.ffmpeg.probe import SAFE_INPUT, Video, is_complete, probe_video
+from deepdance_plugins.sources.ffmpeg.probe import (
+    Picture,
+    Video,
+    is_complete,
+    probe_picture,
+    probe_video,
+    refuse_empty,
+    refuse_stalled,
+)
 
 log = logging.getLogger("deepdance")
 
@@ -45,17 +52,6 @@ class Crop(NamedTuple):
     top: int
     width: int
     height: int
-
-
-class Picture(NamedTuple):
-    """The first frame as a player shows it: cropped, turned, with square pixels."""
-
-    height: int
-    width: int
-    has_alpha: bool
-    """Its format has an alpha channel."""
-    is_transparent: bool
-    """Some of it is not opaque."""
 
 
 class FfmpegSource(FrameSource[FfmpegOptions]):
@@ -81,16 +77,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     @cached_property
     def _picture(self) -> Picture:
-        """What ffmpeg itself makes of the first frame: it alone knows how it crops and turns it."""
-        graph = f"{self._stream}{filters.SHOW},format=rgb24|rgba[out]"
-        command = self._build_command(graph, ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"])
-        with FfmpegProcess(command) as process:
-            try:
-                content = process.read()
-            except StalledError:
-                self._refuse_stalled(0)
-            process.finish()
-            return _parse_picture(content) or self._refuse_empty(process)
+        return probe_picture(self._path, self._video, self._name)
 
     @cached_property
     def _part(self) -> Crop:
@@ -118,8 +105,8 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
         shape = self._fit(size)
         self._shot_starts = ()
-        command = self._build_reading(fps, shape, find_cuts=self.options.cuts)
-        with tempfile.TemporaryFile() as points, FfmpegProcess(command, side_file=points) as process:
+        words = self._build_reading(fps, shape, find_cuts=self.options.cuts)
+        with tempfile.TemporaryFile() as points, FfmpegProcess(words, side_file=points) as process:
             count = 0
             for chunk in self._chunks(process, shape):
                 count += len(chunk)
@@ -152,31 +139,26 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         return looks[:1] + [look for last, look in pairwise(looks) if not np.array_equal(look, last)]
 
     def _look_at(self, seconds: float, shape: tuple[int, int]) -> UInt8 | None:
-        graph = f"{self._stream}{self._build_picture(shape)}[out]"
+        graph = f"{self._video.pad}{self._build_picture(shape)}[out]"
         seeking = ["-ss", f"{seconds:.3f}", "-noaccurate_seek", "-skip_frame", "nokey"]
-        command = self._build_command(graph, ["-frames:v", "1", "-f", "rawvideo"], seeking)
-        with FfmpegProcess(command) as process:
+        words = self._build_command(graph, ["-frames:v", "1", *command.RAW], seeking)
+        with FfmpegProcess(words) as process:
             return next(chain.from_iterable(self._chunks(process, shape)), None)
 
     def _look_through(self, count: int, shape: tuple[int, int]) -> list[UInt8]:
         """Frames from all of it: at a rate that finds enough even if the length told is mostly gaps."""
         video = self._video
         rate = max(LOOK_RATE, count / video.seconds if video.seconds else 0)
-        command = self._build_reading(min(rate, video.fps or 30), shape, find_cuts=False)
-        with FfmpegProcess(command) as process:
+        words = self._build_reading(min(rate, video.fps or 30), shape, find_cuts=False)
+        with FfmpegProcess(words) as process:
             found = spread_evenly(chain.from_iterable(self._chunks(process, shape)), count)
-            return found or self._refuse_empty(process)
+            return found or refuse_empty(self._name, process)
 
     def _fit(self, size: tuple[int, int]) -> tuple[int, int]:
         return shrink_to_fit((self._part.height, self._part.width), size)
 
-    @property
-    def _stream(self) -> str:
-        """The pad of a graph that the frames come from, with what makes whole frames of them."""
-        return f"[0:{self._video.stream}]" + (filters.DEINTERLACE if self._video.may_be_interlaced else "")
-
     def _lay_on_white(self, label: str) -> str:
-        return filters.lay_on_white(label) if self._picture.has_alpha else ""
+        return command.lay_on_white(label) if self._picture.has_alpha else ""
 
     @property
     def _crop(self) -> str:
@@ -196,23 +178,16 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         Both are outputs of one filter graph. With a graph each, ffmpeg can stand still: until the slower output has
         written, it holds back the graph of the other, whose full queue then holds back the decoder of both.
         """
-        start = f"{self._stream}{filters.close_gaps(self._video.fps)},"
-        frames = f"{filters.sample_at(fps, self._build_picture(shape))}[out]"
+        start = f"{self._video.pad}{command.close_gaps(self._video.fps)},"
+        frames = f"{command.sample_at(fps, self._build_picture(shape))}[out]"
         if not find_cuts:
-            return self._build_command(f"{start}{frames}", RAW)
+            return self._build_command(f"{start}{frames}", command.RAW)
         points = f"{self._crop}{cuts.build_filters(self._lay_on_white('p'))}[points]"
-        command = self._build_command(f"{start}split[a][b];[a]{frames};[b]{points}", RAW)
-        return [*command, "-map", "[points]", *RAW, SIDE_FILE]
+        words = self._build_command(f"{start}split[a][b];[a]{frames};[b]{points}", command.RAW)
+        return [*words, "-map", "[points]", *command.RAW, SIDE_FILE]
 
     def _build_command(self, graph: str, output: Sequence[str], seeking: Sequence[str] = ()) -> list[str]:
-        """What `graph` calls `[out]`, to the standard output.
-
-        `-copyts` leaves the clock as it is in the file: ffmpeg would mend some jumps itself, and not tell.
-        """
-        guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-        decoder = [f"-c:{self._video.stream}", self._video.decoder] if self._video.decoder else []
-        reading = ["-copyts", *guards, *decoder, *seeking, "-reinit_filter", "0", "-i", f"file:{self._path}"]
-        return ["-nostdin", *reading, "-filter_complex", graph, "-map", "[out]", *output, "pipe:1"]
+        return command.build_command(self._path, [*self._video.decoding, *seeking], graph, output)
 
     def _chunks(self, process: FfmpegProcess, shape: tuple[int, int]) -> Iterator[UInt8]:
         count = 0
@@ -221,7 +196,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 count += len(chunk)
                 yield chunk
         except StalledError:
-            self._refuse_stalled(count)
+            refuse_stalled(self._name, count)
         _check_disk(process.finish(), process.messages)
 
     def _count_promised(self, fps: float, jumps: Sequence[tuple[float, float]]) -> int | None:
@@ -231,7 +206,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _report_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
         reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
         if not count:
-            self._refuse_empty(process)
+            refuse_empty(self._name, process)
         short = promised is not None and count + 1 < 0.9 * promised
         if short and (process.messages or not is_complete(self._path, self._name)):
             log.warning(
@@ -251,33 +226,6 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 "%s: its clock jumps%s by %+.0f s after %.1f s; that time is left out, and no move is learnt across it",
                 self._name, f" {len(jumps)} times, first" if len(jumps) > 1 else "", length, at,
             )  # fmt: skip
-
-    def _refuse_stalled(self, count: int) -> NoReturn:
-        raise InputError(
-            f"{self._name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after "
-            f"{count}; convert the video to H.264 and try again"
-        ) from None
-
-    def _refuse_empty(self, process: FfmpegProcess) -> NoReturn:
-        reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
-        raise InputError(
-            f"{self._name}: expected a video, got no frame that can be decoded, or only frames of more than "
-            f"{MAX_PIXELS} pixels{reason}; copy it again or choose another"
-        )
-
-
-RAW = ("-fps_mode", "passthrough", "-f", "rawvideo")
-
-
-def _parse_picture(content: UInt8) -> Picture | None:
-    """From a PAM file, whose header is lines of text and whose pixels are RGB or RGBA bytes; nothing if it is empty."""
-    header, end, _ = content[:1000].tobytes().partition(b"ENDHDR\n")
-    fields = {key: int(value) for key, value in re.findall(rb"(WIDTH|HEIGHT|DEPTH) (\d+)", header)}
-    if not end:
-        return None
-    has_alpha = fields[b"DEPTH"] == 4
-    opaque = not has_alpha or bool((content[len(header) + len(end) + 3 :: 4] == 255).all())
-    return Picture(fields[b"HEIGHT"], fields[b"WIDTH"], has_alpha, not opaque)
 
 
 def _list_jumps(printed: Sequence[float]) -> list[tuple[float, float]]:

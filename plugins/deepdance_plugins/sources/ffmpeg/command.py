@@ -1,8 +1,24 @@
-"""What ffmpeg does to the frames on their way: filters as it reads them."""
+"""The command line of ffmpeg: how it opens a file, and what its filters do to the frames on their way."""
 
 from __future__ import annotations
 
-from deepdance_plugins.sources.ffmpeg.probe import LONGEST_STILL
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepdance_plugins._files import MAX_PIXELS
+from deepdance_plugins.sources.ffmpeg.formats import FORMATS
+
+SAFE_INPUT = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS), "max_pixels": str(MAX_PIXELS)}
+"""No network, no playlists or scripts that open other files, no frame that fills the memory."""
+
+RAW = ("-fps_mode", "passthrough", "-f", "rawvideo")
+
+LONGEST_STILL = 10.0
+"""Seconds for which one picture may be held; a longer gap is a hole in the recording.
+
+A recorder of a screen that writes only what changes pauses for seconds, and 10 s is what FFmpeg itself takes for a
+broken clock. It also bounds what a few bytes with a huge duration can cost.
+"""
 
 LARGEST_ASPECT = 8
 """Pixels more than so many times as wide as high, or the other way round, are taken for a broken header."""
@@ -21,6 +37,16 @@ def lay_on_white(label: str) -> str:
     """The filters that blend frames with white by their alpha, exactly at both its ends; labels begin with `label`."""
     white = f"[{label}a]lutrgb=r=255:g=255:b=255:a=255[{label}w]"
     return f"format=gbrap,split[{label}a][{label}b];{white};[{label}w][{label}b]overlay=format=gbrp,"
+
+
+def build_command(path: Path, decoding: Sequence[str], graph: str, output: Sequence[str]) -> list[str]:
+    """What `graph` calls `[out]`, to the standard output.
+
+    `-copyts` leaves the clock as it is in the file: ffmpeg would mend some jumps itself, and not tell.
+    """
+    guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
+    reading = ["-nostdin", "-copyts", *guards, *decoding, "-reinit_filter", "0", "-i", f"file:{path}"]
+    return [*reading, "-filter_complex", graph, "-map", "[out]", *output, "pipe:1"]
 
 
 def close_gaps(fps: float | None) -> str:
