@@ -221,7 +221,6 @@ INTERRUPTED = """
 import sys
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
-from videos import BOX, TICKS, constant, numbers, read, source, write_numbered
 ffmpeg_process._find_executable = lambda: sys.argv[2]
 chunks = FfmpegSource(sys.argv[1], FfmpegOptions()).frames(3, (480, 800))
 try:
