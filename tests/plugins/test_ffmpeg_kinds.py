@@ -113,6 +113,12 @@ def test_pixels_of_an_absurd_shape_are_square(tmp_path):
     assert_shows(tmp_path / "wide.mp4", four_colours(120, 200)[0])
 
 
+@pytest.mark.parametrize("side", [2, 4, 6, 8, 14, 16])
+def test_the_smallest_pictures_are_read(tmp_path, side):
+    path = write_frames(tmp_path / "small.mp4", four_colours(side, side), "-c:v", "libx264", "-pix_fmt", "yuv420p")
+    assert read(path, 30).shape == (3, side, side, 3)
+
+
 def hole(length: float) -> list[Fraction]:
     """Two seconds, nothing for a time, two seconds."""
     return constant(30, 60) + constant(30, 60, 2 + Fraction(length))

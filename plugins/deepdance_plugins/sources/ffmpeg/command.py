@@ -20,10 +20,11 @@ A recorder of a screen that writes only what changes pauses for seconds, and 10 
 broken clock. It also bounds what a few bytes with a huge duration can cost.
 """
 
-LARGEST_ASPECT = 8
+LARGEST_ASPECT = 4
 """Pixels more than so many times as wide as high, or the other way round, are taken for a broken header."""
 
-SHOW = f"scale=w='max(1,round(iw*if(between(sar,1/{LARGEST_ASPECT},{LARGEST_ASPECT}),sar,1)))':h=ih,setsar=1"
+SANE_ASPECT = f"between(sar,1/{LARGEST_ASPECT},{LARGEST_ASPECT})*lte(iw*ih*sar,{MAX_PIXELS})"
+SHOW = f"scale=w='max(1,round(iw*if({SANE_ASPECT},sar,1)))':h=ih,setsar=1"
 """Makes pixels square; ffmpeg has cropped and turned the picture before, as the file demands."""
 
 DEINTERLACE = "scale,bwdif=deint=interlaced,"

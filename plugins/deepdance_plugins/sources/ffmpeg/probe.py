@@ -30,6 +30,9 @@ PROBED_BYTES = 64 << 20
 SAME_RATE = 0.05
 """Of a rate: ms round one of 240 a second by so much."""
 
+DEINTERLACED_SIDE = 16
+"""ffmpeg does not deinterlace planes of a few pixels."""
+
 NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """FFmpeg's own decoders of these leave the transparency out."""
@@ -196,7 +199,7 @@ def _choose_decoder(stream: VideoStream) -> str | None:
 def _may_be_interlaced(stream: VideoStream) -> bool:
     """Frames say it each for itself; only planes of luma and chroma are looked at, as video cameras write them."""
     name = stream.codec_context.pix_fmt
-    if not name or min(stream.width, stream.height) < 3:
+    if not name or min(stream.width, stream.height) < DEINTERLACED_SIDE:
         return False
     return name.startswith("yuv") and bool(VideoFormat(name).is_planar)
 
