@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -145,6 +145,19 @@ def natural_order(path: Path) -> list[tuple[int, str]]:
     """A sorting key for files of frames that puts `img2` before `img10`."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
+
+
+def spread_evenly(frames: Iterable[UInt8], count: int) -> list[UInt8]:
+    """At most `count` of the frames, spread over all of them; never more than twice as many are held."""
+    kept: list[UInt8] = []
+    step = 1
+    for number, frame in enumerate(frames):
+        if number % step == 0:
+            kept.append(frame.copy())  # a view would hold the whole chunk that it came in
+        if len(kept) >= 2 * count:
+            kept, step = kept[::2], 2 * step
+    places = (np.arange(min(count, len(kept))) + 0.5) * max(1.0, len(kept) / count)
+    return [kept[int(place)] for place in places]
 
 
 def fit_size(height: int, width: int, box: tuple[int, int]) -> tuple[int, int]:

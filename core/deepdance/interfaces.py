@@ -15,15 +15,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from deepdance.arrays import Float32 as Float32  # noqa: PLC0414  (offered from here too)
 from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
+from deepdance.errors import InputError
 from deepdance.events import Event
-from deepdance.frames import Silhouettes
+from deepdance.frames import Silhouettes, spread_evenly
+
+LONGEST_LOOK = 10_000
+"""Frames that `FrameSource.sample` reads of a source that may have no end."""
 
 Metrics = dict[str, float]
 Presets = Mapping[str, Mapping[str, Any]]
@@ -52,6 +58,8 @@ class SourceInfo:
     seconds: float | None = None
     silhouettes: bool = False
     """The frames are silhouettes already, so no remover is applied."""
+    alpha: bool = False
+    """Some of it is transparent, and was laid on white: what is white is background."""
 
 
 class FrameSource(ABC, Generic[OptionsT]):
@@ -83,6 +91,22 @@ class FrameSource(ABC, Generic[OptionsT]):
     def shot_starts(self) -> Sequence[int]:
         """Samples at which a camera cut lies, once `frames` is exhausted; sample 0 is implied."""
         return ()
+
+    def sample(self, count: int, size: tuple[int, int]) -> UInt8:
+        """About `count` frames `(n, h, w, 3)` spread evenly over the whole, for a look that must be quick.
+
+        They look as `frames` would give them. There is at least one, and of a short source there are fewer. Raises
+        InputError.
+
+        This one reads all, at a low rate and at most `LONGEST_LOOK` frames: override it where a source can jump.
+        """
+        info = self.info()
+        rate = count / info.seconds if info.seconds else 1.0
+        frames = chain.from_iterable(self.frames(min(rate, info.fps or rate), size))
+        sampled = spread_evenly(islice(frames, LONGEST_LOOK), count)
+        if not sampled:
+            raise InputError(f"{self.location}: expected frames, got none; choose another input")
+        return np.stack(sampled)
 
 
 class BackgroundRemover(ABC, Generic[OptionsT]):

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from deepdance.plugins import ComponentSpec, hookimpl
+from deepdance_plugins.sources.ffmpeg.formats import SUFFIXES
 
-VIDEO_SUFFIXES = (
-    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif", ".mpg", ".mpeg"),
-    *(".ts", ".ogv", ".flv", ".wmv", ".3gp"),
-)
 NO_OPTIONS = "deepdance.interfaces:Options"
 
 
@@ -28,7 +25,7 @@ def _spec(kind: str, name: str, target: str, summary: str, options: str = "", **
 
 COMPONENTS = (
     _spec("source", "demo", "demo.source:DemoSource", "a dancer that deepdance draws itself, endless"),
-    _spec("source", "ffmpeg", "ffmpeg.source:FfmpegSource", "any video that FFmpeg reads", suffixes=VIDEO_SUFFIXES),
+    _spec("source", "ffmpeg", "ffmpeg.source:FfmpegSource", "any video that FFmpeg reads", suffixes=SUFFIXES),
     _spec(
         *("source", "images", "images:ImagesSource", "a folder of images, in natural order", NO_OPTIONS),
         suffixes=("/",),

@@ -14,6 +14,7 @@ breaks("source", "tells_what_it_is")(change(MySource, "info", lambda info: Sourc
 breaks("source", "yields_frames")(change(MySource, "frames", lambda chunks: (chunk[0] for chunk in chunks)))
 breaks("source", "takes_one_frame")(change(MySource, "frames", lambda chunks: (c.repeat(2, axis=0) for c in chunks)))
 breaks("source", "tells_where_shots_start")(change(MySource, "shot_starts", lambda starts: [0, 10_000]))
+breaks("source", "samples_for_a_look")(change(MySource, "sample", lambda frames: frames[:, ::2]))
 breaks("source", "streams")(change(MySource, "frames", lambda chunks: iter([np.concatenate(list(chunks))])))
 
 

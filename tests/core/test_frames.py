@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, shrink
+from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, shrink, spread_evenly
 
 
 def numbered(count: int, first: int = 0) -> np.ndarray:
@@ -79,3 +79,12 @@ def test_silhouettes_of_the_right_size_pass_unchanged():
 )
 def test_fit_size(given, box, expected):
     assert fit_size(*given, box) == expected
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 6, 11, 23, 1000])
+def test_frames_are_kept_evenly_whatever_their_number(length):
+    kept = [int(frame[0, 0]) for frame in spread_evenly((np.full((1, 1), k, np.int64) for k in range(length)), 5)]
+    assert len(kept) == min(length, 5)
+    spacings = np.diff([-1, *kept, length])
+    assert spacings.max() <= 2 * length / len(kept)
+    assert kept == sorted(set(kept))

@@ -181,6 +181,16 @@ def tells_where_shots_start(subject: SourceSubject) -> None:
     expect(inside and starts == sorted(set(starts)), f"samples below {count} in order from shot_starts()", starts)
 
 
+def samples_for_a_look(subject: SourceSubject) -> None:
+    """`sample(count, size)` is one to `count` RGB frames of the size that `frames` gives."""
+    source = subject.make_source()
+    height, width = next(iter(source.frames(FPS, SIZE))).shape[1:3]
+    for count in (1, 5):
+        sampled = subject.make_source().sample(count, SIZE)
+        expect(1 <= len(sampled) <= count, f"one to {count} frames from sample({count})", len(sampled))
+        expect_array(sampled, (len(sampled), height, width, 3), np.uint8, "sampled frames")
+
+
 def streams(subject: SourceSubject) -> None:
     """What it holds at once does not grow with the length of the source."""
     own = subject.location or not subject.spec.suffixes

@@ -25,6 +25,8 @@ SIDE_FILE = "pipe:0"
 
 PIPE_BYTES = 1 << 20
 KEPT_MESSAGES = 20
+PRINTED = b"[Eval @ "
+"""How a line begins that an expression of a filter printed, and nothing else."""
 
 
 class StalledError(Exception):
@@ -44,9 +46,11 @@ class FfmpegProcess:
         self.messages: list[str] = []
         """The first lines it wrote to standard error; with `-v error` each one is a complaint."""
         self.message_count = 0
+        self.printed: list[float] = []
+        """What `print` wrote in the expressions of its filters."""
         self._received = 0
         self._child = subprocess.Popen(
-            [_find_executable(), "-hide_banner", "-v", "error", *arguments],
+            [_find_executable(), "-hide_banner", "-v", "repeat+error", *arguments],
             stdin=subprocess.PIPE if reads_frames else side_file,
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -62,6 +66,9 @@ class FfmpegProcess:
     def _listen(self) -> None:
         for line in BufferedReader(_cast_pipe(self._child.stderr)):
             text = _strip_prefix(line)
+            if line.startswith(PRINTED):
+                self.printed.append(float(text))
+                continue
             self.message_count += bool(text)
             if text and len(self.messages) < KEPT_MESSAGES:
                 self.messages.append(text)
@@ -80,6 +87,10 @@ class FfmpegProcess:
             finally:
                 if not pending.done():
                     self.kill()
+
+    def read(self) -> UInt8:
+        """All bytes that it writes. Raises StalledError."""
+        return np.concatenate([np.empty(0, np.uint8), *self.chunks(())])
 
     def _read_chunk(self, shape: tuple[int, ...]) -> UInt8:
         frame_bytes = int(np.prod(shape))

@@ -38,16 +38,18 @@ BLOCK = 4096
 Words = npt.NDArray[np.uint64]
 
 
-def build_filters() -> str:
+def build_filters(lay_on_white: str) -> str:
     """What makes ffmpeg write `GRID` points a frame, `RATE` times a second: one bit each, 0 nearly black.
 
+    `lay_on_white` is the filter that does it, for pictures with transparency; it is cheap on the few points.
     A frame at time t becomes number ⌈t · RATE⌉, less a tenth for the rounded stamps of some containers. The number
     of frames is rounded up to whole stacks with frames that have no dancer.
     """
     return ",".join(
         [
+            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor:threads=1,{lay_on_white}format=yuv420p",
             f"settb=AVTB,setpts='max(0,PTS-STARTPTS-{0.1 / RATE:.4f}/TB)',fps={RATE}:start_time=0:round=up",
-            f"scale={GRID[1]}:{GRID[0]}:flags=neighbor:threads=1,format=yuv420p,tile=1x{STACK}:color=white,format=gbrp",
+            f"tile=1x{STACK}:color=white,format=gbrp",
             "extractplanes=r+g+b[r][g][b];[r][g]blend=all_mode=lighten[rg];[rg][b]blend=all_mode=lighten",
             f"lut=c0='gt(val,{NEARLY_BLACK})*255',format=monob",
         ]

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from deepdance.errors import InputError
+from deepdance.frames import spread_evenly
 from deepdance.interfaces import FrameSource, SourceInfo, UInt8
-from deepdance_plugins._ffmpeg.process import SIDE_FILE, STALL_SECONDS, FfmpegProcess, StalledError
+from deepdance_plugins._ffmpeg.process import SIDE_FILE, FfmpegProcess, StalledError
 from deepdance_plugins._files import find_file, hash_files, show_path, shrink_to_fit
-from deepdance_plugins.sources.ffmpeg import cuts
+from deepdance_plugins.sources.ffmpeg import command, cuts
 from deepdance_plugins.sources.ffmpeg.options import FfmpegOptions
-from deepdance_plugins.sources.ffmpeg.probe import SAFE_INPUT, Video, probe_video
+from deepdance_plugins.sources.ffmpeg.probe import (
+    Picture,
+    Video,
+    is_complete,
+    probe_picture,
+    probe_video,
+    refuse_empty,
+    refuse_stalled,
+)
 
 log = logging.getLogger("deepdance")
+
+QUICK_PIXELS = 5e8
+"""A video of fewer pixels in all is decoded in a second, so a look at it need not jump."""
+LOOKS_AT_ONCE = 3
+STAMP_ERROR = 1e-6
+"""Seconds: ffmpeg prints six digits."""
+LOOK_RATE = 3.0
+"""Frames a second, at least, of what must be read for a look."""
 
 
 class Crop(NamedTuple):
@@ -33,7 +55,11 @@ class Crop(NamedTuple):
 
 
 class FfmpegSource(FrameSource[FfmpegOptions]):
-    """Reads the first video stream of a file; pictures attached to music do not count as video."""
+    """Reads the video stream that a player would choose.
+
+    Interlaced frames are deinterlaced, transparency is laid on white. Where a clock jumps, or nothing is shown for
+    long, the time is left out: a shot ends there, and a warning tells it.
+    """
 
     _shot_starts: Sequence[int] = ()
 
@@ -50,22 +76,26 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         return probe_video(self._path, self._name)
 
     @cached_property
+    def _picture(self) -> Picture:
+        return probe_picture(self._path, self._video, self._name)
+
+    @cached_property
     def _part(self) -> Crop:
         """What is read of the picture, which is all of it unless `crop` says otherwise."""
-        video = self._video
-        part = Crop(*(self.options.crop or (0, 0, video.width, video.height)))
-        fits = part.left + part.width <= video.width and part.top + part.height <= video.height
+        picture = self._picture
+        part = Crop(*(self.options.crop or (0, 0, picture.width, picture.height)))
+        fits = part.left + part.width <= picture.width and part.top + part.height <= picture.height
         if not fits or min(part.left, part.top) < 0 or min(part.width, part.height) < 1:
             raise InputError(
-                f"{self._name}: expected a crop within its {video.width}×{video.height} pixels, "
+                f"{self._name}: expected a crop within its {picture.width}×{picture.height} pixels, "
                 f"got left, top, width, height {','.join(map(str, part))}; choose a smaller part"
             )
         return part
 
     def info(self) -> SourceInfo:
-        """What the headers and the first frame say."""
-        video = self._video
-        return SourceInfo(self._part.height, self._part.width, video.fps, video.seconds)
+        """What the headers, the first packets and the first frame say."""
+        video, part = self._video, self._part
+        return SourceInfo(part.height, part.width, video.fps, video.seconds, alpha=self._picture.is_transparent)
 
     def fingerprint(self) -> str:
         """Size and hash of the whole file."""
@@ -73,40 +103,112 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
-        video = self._video
-        part = self._part
-        height, width = shrink_to_fit((part.height, part.width), size)
+        shape = self._fit(size)
         self._shot_starts = ()
-        crop = _build_crop_filter(video, part) if self.options.crop else ""
-        frames = f"{_build_sampling_filter(fps)},scale={width}:{height}:flags=area,format=rgb24"
-        command = _build_command(self._path, f"[0:{video.stream}]{crop}", frames, find_cuts=self.options.cuts)
-        with tempfile.TemporaryFile() as points, FfmpegProcess(command, side_file=points) as process:
-            yield from self._chunks(process, (height, width, 3), video.count_samples(fps))
-            self._shot_starts = cuts.find_cuts(points, fps)
+        words = self._build_reading(fps, shape, find_cuts=self.options.cuts)
+        with tempfile.TemporaryFile() as points, FfmpegProcess(words, side_file=points) as process:
+            count = 0
+            for chunk in self._chunks(process, shape):
+                count += len(chunk)
+                yield chunk
+            jumps = _list_jumps(process.printed)
+            self._report_damage(process, count, self._count_promised(fps, jumps))
+            self._report_jumps(jumps)
+            starts = {*cuts.find_cuts(points, fps), *(int(at * fps + STAMP_ERROR * fps) + 1 for at, _ in jumps)}
+            self._shot_starts = sorted(start for start in starts if start < count)
 
     def shot_starts(self) -> Sequence[int]:
-        """The camera cuts found by the last `frames`; none with `cuts` off, or if the dancer is not nearly black."""
+        """Where the last `frames` left out time, and the camera cuts that it found: none with `cuts` off, or if the
+        dancer is not nearly black."""
         return self._shot_starts
 
-    def _chunks(self, process: FfmpegProcess, shape: tuple[int, ...], promised: int | None) -> Iterator[UInt8]:
+    def sample(self, count: int, size: tuple[int, int]) -> UInt8:
+        """Jump to keyframes, or read all of what is short or does not let itself be jumped in."""
+        shape = self._fit(size)
+        seconds, rate = self._video.seconds, self._video.fps or 30
+        if seconds and seconds * rate * self._picture.height * self._picture.width > QUICK_PIXELS:
+            found = self._look_around([(k + 0.5) * seconds / count for k in range(count)], shape)
+            if 2 * len(found) > count:
+                return np.stack(found)
+        return np.stack(self._look_through(count, shape))
+
+    def _look_around(self, times: Sequence[float], shape: tuple[int, int]) -> list[UInt8]:
+        """The keyframes before some times; a time without one, or with the one before, adds none."""
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+            looks = [look for look in pool.map(self._look_at, times, repeat(shape)) if look is not None]
+        return looks[:1] + [look for last, look in pairwise(looks) if not np.array_equal(look, last)]
+
+    def _look_at(self, seconds: float, shape: tuple[int, int]) -> UInt8 | None:
+        graph = f"{self._video.pad}{self._build_picture(shape)}[out]"
+        seeking = ["-ss", f"{seconds:.3f}", "-noaccurate_seek", "-skip_frame", "nokey"]
+        words = self._build_command(graph, ["-frames:v", "1", *command.RAW], seeking)
+        with FfmpegProcess(words) as process:
+            return next(chain.from_iterable(self._chunks(process, shape)), None)
+
+    def _look_through(self, count: int, shape: tuple[int, int]) -> list[UInt8]:
+        """Frames from all of it: at a rate that finds enough even if the length told is mostly gaps."""
+        video = self._video
+        rate = max(LOOK_RATE, count / video.seconds if video.seconds else 0)
+        words = self._build_reading(min(rate, video.fps or 30), shape, find_cuts=False)
+        with FfmpegProcess(words) as process:
+            found = spread_evenly(chain.from_iterable(self._chunks(process, shape)), count)
+            return found or refuse_empty(self._name, process)
+
+    def _fit(self, size: tuple[int, int]) -> tuple[int, int]:
+        return shrink_to_fit((self._part.height, self._part.width), size)
+
+    def _lay_on_white(self, label: str) -> str:
+        return command.lay_on_white(label) if self._picture.has_alpha else ""
+
+    @property
+    def _crop(self) -> str:
+        """The filters that cut out the part; `scale` first, for `crop` does not notice if the size changes midway."""
+        if not self.options.crop:
+            return ""
+        left, top, width, height = self._part
+        return f"scale={self._picture.width}:{self._picture.height},crop={width}:{height}:{left}:{top}:exact=1,"
+
+    def _build_picture(self, shape: tuple[int, int]) -> str:
+        height, width = shape
+        return f"{self._lay_on_white('f')}{self._crop}scale={width}:{height}:flags=area,format=rgb24"
+
+    def _build_reading(self, fps: float, shape: tuple[int, int], *, find_cuts: bool) -> list[str]:
+        """The command for frames to the standard output and, to find cuts, points to the side file.
+
+        Both are outputs of one filter graph. With a graph each, ffmpeg can stand still: until the slower output has
+        written, it holds back the graph of the other, whose full queue then holds back the decoder of both.
+        """
+        start = f"{self._video.pad}{command.close_gaps(self._video.fps)},"
+        frames = f"{command.sample_at(fps, self._build_picture(shape))}[out]"
+        if not find_cuts:
+            return self._build_command(f"{start}{frames}", command.RAW)
+        points = f"{self._crop}{cuts.build_filters(self._lay_on_white('p'))}[points]"
+        words = self._build_command(f"{start}split[a][b];[a]{frames};[b]{points}", command.RAW)
+        return [*words, "-map", "[points]", *command.RAW, SIDE_FILE]
+
+    def _build_command(self, graph: str, output: Sequence[str], seeking: Sequence[str] = ()) -> list[str]:
+        return command.build_command(self._path, [*self._video.decoding, *seeking], graph, output)
+
+    def _chunks(self, process: FfmpegProcess, shape: tuple[int, int]) -> Iterator[UInt8]:
         count = 0
         try:
-            for chunk in process.chunks(shape):
+            for chunk in process.chunks((*shape, 3)):
                 count += len(chunk)
                 yield chunk
         except StalledError:
-            raise InputError(
-                f"{self._name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after "
-                f"{count}; convert the video to H.264 and try again"
-            ) from None
+            refuse_stalled(self._name, count)
         _check_disk(process.finish(), process.messages)
-        self._report_damage(process, count, promised)
+
+    def _count_promised(self, fps: float, jumps: Sequence[tuple[float, float]]) -> int | None:
+        promised = self._video.count_samples(fps)
+        return promised and max(1, promised - math.ceil(fps * sum(max(0.0, length) for _, length in jumps)))
 
     def _report_damage(self, process: FfmpegProcess, count: int, promised: int | None) -> None:
         reason = f" (ffmpeg: {process.messages[0]})" if process.messages else ""
         if not count:
-            raise InputError(f"{self._name}: expected a video, got no frame that can be decoded{reason}; copy it again")
-        if promised is not None and count + 1 < 0.9 * promised:
+            refuse_empty(self._name, process)
+        short = promised is not None and count + 1 < 0.9 * promised
+        if short and (process.messages or not is_complete(self._path, self._name)):
             log.warning(
                 "%s: %d of about %d frames could be read; the file is damaged or cut short%s",
                 self._name, count, promised, reason,
@@ -117,6 +219,19 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 self._name, count, process.message_count, process.messages[0],
             )  # fmt: skip
 
+    def _report_jumps(self, jumps: Sequence[tuple[float, float]]) -> None:
+        if jumps:
+            at, length = jumps[0]
+            log.warning(
+                "%s: its clock jumps%s by %+.0f s after %.1f s; that time is left out, and no move is learnt across it",
+                self._name, f" {len(jumps)} times, first" if len(jumps) > 1 else "", length, at,
+            )  # fmt: skip
+
+
+def _list_jumps(printed: Sequence[float]) -> list[tuple[float, float]]:
+    """After what time, and by how many seconds, the clock jumps: what `close_gaps` printed."""
+    return list(zip(printed[::2], printed[1::2], strict=False))
+
 
 def _check_disk(status: int, messages: Sequence[str]) -> None:
     """Raise OSError if there was no room for the points that cuts are found by: the frames then end there too."""
@@ -125,49 +240,3 @@ def _check_disk(status: int, messages: Sequence[str]) -> None:
         reported = any(os.strerror(number) in message for message in messages)
         if reported or (killed and number == errno.EFBIG):
             raise OSError(number, os.strerror(number))
-
-
-def _build_command(path: Path, picture: str, frames: str, *, find_cuts: bool) -> list[str]:
-    """Frames to the standard output and, to find cuts, points to the side file.
-
-    Both are outputs of one filter graph. With a graph each, ffmpeg can stand still: until the slower output has
-    written, it holds back the graph of the other, whose full queue then holds back the decoder of both.
-    """
-    guards = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-    reading = ["-nostdin", *guards, "-reinit_filter", "0", "-i", f"file:{path}"]
-    if not find_cuts:
-        return [*reading, "-filter_complex", f"{picture}{frames}[frames]", *_build_output("frames", "pipe:1")]
-    graph = f"{picture}split[a][b];[a]{frames}[frames];[b]{cuts.build_filters()}[points]"
-    return [*reading, "-filter_complex", graph, *_build_output("frames", "pipe:1"), *_build_output("points", SIDE_FILE)]
-
-
-def _build_output(label: str, target: str) -> list[str]:
-    return ["-map", f"[{label}]", "-fps_mode", "passthrough", "-f", "rawvideo", target]
-
-
-def _build_crop_filter(video: Video, part: Crop) -> str:
-    """The filters that cut out `part`; `scale` first, for `crop` does not notice if the size changes midway."""
-    left, top, width, height = part
-    return f"scale={video.width}:{video.height},crop={width}:{height}:{left}:{top}:exact=1,"
-
-
-def _build_sampling_filter(fps: float) -> str:
-    """The filters that make sample k the first frame with pts · fps ≥ k.
-
-    A frame at time t satisfies every k up to ⌊t · fps⌋, so it is taken if no frame before satisfied that k, and
-    stands for all samples since the one before: it is stamped with the first of them, and the `fps` filter repeats
-    it up to the next stamp. `setpts` stamps the end of the stream too, which makes the last repetition right.
-    A stamp counts samples in units of 1000 s, which any time base can tell apart.
-    """
-
-    def sample(time: str) -> str:
-        return f"floor({time}*{float(fps)!r}+1e-8)"
-
-    return ",".join(
-        [
-            "setpts=PTS-STARTPTS",
-            f"select='isnan(prev_selected_t)+gt({sample('t')},{sample('prev_selected_t')})'",
-            f"setpts='if(N,{sample('PREV_INPTS*TB')}+1,0)*1000/TB'",
-            "fps=1/1000:start_time=0",
-        ]
-    )
