@@ -52,6 +52,8 @@ class SourceInfo:
     seconds: float | None = None
     silhouettes: bool = False
     """The frames are silhouettes already, so no remover is applied."""
+    alpha: bool = False
+    """Some of it is transparent, and was laid on white: what is white is background."""
 
 
 class FrameSource(ABC, Generic[OptionsT]):
