@@ -123,11 +123,14 @@ def open_session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]
 
 class _WarningLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        err.print(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow")
+        note = record.levelno < logging.WARNING
+        prefix = "" if note else f"{record.levelname.lower()}: "
+        err.print(f"{prefix}{record.getMessage()}", style="dim" if note else "yellow")
 
 
 def _show_warnings() -> None:
     log = logging.getLogger("deepdance")
     if not log.handlers:
         log.addHandler(_WarningLines())
+        log.setLevel(logging.INFO)
         log.propagate = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -139,12 +138,6 @@ class SilhouetteWriter:
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
-
-
-def natural_order(path: Path) -> list[tuple[int, str]]:
-    """A sorting key for files of frames that puts `img2` before `img10`."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def fit_size(height: int, width: int, box: tuple[int, int]) -> tuple[int, int]:

@@ -240,9 +240,25 @@ def test_an_unreadable_image_is_named(tmp_path, content, capfd):
 
 
 def test_a_folder_without_images_and_no_folder(tmp_path):
-    for folder, word in ((tmp_path, "none of them"), (tmp_path / "nowhere", "found none")):
+    for folder, word in ((tmp_path, "an empty folder"), (tmp_path / "nowhere", "found none")):
         with pytest.raises(InputError, match=word):
             source(folder).info()
+
+
+def test_what_is_left_out_is_told_and_other_folders_are_proposed(tmp_path, caplog):
+    write(tmp_path / "1.png", plain(1))
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "more").mkdir()
+    write(tmp_path / "more" / "2.png", plain(2))
+    read(tmp_path)
+    assert (
+        caplog.messages[0]
+        == f"{tmp_path.name}: 1 of 3 files taken as images; left out: more (folder), notes.txt (no image)"
+    )
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(InputError, match=r"got none of them but more \(folder\), notes.txt") as error:
+        read(tmp_path)
+    assert read(Path(str(error.value).rpartition("such as ")[2])).shape[0] == 1
 
 
 def test_the_fingerprint_follows_the_order(tmp_path):

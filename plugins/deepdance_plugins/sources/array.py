@@ -18,8 +18,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from deepdance.errors import InputError
+from deepdance.folders import show_path
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins._files import CHUNK_BYTES, MAX_PIXELS, find_file, hash_files, show_path, shrink_to_fit
+from deepdance_plugins._files import CHUNK_BYTES, MAX_PIXELS, find_file, hash_files, shrink_to_fit
 from deepdance_plugins.sources.array_values import (
     AS_THEY_ARE,
     Tones,

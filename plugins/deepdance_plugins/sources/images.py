@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.errors import InputError
-from deepdance.frames import natural_order
+from deepdance.folders import FOLDER, Listing, describe_names, list_folder, show_path
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins._files import CHUNK_BYTES, hash_files, show_path, shrink_to_fit, translate_errors
+from deepdance_plugins._files import CHUNK_BYTES, hash_files, shrink_to_fit, translate_errors
 from deepdance_plugins.sources.array_values import UnfitError, find_scale, lay_on_white, to_grey_levels
 from deepdance_plugins.sources.exif import find_orientation, turn_upright
 
@@ -34,13 +34,11 @@ class ImagesSource(FrameSource[Options]):
         if not folder.is_dir():
             raise InputError(f"{show_path(folder)}: expected a folder of images, found none; check the path")
         with translate_errors(folder):
-            paths = [path for path in folder.iterdir() if _is_image(path)]
-        if not paths:
-            kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-            raise InputError(
-                f"{show_path(folder)}: expected a folder of images ({kinds}), got none of them; choose another"
-            )
-        return sorted(paths, key=natural_order)
+            listing = list_folder(folder, lambda path: "" if path.suffix.lower() in SUFFIXES else "no image")
+        if not listing.taken:
+            raise InputError(f"{show_path(folder)}: {_describe_lack(listing)}")
+        listing.tell("images")
+        return listing.taken
 
     @cached_property
     def _first(self) -> SourceInfo:
@@ -65,8 +63,13 @@ class ImagesSource(FrameSource[Options]):
             )
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+def _describe_lack(listing: Listing) -> str:
+    expected = f"expected videos, or images ({' '.join(sorted(suffix[1:] for suffix in SUFFIXES))})"
+    if not listing.left_out:
+        return f"{expected}, got an empty folder; put some in, or name another"
+    folders = listing.left_out.get(FOLDER)
+    advice = f"name one of the folders, such as {show_path(listing.folder / folders[0])}" if folders else "name another"
+    return f"{expected}, got none of them but {describe_names(listing.left_out)}; {advice}"
 
 
 def read_image(path: Path) -> UInt8:
