@@ -151,7 +151,7 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
     if open_source(read_as, session.registry, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     pipeline.import_components(session, recipe)
-    opened = open_run(session, recipe, record)
+    opened = open_run(session, recipe, record, read_anew=location)
     video = Silhouettes.load([pipeline.prepare(session, read_as, location, fps=recipe.render_fps).folder])
     last = _last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
@@ -226,11 +226,17 @@ def _measure_rows(run: OpenedRun) -> list[PaperRow]:
     ]
 
 
-def open_run(session: Session, recipe: Recipe, record: RunRecord) -> OpenedRun:
-    """What a run has made. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
+def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str = "") -> OpenedRun:
+    """What a run has made; what was warned of its videos is told again, but of one that is `read_anew` anyway.
+
+    Raises InputError if it came to nothing, WorkspaceError if it is gone.
+    """
     if not record.artifacts:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
     made = {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    for artifact, location in zip(made["silhouettes"], record.inputs, strict=False):
+        if location != read_anew:
+            pipeline.tell_kept_warnings(artifact, location)
     return OpenedRun(session, recipe, made)
 
 

@@ -69,7 +69,8 @@ def test_a_folder_tells_what_it_took_and_left_out_in_one_line(tmp_path, caplog):
     assert record.levelname == "WARNING"
     assert record.message == (
         "clips: 3 of 13 files taken as videos or arrays; left out: 1.jpg, 2.jpg, 10.jpg and 2 more (picture beside "
-        "videos), .DS_Store (hidden), gone.mp4 (broken link), more (folder), notes.txt (unknown ending), pipe.mp4 (pipe)"
+        "videos), .DS_Store (hidden), gone.mp4 (broken link), more (folder), "
+        "notes.txt (unknown ending), pipe.mp4 (pipe)"
     )
 
 

@@ -251,10 +251,7 @@ def test_what_is_left_out_is_told_and_other_folders_are_proposed(tmp_path, caplo
     (tmp_path / "more").mkdir()
     write(tmp_path / "more" / "2.png", plain(2))
     read(tmp_path)
-    assert (
-        caplog.messages[0]
-        == f"{tmp_path.name}: 1 of 3 files taken as images; left out: more (folder), notes.txt (no image)"
-    )
+    assert caplog.messages[0].endswith(": 1 of 3 files taken as images; left out: more (folder), notes.txt (no image)")
     (tmp_path / "1.png").unlink()
     with pytest.raises(InputError, match=r"got none of them but more \(folder\), notes.txt") as error:
         read(tmp_path)
