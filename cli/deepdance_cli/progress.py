@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +90,7 @@ def _own_descriptor(console: Console) -> Iterator[None]:
         yield
         return
     shared = console.file
-    with open(os.dup(2), "w", encoding="utf-8") as own:  # noqa: PTH123
+    with open(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace") as own:  # noqa: PTH123
         console.file = own
         try:
             yield

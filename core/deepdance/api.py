@@ -305,9 +305,10 @@ def _describe(arrays: list[npt.NDArray[Any]]) -> str:
 
 def _store_array(frames: npt.NDArray[Any], workspace: Workspace) -> str:
     """The path of a file of the workspace that holds `frames`: written once, and named by its content."""
-    if frames.ndim not in (3, 4) or frames.dtype.kind not in "buif" or not frames.size:
+    fitting = frames.ndim in (3, 4) and frames.dtype.kind in "buif" and frames.size
+    if not fitting or (frames.dtype.kind == "f" and frames.min() == frames.max()):
         raise InputError(
-            f"expected RGB frames (n, height, width, 3), or silhouettes (n, height, width), "
+            f"expected RGB frames (n, height, width, 3), or silhouettes (n, height, width), of more than one value, "
             f"got {_describe([frames])}; np.stack makes frames of pictures"
         )
     whole = np.ascontiguousarray(frames)

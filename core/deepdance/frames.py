@@ -97,7 +97,7 @@ class Silhouettes:
         offset = 0
         for folder in folders:
             parts.append(np.load(folder / "silhouettes.npy", mmap_mode="r"))
-            for row in json.loads((folder / "clips.json").read_text()):
+            for row in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
                 clip = Clip(**row)
                 clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))
             offset += len(parts[-1])
@@ -131,7 +131,8 @@ class SilhouetteWriter:
         self._write_header()
         cuts = sorted({0, *(start for start in shot_starts if 0 < start < self.count)})
         clips = [Clip(a, b, source, fps) for a, b in zip(cuts, [*cuts[1:], self.count], strict=True)]
-        (self._folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in clips]))
+        table = json.dumps([asdict(clip) for clip in clips])
+        (self._folder / "clips.json").write_text(table, encoding="utf-8")
 
     def __enter__(self) -> Self:
         return self

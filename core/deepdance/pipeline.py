@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,11 @@ def tell_kept_warnings(artifact: Artifact, location: str) -> None:
     notes = artifact.manifest()
     for message in notes.get("warnings", []):  # there are none in a workspace of 0.1.0
         names = {notes["location"]: location, notes["source_name"]: show_location(location)}
-        pattern = "|".join(map(re.escape, names))
-        log.warning("%s", re.sub(pattern, lambda found, names=names: names[found[0]], message))
+        log.warning("%s", _rename(message, names))
+
+
+def _rename(message: str, names: Mapping[str, str]) -> str:
+    return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], message)
 
 
 def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> None:

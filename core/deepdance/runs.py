@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.workspace import Artifact, RunRecord, read_json, write_json
+from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, read_json, write_json
 
 VERSION = version("deepdance")
 FADE_SECONDS = 0.5
@@ -298,5 +299,13 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
 
 
 def _make_name(inputs: Sequence[str], recipe: Recipe) -> str:
+    """A name that every file system takes: letters of any script, no longer than `LONGEST_NAME`."""
     first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
-    return re.sub(r"[^\w.-]+", "_", f"{first}-{recipe.codec.name}-{recipe.sequence.name}").lstrip("-.") or "run"
+    models = _replace_signs(f"-{recipe.codec.name}-{recipe.sequence.name}")[: LONGEST_NAME // 2]
+    title = _replace_signs(first)[: LONGEST_NAME - len(models)].strip("-._") or "run"
+    name = f"{title}{models}".rstrip("-.")
+    return name.replace(".", "_") if RESERVED.match(name) else name
+
+
+def _replace_signs(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text))

@@ -241,6 +241,7 @@ def test_numbers_out_of_range_are_told_and_scaling_them_helps(tmp_path, bad):
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
+    "floats of one value": (np.zeros((2, 3, 4), np.float32), "float32 numbers that are all 0"),
     "text": (np.array(["a", "b", "c"]), "where numbers are wanted"),
     "objects": (np.array([{}, {}, {}], dtype=object), "object"),
     "two channels": (np.zeros((2, 3, 4, 2), np.uint8), "shape"),

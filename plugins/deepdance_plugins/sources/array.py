@@ -156,11 +156,11 @@ class ArraySource(FrameSource[ArrayOptions]):
         return f"{show_path(self.location)}: expected {WHAT}, got: {got}; {advice}"
 
     def info(self) -> SourceInfo:
-        """What the file's header says; of RGBA frames, the first are looked at."""
+        """What the file's header says; of RGBA frames and of floats, the first are looked at."""
         height, width = self._layout.size
         seconds = self._layout.shape[0] / self._fps if self._fps else None
         grey = self._layout.channels == 1
-        alpha = self._layout.channels == 4 and self._values.transparent
+        alpha = (self._layout.channels == 4 or self._layout.dtype.kind == "f") and self._values.transparent
         return SourceInfo(height, width, self._fps, seconds, silhouettes=grey, alpha=alpha)
 
     def fingerprint(self) -> str:

@@ -54,7 +54,12 @@ def sample_frames(chunks: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
 
 
 def find_scale(sample: npt.NDArray[Any], *, colour: bool) -> int:
-    """255 where the numbers are shares from 0 to 1, else 1. A uint8 0 or 1 is one in colour; alone it is a label."""
+    """255 where the numbers are shares from 0 to 1, else 1. A uint8 0 or 1 is one in colour; alone it is a label.
+
+    Raises UnfitError for floats of one value: nothing tells whether 1 is white or nearly black.
+    """
+    if sample.dtype.kind == "f" and sample.min() == sample.max():
+        raise UnfitError(f"{sample.dtype} numbers that are all {sample.min():g}", "save other frames")
     shares = sample.dtype.kind == "f" or (colour and sample.dtype != np.uint8) or (colour and bool(sample.any()))
     return WHITE if shares and sample.max() <= 1 + SLACK else 1
 
@@ -131,7 +136,7 @@ def _make_ramp(dancer: int, ground: int) -> Tones:
     """Tones in even steps; as they are, but for their order, where they fill most of the range already."""
     if abs(dancer - ground) > 128:
         dancer, ground = (0, WHITE) if dancer < ground else (WHITE, 0)
-    table = np.interp(np.arange(256), *zip(*sorted([(dancer, 0), (ground, WHITE)]), strict=True))
+    table = np.clip((np.arange(256) - dancer) * (WHITE / (ground - dancer)), 0, WHITE)
     return Tones(
         np.rint(table).astype(np.uint8), f"read as masks in which {ground} is the ground and {dancer} the dancer"
     )

@@ -14,7 +14,7 @@ from deepdance.errors import InputError
 from deepdance.folders import FOLDER, Listing, describe_names, list_folder, show_path
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
 from deepdance_plugins._files import CHUNK_BYTES, hash_files, shrink_to_fit, translate_errors
-from deepdance_plugins.sources.array_values import UnfitError, find_scale, lay_on_white, to_grey_levels
+from deepdance_plugins.sources.array_values import SLACK, WHITE, UnfitError, lay_on_white, to_grey_levels
 from deepdance_plugins.sources.exif import find_orientation, turn_upright
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
@@ -43,7 +43,8 @@ class ImagesSource(FrameSource[Options]):
     @cached_property
     def _first(self) -> SourceInfo:
         colour, transparent = _read_layers(self._paths[0])
-        return SourceInfo(*colour.shape[:2], alpha=transparent)
+        height, width = colour.shape[:2]
+        return SourceInfo(height, width, alpha=transparent)
 
     def info(self) -> SourceInfo:
         """The size of the first image, and whether it is transparent; `fps` and `seconds` are not known."""
@@ -124,7 +125,7 @@ def _to_eight_bits(image: npt.NDArray[Any], path: Path) -> UInt8:
     if image.dtype == np.uint16:
         return np.rint(image / 257).astype(np.uint8)
     try:
-        return to_grey_levels(image, find_scale(image, colour=True))
+        return to_grey_levels(image, WHITE if image.max() <= 1 + SLACK else 1)
     except UnfitError as error:
         got, advice = error.args
         raise InputError(f"{show_path(path)}: expected an image, got {got}; {advice}") from None
