@@ -48,7 +48,7 @@ def workplace(tmp_path_factory):
     """A folder with two videos, one of a name that is no Unicode, and a run of the other."""
     folder = tmp_path_factory.mktemp("workplace")
     np.save(folder / "tänzer.npy", dancing())
-    os.rename(folder / "tänzer.npy", os.fsencode(folder) + b"/t\xe4nzer.npy")
+    (folder / "tänzer.npy").rename(folder / os.fsdecode(b"t\xe4nzer.npy"))
     np.save(folder / "Tänzer – neu.npy", dancing())
     result = deepdance("run", "Tänzer – neu.npy", *QUICK, *SMALL, folder=folder)
     assert result.returncode == 0, result.stderr
@@ -60,10 +60,18 @@ def workplace(tmp_path_factory):
 def test_no_sign_ends_a_command(workplace, encoding, command):
     result = deepdance(*command.split(), folder=workplace, **ENCODINGS[encoding])
     assert result.returncode == SHOWN[command], result.stderr
-    said = (result.stdout + result.stderr).decode(CODE_PAGES[encoding])
+    said = (result.stdout + result.stderr).decode(CODE_PAGES[encoding], errors="replace")
     assert said.strip()
     assert "Error" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_recipe_that_was_written_can_be_read(workplace, encoding):
+    written = deepdance("recipe", "new", *QUICK[:2], *QUICK[4:6], folder=workplace, **ENCODINGS[encoding]).stdout
+    (workplace / "my.toml").write_bytes(written)
+    asked = ("run", "Tänzer – neu.npy", "--recipe", "my.toml", *QUICK, *SMALL)
+    assert deepdance(*asked, folder=workplace, **ENCODINGS[encoding]).returncode == 0
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -97,10 +105,7 @@ def test_a_keras_json_changes_no_frame_and_the_doctor_tells_of_it(workplace, ker
     assert np.array_equal(frames["theirs"], frames["ours"])
     told = deepdance("doctor", folder=workplace, KERAS_HOME=str(keras_home), KERAS_BACKEND="").stdout.decode()
     unused = "backend torch, floatx float16, epsilon 0.1, image_data_format channels_first"
-    assert (
-        f"on tensorflow {told.partition('on tensorflow ')[2].partition(';')[0]}; not used of keras.json: {unused}"
-        in told
-    )
+    assert f"; not used of keras.json: {unused}\n" in told
 
 
 @pytest.mark.parametrize("backend", ["torch", "openvino", "nonsense"])
