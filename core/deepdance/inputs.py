@@ -46,30 +46,29 @@ def _check_place(registry: Registry, text: str, path: Path) -> None:
     """Raise InputError for what no source can read, before any opens it: a pipe would never end."""
     problem = _find_problem(registry, text, path)
     if problem:
-        got, advice = problem
-        raise InputError(f"expected a video, a folder of images or an array, got {got}; {advice}")
+        raise InputError(f"expected a video, a folder of images or an array, got {problem}")
 
 
-def _find_problem(registry: Registry, text: str, path: Path) -> tuple[str, str] | None:
+def _find_problem(registry: Registry, text: str, path: Path) -> str:
     """What is wrong with a place and what to do, if anything is."""
     shown = show_path(text)
     if text in STANDARD_INPUT:
-        return f"standard input ({shown})", "save it as a file, and name that"
+        return f"standard input ({shown}); save it as a file, and name that"
     if URL.match(text):
-        return f"the address {shown}", "download it, and name the file"
+        return f"the address {shown}; download it, and name the file"
     try:
         path.stat()
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         reason = ", which does not exist" if missing else f": {getattr(error, 'strerror', error)}"
-        return f"{shown}{reason}", "check the path"
+        return f"{shown}{reason}; check the path"
     kind = describe_kind(path)
     if kind not in ("", FOLDER):
-        return f"{shown}, a {kind}", "save it as a file, and name that"
+        return f"{shown}, a {kind}; save it as a file, and name that"
     if not kind and _is_picture(path) and not registry.for_suffix("source", path.suffix):
         folder = show_path(path.absolute().parent)
-        return f"{shown}, one picture", f"name the folder whose pictures are the frames: {folder}"
-    return None
+        return f"{shown}, one picture; name the folder whose pictures are the frames: {folder}"
+    return ""
 
 
 def _is_picture(path: Path) -> bool:
