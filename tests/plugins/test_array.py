@@ -1,5 +1,6 @@
 """The array source: what it reads, how it samples, where the cuts go, and what it refuses."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,9 @@ def test_the_masks_of_others_become_silhouettes(caplog, name):
     assert (frames[:, 0] == 255).all()
     assert set(np.unique(frames)) == {0, 255}
     assert len(caplog.messages) == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy: expected a \.npy or \.npz file of frames, got a pipe; save it as"):
+        source(tmp_path / "a.npy").info()
