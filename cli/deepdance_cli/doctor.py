@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from deepdance.errors import DeepDanceError
 from deepdance_cli.arguments import Json, Workspace
 from deepdance_cli.output import print_json
 
@@ -39,6 +40,8 @@ def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None
 def _run_check(name: str, check: Callable[[], str]) -> tuple[str, bool, str]:
     try:
         return name, True, check()
+    except DeepDanceError as error:
+        return name, False, str(error)
     except Exception as error:
         return name, False, f"{type(error).__name__}: {error}"
 
@@ -58,8 +61,10 @@ def _check_keras() -> str:
     from deepdance.plugins.redirection import capture_output
 
     with capture_output():
-        from deepdance_plugins._keras.backend import FRAMEWORK
-    return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}"
+        from deepdance_plugins._keras.backend import FRAMEWORK, find_unused_settings
+    unused = ", ".join(f"{name} {value}" for name, value in find_unused_settings().items())
+    note = f"; not used of keras.json: {unused}" if unused else ""
+    return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}{note}"
 
 
 def _check_ffmpeg() -> str:
@@ -68,8 +73,8 @@ def _check_ffmpeg() -> str:
     import imageio_ffmpeg
 
     binary = imageio_ffmpeg.get_ffmpeg_exe()
-    shown = subprocess.run([binary, "-version"], capture_output=True, text=True, check=True, timeout=30)
-    return f"{' '.join(shown.stdout.split()[:3])}, PyAV {version('av')}"
+    shown = subprocess.run([binary, "-version"], capture_output=True, check=True, timeout=30)
+    return f"{' '.join(shown.stdout.decode(errors='replace').split()[:3])}, PyAV {version('av')}"
 
 
 def _check_opencv() -> str:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from deepdance_cli import compare, doctor, evaluate, extend, generate, measure, plugins, prepare, recipe, run, runs
+from deepdance_cli.output import tolerate_encodings
 
 ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
@@ -72,6 +73,7 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """`deepdance`: run the app and end with 0, 2 after a mistake, or 130 after Ctrl-C."""
+    tolerate_encodings()
     invocation = Invocation()
     try:
         code = app(args=_move_shared_options_first(sys.argv[1:]), standalone_mode=False, obj=invocation)

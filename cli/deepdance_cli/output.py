@@ -1,14 +1,28 @@
-"""Results for scripts."""
+"""What holds for all that is written: no sign ends a command, and results for scripts are JSON."""
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 
 import typer
 
 
+def tolerate_encodings() -> None:
+    """Show `?` for what a terminal, or a file that is written to, has no sign for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def print_json(value: Any) -> None:
-    """Print a result as JSON, and import no more than that takes."""
+    """Print a result as JSON, and import no more than that takes. What the output has no sign for is escaped."""
     import json
 
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    typer.echo(text)

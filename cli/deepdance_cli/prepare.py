@@ -33,6 +33,7 @@ def prepare(
     import numpy as np
 
     from deepdance import pipeline
+    from deepdance.events import collect_warnings
     from deepdance.frames import Silhouettes
     from deepdance.inputs import expand_inputs, settle
     from deepdance_cli.console import out
@@ -46,15 +47,16 @@ def prepare(
         inputs = expand_inputs(session.registry, videos)
         resolved = settle(made, session.registry, inputs)
         for location in inputs:
-            artifact = pipeline.prepare(session, resolved, location)
+            with collect_warnings() as warnings:
+                artifact = pipeline.prepare(session, resolved, location)
             frames = Silhouettes.load([artifact.folder])
             sheet = artifact.folder / "sheet.png"
             if not sheet.exists():
                 picks = np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).astype(int)
                 pipeline.render(session, resolved, [frames[picks]], sheet, "sheet")
-            results.append(
-                {"input": location, "frames": len(frames), "folder": str(artifact.folder), "sheet": str(sheet)}
-            )
+            places = {"folder": str(artifact.folder), "sheet": str(sheet)}
+            told = {"warnings": list(dict.fromkeys(warnings))}
+            results.append({"input": location, "frames": len(frames), **places, **told})
     if json:
         print_json(results)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from deepdance.events import EpochFinished, Event, Listeners, StageFinished, StageStarted, follow
+from deepdance.events import EpochFinished, Event, Listener, Listeners, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
 from deepdance.session import Session, make_loggers
@@ -89,7 +90,7 @@ def _own_descriptor(console: Console) -> Iterator[None]:
         yield
         return
     shared = console.file
-    with open(os.dup(2), "w", encoding="utf-8") as own:  # noqa: PTH123
+    with open(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace") as own:  # noqa: PTH123
         console.file = own
         try:
             yield
@@ -100,9 +101,14 @@ def _own_descriptor(console: Console) -> Iterator[None]:
 @contextmanager
 def open_session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]:
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
-    _show_warnings()
-    registry = discover()
-    listeners = [*make_loggers(registry, logs), *registry.listeners]
+    with _show_messages():
+        registry = discover()
+        with _draw_progress([*make_loggers(registry, logs), *registry.listeners]) as listen, follow(listen):
+            yield Session(Workspace(workspace), registry, listen)
+
+
+@contextmanager
+def _draw_progress(listeners: Sequence[tuple[str, Listener]]) -> Iterator[Listener]:
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<12}"),
@@ -116,18 +122,25 @@ def open_session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]
         _own_descriptor(err),
         Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars,
     ):
-        listen = Listeners([("the progress display", StageBars(bars)), *listeners])
-        with follow(listen):
-            yield Session(Workspace(workspace), registry, listen)
+        yield Listeners([("the progress display", StageBars(bars)), *listeners])
 
 
-class _WarningLines(logging.Handler):
+class _MessageLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        err.print(f"{record.levelname.lower()}: {record.getMessage()}", style="yellow")
+        note = record.levelno < logging.WARNING
+        prefix = "" if note else f"{record.levelname.lower()}: "
+        err.print(f"{prefix}{record.getMessage()}", style="dim" if note else "yellow")
 
 
-def _show_warnings() -> None:
+@contextmanager
+def _show_messages() -> Iterator[None]:
+    """Meanwhile the warnings and notes of the logger `deepdance` go to standard error alone."""
     log = logging.getLogger("deepdance")
-    if not log.handlers:
-        log.addHandler(_WarningLines())
-        log.propagate = False
+    handlers, level, propagate = log.handlers, log.level, log.propagate
+    log.handlers, log.propagate = [_MessageLines()], False
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.handlers, log.propagate = handlers, propagate
+        log.setLevel(level)

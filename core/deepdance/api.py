@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deepdance.evaluation.report import Evaluation
 
 Video = str | Path | npt.NDArray[Any]
-"""A path, or frames: uint8 RGB `(n, h, w, 3)`, or silhouettes `(n, h, w)`, uint8, or bool where True is the dancer."""
+"""A path, or frames as the source `array` reads them: RGB `(n, h, w, 3)`, or silhouettes or masks `(n, h, w)`."""
 Component = str | Mapping[str, Any]
 """A component's name, or `{"name": …}` with its options beside it, as in a recipe file."""
 
@@ -305,11 +305,11 @@ def _describe(arrays: list[npt.NDArray[Any]]) -> str:
 
 def _store_array(frames: npt.NDArray[Any], workspace: Workspace) -> str:
     """The path of a file of the workspace that holds `frames`: written once, and named by its content."""
-    rgb = frames.ndim == 4 and frames.shape[3] == 3 and frames.dtype == np.uint8
-    if not (rgb or (frames.ndim == 3 and frames.dtype in (np.uint8, np.bool_))) or not frames.size:
+    fitting = frames.ndim in (3, 4) and frames.dtype.kind in "buif" and frames.size
+    if not fitting or (frames.dtype.kind == "f" and frames.min() == frames.max()):
         raise InputError(
-            f"expected RGB frames (n, height, width, 3), uint8, or silhouettes (n, height, width), uint8 or bool, "
-            f"got {_describe([frames])}; convert them first"
+            f"expected RGB frames (n, height, width, 3), or silhouettes (n, height, width), of more than one value, "
+            f"got {_describe([frames])}; np.stack makes frames of pictures"
         )
     whole = np.ascontiguousarray(frames)
     content = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 log = logging.getLogger("deepdance")
@@ -142,20 +143,58 @@ class Listeners:
 
 
 @contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """The warnings of the logger `deepdance` in this thread, while the block runs; they are logged as ever."""
+    told: list[str] = []
+    here = get_ident()
+
+    def note(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING and record.thread == here:
+            told.append(record.getMessage())
+        return True
+
+    log.filters.insert(0, note)  # before the one that drops what was said already
+    try:
+        yield told
+    finally:
+        log.removeFilter(note)
+
+
+@contextmanager
 def follow(listen: Listener) -> Iterator[None]:
-    """While the block runs, `listen` is told the warnings of the logger `deepdance`, and the error that ends it."""
+    """While the block runs, `listen` is told the warnings of the logger `deepdance`, and the error that ends it.
+
+    What was said once is not said again: an input is looked at several times on its way.
+    """
     shown = logging.lastResort
     handlers = [_WarningEvents(listen), *([shown] if shown and not log.hasHandlers() else [])]
     for handler in handlers:
         log.addHandler(handler)
+    once = _Once()
+    log.addFilter(once)
     try:
         yield
     except BaseException as error:
         listen(Failed(type(error).__name__, str(error)))
         raise
     finally:
+        log.removeFilter(once)
         for handler in handlers:
             log.removeHandler(handler)
+
+
+class _Once(logging.Filter):
+    """Lets each message pass once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        new = text not in self._said
+        self._said.add(text)
+        return new
 
 
 class _WarningEvents(logging.Handler):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -98,7 +97,7 @@ class Silhouettes:
         offset = 0
         for folder in folders:
             parts.append(np.load(folder / "silhouettes.npy", mmap_mode="r"))
-            for row in json.loads((folder / "clips.json").read_text()):
+            for row in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
                 clip = Clip(**row)
                 clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))
             offset += len(parts[-1])
@@ -132,19 +131,14 @@ class SilhouetteWriter:
         self._write_header()
         cuts = sorted({0, *(start for start in shot_starts if 0 < start < self.count)})
         clips = [Clip(a, b, source, fps) for a, b in zip(cuts, [*cuts[1:], self.count], strict=True)]
-        (self._folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in clips]))
+        table = json.dumps([asdict(clip) for clip in clips])
+        (self._folder / "clips.json").write_text(table, encoding="utf-8")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
-
-
-def natural_order(path: Path) -> list[tuple[int, str]]:
-    """A sorting key for files of frames that puts `img2` before `img10`."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def spread_evenly(frames: Iterable[UInt8], count: int) -> list[UInt8]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from deepdance.errors import InputError, OptionError
-from deepdance.frames import natural_order
+from deepdance.folders import FOLDER, Listing, describe_kind, list_folder, show_path
 from deepdance.interfaces import FrameSource
 from deepdance.plugins import KINDS, Registry
 from deepdance.recipe import AUTO, Choice, Recipe, apply_settings
@@ -17,33 +19,69 @@ DEMO = "demo"
 """The location of the demo dancer. Paths are absolute, so a file of that name is another thing."""
 FALLBACK = "ffmpeg"
 """The source that reads what no other claims."""
+STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def expand_inputs(registry: Registry, typed: Sequence[str]) -> list[str]:
     """Locations, absolute paths but for the demo's; a folder that holds videos stands for them, in natural order.
 
-    Nothing typed is the demo. Raises InputError.
+    Nothing typed is the demo. What is taken of a folder, and what is left out, is told. Raises InputError.
     """
     locations: list[str] = []
     for text in typed:
         path = Path(text)
         if text == DEMO and not path.exists():
             locations.append(DEMO)
-        elif not path.exists():
-            raise InputError(
-                f"expected a video, a folder of images or an array, got {text}, which does not exist; check the path"
-            )
-        else:
-            locations += [str(p) for p in _list_videos(registry, path)] or [str(path.absolute())]
+            continue
+        _check_place(registry, text, path)
+        videos = _list_videos(registry, path)
+        if videos.taken:
+            videos.tell("videos or arrays")
+        locations += [str(p) for p in videos.taken] or [str(path.absolute())]
     return locations or [DEMO]
 
 
-def _list_videos(registry: Registry, folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    videos = [p.absolute() for p in files if registry.for_suffix("source", p.suffix)]
-    return sorted(videos, key=natural_order)
+def _check_place(registry: Registry, text: str, path: Path) -> None:
+    """Raise InputError for what no source can read, before any opens it: a pipe would never end."""
+    problem = _find_problem(registry, text, path)
+    if problem:
+        raise InputError(f"expected a video, a folder of images or an array, got {problem}")
+
+
+def _find_problem(registry: Registry, text: str, path: Path) -> str:
+    """What is wrong with a place and what to do, if anything is."""
+    shown = show_path(text)
+    if text in STANDARD_INPUT:
+        return f"standard input ({shown}); save it as a file, and name that"
+    if URL.match(text):
+        return f"the address {shown}; download it, and name the file"
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = ", which does not exist" if missing else f": {getattr(error, 'strerror', error)}"
+        return f"{shown}{reason}; check the path"
+    kind = describe_kind(path)
+    if kind not in ("", FOLDER):
+        return f"{shown}, a {kind}; save it as a file, and name that"
+    if not kind and _is_picture(path) and not registry.for_suffix("source", path.suffix):
+        folder = show_path(path.absolute().parent)
+        return f"{shown}, one picture; name the folder whose pictures are the frames: {folder}"
+    return ""
+
+
+def _is_picture(path: Path) -> bool:
+    return (mimetypes.guess_type(path.name, strict=False)[0] or "").startswith("image/")
+
+
+def _list_videos(registry: Registry, folder: Path) -> Listing:
+    def refuse(path: Path) -> str:
+        if registry.for_suffix("source", path.suffix):
+            return ""
+        return "picture beside videos" if _is_picture(path) else "unknown ending"
+
+    return list_folder(folder, refuse) if folder.is_dir() else Listing(folder)
 
 
 def show_location(location: str) -> str:

@@ -6,7 +6,8 @@ prepare → fit_codec → encode → fit_sequence → dance → decode_frames �
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError
-from deepdance.events import Progress, StageFinished, StageStarted
+from deepdance.events import Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import count_keyframes, interpolate, take_opening
 from deepdance.inputs import open_source, show_location
@@ -46,8 +47,9 @@ def import_components(session: Session, recipe: Recipe) -> None:
 def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | None = None) -> Artifact:
     """Source → remover → silhouettes on disk, for one input."""
     fps = recipe.fps if fps is None else fps
-    name, source = open_source(recipe, session.registry, location)
-    info = source.info()
+    with collect_warnings() as told:
+        name, source = open_source(recipe, session.registry, location)
+        info = source.info()
     inputs = {
         "source": describe_component(session, "source", name, source.options),
         "video": source.fingerprint(),
@@ -61,7 +63,7 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
     def work(folder: Path) -> dict[str, Any]:
         remover = None if info.silhouettes else _make_component(session, recipe, "remover")
         dancer = 0.0
-        with SilhouetteWriter(folder, recipe.size) as writer:
+        with collect_warnings() as meanwhile, SilhouetteWriter(folder, recipe.size) as writer:
             for chunk in source.frames(fps, box):
                 silhouettes = chunk[..., 0] if remover is None else remover.remove(chunk)
                 small = shrink(silhouettes, recipe.size)
@@ -72,12 +74,35 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
             writer.finish(source=show_location(location), fps=fps, shot_starts=source.shot_starts())
         share = dancer / (writer.count * recipe.size[0] * recipe.size[1])
-        return {"frames": writer.count, "dancer_share": share, "source_name": show_location(location)}
+        notes = {"source_name": show_location(location), "location": location, "warnings": [*told, *meanwhile]}
+        return {"frames": writer.count, "dancer_share": share, **notes}
 
     artifact = session.make("silhouettes", inputs, work, detail=show_location(location))
-    if not info.silhouettes:
+    if artifact.reused:
+        tell_kept_warnings(artifact, location)
+    if info.silhouettes:
+        _warn_of_unused_remover(session, recipe, location)
+    else:
         _warn_without_dancer(location, artifact.manifest()["dancer_share"])
     return artifact
+
+
+def tell_kept_warnings(artifact: Artifact, location: str) -> None:
+    """Log again what was warned of while silhouettes were made, perhaps of the same file under another name."""
+    notes = artifact.manifest()
+    for message in notes.get("warnings", []):  # there are none in a workspace of 0.1.0
+        names = {notes["location"]: location, notes["source_name"]: show_location(location)}
+        log.warning("%s", _rename(message, names))
+
+
+def _rename(message: str, names: Mapping[str, str]) -> str:
+    return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], message)
+
+
+def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> None:
+    usual = _describe_choice(session, Recipe(preset=recipe.preset), "remover")
+    if _describe_choice(session, recipe, "remover") != usual:
+        log.warning("%s: silhouettes already, so the remover and its settings are not used", show_location(location))
 
 
 def _warn_without_dancer(location: str, share: float) -> None:

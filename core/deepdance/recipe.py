@@ -135,7 +135,10 @@ class Recipe(BaseModel):
         return {**plain, **{kind: getattr(self, kind).table() for kind in KINDS}}
 
     def to_toml(self) -> str:
-        """The recipe as TOML text; `Recipe.read` of it gives the same recipe."""
+        """The recipe as TOML text; `Recipe.read` of it gives the same recipe.
+
+        A file name that is no Unicode is in it as Python has it, and is written with `errors="surrogateescape"`.
+        """
         import tomli_w
 
         return tomli_w.dumps(self.table())
@@ -144,10 +147,10 @@ class Recipe(BaseModel):
     def read(cls, path: Path) -> Recipe:
         """A recipe from a TOML file. Raises OptionError."""
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         except FileNotFoundError:
             raise OptionError(f"expected a recipe file, got {path}, which does not exist; check the path") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        except (tomllib.TOMLDecodeError, OSError) as error:
             raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
         return validate(Recipe, table, owner=f"the recipe {path.name}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.workspace import Artifact, RunRecord, read_json, write_json
+from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, read_json, write_json
 
 VERSION = version("deepdance")
 FADE_SECONDS = 0.5
@@ -151,7 +152,7 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
     if open_source(read_as, session.registry, location)[1].info().fps is None:
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     pipeline.import_components(session, recipe)
-    opened = open_run(session, recipe, record)
+    opened = open_run(session, recipe, record, read_anew=location)
     video = Silhouettes.load([pipeline.prepare(session, read_as, location, fps=recipe.render_fps).folder])
     last = _last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
@@ -226,11 +227,17 @@ def _measure_rows(run: OpenedRun) -> list[PaperRow]:
     ]
 
 
-def open_run(session: Session, recipe: Recipe, record: RunRecord) -> OpenedRun:
-    """What a run has made. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
+def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str = "") -> OpenedRun:
+    """What a run has made; what was warned of its videos is told again, but of one that is `read_anew` anyway.
+
+    Raises InputError if it came to nothing, WorkspaceError if it is gone.
+    """
     if not record.artifacts:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
     made = {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    for artifact, location in zip(made["silhouettes"], record.inputs, strict=False):
+        if location != read_anew:
+            pipeline.tell_kept_warnings(artifact, location)
     return OpenedRun(session, recipe, made)
 
 
@@ -292,5 +299,13 @@ def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
 
 
 def _make_name(inputs: Sequence[str], recipe: Recipe) -> str:
+    """A name that every file system takes: letters of any script, no longer than `LONGEST_NAME`."""
     first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
-    return re.sub(r"[^\w.-]+", "_", f"{first}-{recipe.codec.name}-{recipe.sequence.name}").lstrip("-.") or "run"
+    models = _replace_signs(f"-{recipe.codec.name}-{recipe.sequence.name}")[: LONGEST_NAME // 2]
+    title = _replace_signs(first)[: LONGEST_NAME - len(models)].strip("-._") or "run"
+    name = f"{title}{models}".rstrip("-.")
+    return name.replace(".", "_") if RESERVED.match(name) else name
+
+
+def _replace_signs(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text))

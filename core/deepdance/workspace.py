@@ -20,6 +20,11 @@ from deepdance.recipe import Recipe
 
 log = logging.getLogger("deepdance")
 
+LONGEST_NAME = 60
+"""Characters of a run's name: they may have four bytes each, a folder's name has 255, and a number may follow."""
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
+"""The names that Windows keeps for devices."""
+
 
 def digest(value: Any) -> str:
     """A short hash of anything that JSON can hold."""
@@ -160,6 +165,11 @@ class Workspace:
         """
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise WorkspaceError(f"--name: expected letters, digits, '.', '_' and '-', got {name!r}; choose another")
+        if len(name.encode()) > 4 * LONGEST_NAME or RESERVED.match(name):
+            raise WorkspaceError(
+                f"--name: expected at most {LONGEST_NAME} characters, and no name that Windows keeps for devices, "
+                f"got {name!r}; choose another"
+            )
         number = 1
         while True:
             candidate = name if number == 1 else f"{name}-{number}"
@@ -186,7 +196,7 @@ class Workspace:
         """Write the run's record and recipe."""
         folder = self.run_folder(run.name)
         with write_atomically(folder / "recipe.toml") as temporary:
-            temporary.write_text(recipe.to_toml(), encoding="utf-8")
+            temporary.write_text(recipe.to_toml(), encoding="utf-8", errors="surrogateescape")
         write_json(folder / "run.json", asdict(run))
 
     def open_run(self, name: str) -> tuple[RunRecord, Recipe]:

@@ -8,6 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 
 from deepdance.errors import InputError
+from deepdance.folders import describe_kind
+from deepdance.folders import show_path as show_path  # noqa: PLC0414  (offered from here too)
 from deepdance.frames import fit_size
 
 CHUNK_BYTES = 16 << 20
@@ -17,19 +19,15 @@ MAX_PIXELS = 1 << 26
 """A frame larger than 8192×8192 is refused before it is decoded."""
 
 
-def show_path(location: str | Path) -> str:
-    """A location as one printable line, whatever its name holds."""
-    text = str(location)
-    return text if text.isprintable() else ascii(text)[1:-1]
-
-
 def find_file(location: str, what: str) -> Path:
     """The absolute path of a file that is not empty; `what` is what should have been named. Raises InputError."""
     path = Path(location).absolute()
     if path.is_dir():
         raise InputError(f"{show_path(location)}: expected {what}, got a folder; name one file in it")
     if not path.is_file():
-        raise InputError(f"{show_path(location)}: expected {what}, found nothing; check the path")
+        kind = describe_kind(path) if path.exists() else ""
+        problem = f"got a {kind}; save it as a file" if kind else "found nothing; check the path"
+        raise InputError(f"{show_path(location)}: expected {what}, {problem}")
     with translate_errors(path):
         if not path.stat().st_size:
             raise InputError(f"{show_path(location)}: expected {what}, got an empty file; copy or download it again")

@@ -2,12 +2,13 @@ import logging
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, is_dataclass
+from threading import Thread
 from typing import get_args
 
 import pytest
 from conftest import registry_of
 
-from deepdance.events import Event, Failed, Listeners, Progress, StageStarted, Warned, follow
+from deepdance.events import Event, Failed, Listeners, Progress, StageStarted, Warned, collect_warnings, follow
 from deepdance.plugins import hookimpl
 
 STARTED = StageStarted("codec", "pca")
@@ -101,6 +102,22 @@ def test_warnings_become_events_and_are_kept_from_nobody_else(caplog, log):
     assert [record.getMessage() for record in caplog.records] == ["3% is dancer", "after"]
     assert heard == [Warned("3% is dancer")]
     assert log.handlers == []
+
+
+def test_a_warning_is_told_once_while_followed_and_collected_whenever_it_is_given(caplog, log):
+    heard = []
+    with follow(heard.append):
+        for _ in range(2):
+            with collect_warnings() as collected:
+                log.warning("%d%% is dancer", 3)
+                log.info("nothing")
+                thread = Thread(target=log.warning, args=("of another input",))
+                thread.start()
+                thread.join()
+            assert collected == ["3% is dancer"]
+    assert heard == [Warned("3% is dancer"), Warned("of another input")]
+    assert caplog.messages == ["3% is dancer", "of another input"]
+    assert log.filters == []
 
 
 def test_warnings_reach_standard_error_where_nobody_has_set_up_logging():

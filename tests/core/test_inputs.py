@@ -1,5 +1,10 @@
 """Which source reads what somebody typed, and at what rate."""
 
+import os
+import re
+import socket
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +14,7 @@ from deepdance.plugins import discover
 from deepdance.recipe import Opening, Recipe
 
 REGISTRY = discover()
+SHARED = Path(__file__).parents[2].parent / "shared/data"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,96 @@ def test_a_folder_of_videos_stands_for_them_in_natural_order_and_nothing_for_the
     assert expand_inputs(REGISTRY, []) == ["demo"]
     with pytest.raises(InputError, match=r"got no\.mp4, which does not exist"):
         expand_inputs(REGISTRY, ["no.mp4"])
+
+
+def fill(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+def test_a_folder_tells_what_it_took_and_left_out_in_one_line(tmp_path, caplog):
+    caplog.set_level("INFO")
+    clips = fill(tmp_path / "clips", "IMG_1.MP4", "old.Mov", "dance.NPZ", ".DS_Store")
+    assert len(expand_inputs(REGISTRY, [str(clips)])) == 3
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == (
+        "INFO", "clips: 3 of 4 files taken as videos or arrays; left out: .DS_Store (hidden)",
+    )  # fmt: skip
+    caplog.clear()
+    fill(clips, *[f"{number}.jpg" for number in (1, 2, 10, 11, 12)], "notes.txt")
+    fill(clips / "more", "b.mp4")
+    os.mkfifo(clips / "pipe.mp4")
+    (clips / "gone.mp4").symlink_to("nowhere")
+    assert len(expand_inputs(REGISTRY, [str(clips)])) == 3
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.message == (
+        "clips: 3 of 13 files taken as videos or arrays; left out: 1.jpg, 2.jpg, 10.jpg and 2 more (picture beside "
+        "videos), .DS_Store (hidden), gone.mp4 (broken link), more (folder), "
+        "notes.txt (unknown ending), pipe.mp4 (pipe)"
+    )
+
+
+def test_a_file_that_may_not_be_read_is_left_out(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "a.mp4")
+    assert expand_inputs(REGISTRY, [str(fill(tmp_path / "clips", "a.mp4", "b.mp4"))]) == [str(tmp_path / "clips/b.mp4")]
+    assert caplog.messages == [
+        "clips: 1 of 2 files taken as videos or arrays; left out: a.mp4 (not allowed to be read)"
+    ]
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.mp4")
+    fill(tmp_path / "pictures", "photo.jpg", "photo.webp", "photo.HEIC")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket")
+        yield
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("pipe.mp4", "got pipe.mp4, a pipe; save it as a file, and name that"),
+        ("socket", "got socket, a socket; save it as a file, and name that"),
+        ("/dev/null", "got /dev/null, a device; save it as a file"),
+        ("/dev/stdin", "got standard input (/dev/stdin); save it as a file"),
+        ("-", "got standard input (-); save it as a file"),
+        ("https://example.org/dance.mp4?a=b", "got the address https://example.org/dance.mp4?a=b; download it"),
+        ("RTSP://camera/1", "got the address RTSP://camera/1; download it"),
+        ("s3://bucket/dance.mp4", "got the address s3://bucket/dance.mp4; download it"),
+        ("pictures/photo.jpg", "got pictures/photo.jpg, one picture; name the folder whose pictures are the frames: "),
+        ("pictures/photo.webp", "one picture; name the folder"),
+        ("pictures/photo.HEIC", "one picture; name the folder"),
+        ("a" * 300, "File name too long; check the path"),
+        ("a\0b", "check the path"),
+        ("dan\udce9.mp4", r"got dan\udce9.mp4, which does not exist; check the path"),
+        ("two\nlines.mp4", r"got two\nlines.mp4, which does not exist; check the path"),
+    ],
+)
+def test_what_no_source_reads_is_told_in_one_line_of_its_own(places, typed, message):
+    with pytest.raises(InputError, match=re.escape(message)) as error:
+        expand_inputs(REGISTRY, [typed])
+    assert str(error.value).isprintable()
+
+
+def test_the_folder_that_a_single_picture_is_in_can_be_named(places, tmp_path):
+    with pytest.raises(InputError) as error:
+        expand_inputs(REGISTRY, ["pictures/photo.jpg"])
+    folder = str(error.value).rpartition(": ")[2]
+    assert expand_inputs(REGISTRY, [folder]) == [str(tmp_path / "pictures")]
+    assert source_for(REGISTRY, folder) == "images"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+def test_a_phones_videos_and_a_camcorders_are_both_taken_or_told(caplog):
+    caplog.set_level("INFO")
+    taken = expand_inputs(REGISTRY, [str(SHARED / "inputs/mixedfolder")])
+    assert len(taken) == 2 or "00000.MTS (unknown ending)" in caplog.text
 
 
 def test_a_rate_that_is_not_given_is_the_models_and_never_above_the_videos(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
+from deepdance.runs import _make_name
 from deepdance.workspace import Workspace, locate_run, write_atomically
 
 
@@ -97,3 +98,40 @@ def test_a_workspace_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkspaceError, match="choose another folder with --workspace"):
         Workspace(tmp_path / "file" / "w").build("codec", {}, lambda folder: {})
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "ü" * 200, "con", "NUL.txt", "Com1"])
+def test_a_run_name_that_a_file_system_refuses_is_told(tmp_path, name):
+    with pytest.raises(WorkspaceError, match="expected at most 60 characters, and no name that Windows keeps"):
+        Workspace(tmp_path).claim(name, exact=True, inputs=[], recipe=Recipe())
+    Workspace(tmp_path).claim("ü" * 60, exact=True, inputs=[], recipe=Recipe())
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("my dance (1)", "my_dance_1-pca-ridge"),
+        ("a" * 220, "a" * 50 + "-pca-ridge"),
+        ("踊" * 80, "踊" * 50 + "-pca-ridge"),
+        ("cafe\u0301", "caf\u00e9-pca-ridge"),
+        ("!!! ???", "run-pca-ridge"),
+        ("caf\udce9", "caf-pca-ridge"),
+        ("con.final", "con_final-pca-ridge"),
+        ("...", "run-pca-ridge"),
+        ("v1.2", "v1.2-pca-ridge"),
+    ],
+)
+def test_a_run_is_named_by_its_video_as_far_as_a_file_system_allows(tmp_path, title, name):
+    recipe = Recipe(codec="pca", sequence="ridge")
+    made = _make_name([f"/videos/{title}.mp4"], recipe)
+    assert made == name
+    names = [Workspace(tmp_path).claim(made, exact=False, inputs=[str(n)], recipe=recipe) for n in range(1)]
+    assert names[0].name == name
+    assert len(made.encode()) < 245
+
+
+def test_a_recipe_keeps_a_file_name_that_is_no_unicode(tmp_path):
+    recipe = Recipe(start="caf\udce9.mp4")
+    workspace = Workspace(tmp_path)
+    run = workspace.claim("a", exact=True, inputs=[], recipe=recipe)
+    assert workspace.open_run(run.name)[1] == recipe

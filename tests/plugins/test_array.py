@@ -1,5 +1,6 @@
 """The array source: what it reads, how it samples, where the cuts go, and what it refuses."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ CORPUS = SHARED / "corpus/corpus_3fps_gray.npz"
 BOX = (480, 800)
 
 
-def source(path: Path, fps: float | None = None) -> ArraySource:
-    return ArraySource(str(path), ArrayOptions(fps=fps))
+def source(path: Path, fps: float | None = None, **options: Any) -> ArraySource:
+    return ArraySource(str(path), ArrayOptions(fps=fps, **options))
 
 
-def read(path: Path, fps: float = 3, own: float | None = None, box: tuple[int, int] = BOX) -> np.ndarray:
-    return np.concatenate(list(source(path, own).frames(fps, box)))
+def read(
+    path: Path, fps: float = 3, own: float | None = None, box: tuple[int, int] = BOX, **options: Any
+) -> np.ndarray:
+    return np.concatenate(list(source(path, own, **options).frames(fps, box)))
 
 
 def numbered(count: int, *shape: int) -> np.ndarray:
@@ -91,15 +94,159 @@ def test_an_npz_is_read_by_its_only_stack_of_frames(tmp_path):
     np.savez(tmp_path / "a.npz", dance=numbered(4, 2, 2), other=np.zeros(3))
     assert len(read(tmp_path / "a.npz")) == 4
     np.savez(tmp_path / "b.npz", dance=numbered(4, 2, 2), another=numbered(4, 2, 2))
-    with pytest.raises(InputError, match="2 others"):
+    message = r"got: no array 'frames', but dance \(4, 2, 2\), another \(4, 2, 2\); choose one, such as"
+    with pytest.raises(InputError, match=f"{message} --set source.array=dance$"):
         read(tmp_path / "b.npz")
+    assert len(read(tmp_path / "b.npz", array="dance")) == 4
+    np.savez(tmp_path / "c.npz", other=np.zeros(3), another=np.zeros(3))
+    with pytest.raises(InputError, match=r"no array 'frames', but other \(3,\), another \(3,\); save frames"):
+        read(tmp_path / "c.npz")
+
+
+def dancing(count: int = 20, height: int = 24, width: int = 40) -> np.ndarray:
+    """Whether the dancer is there, `(n, h, w)`: a figure that walks to and fro and touches no border."""
+    there = np.zeros((count, height, width), bool)
+    for k, frame in enumerate(there):
+        left = 5 + abs(k % 40 - 20)
+        frame[4:20, left : left + 6] = True
+        frame[8:11, left - 2 : left + 9] = True
+    return there
+
+
+def soften(there: np.ndarray) -> np.ndarray:
+    """Anti-aliased silhouettes, as deepdance writes them."""
+    large = np.where(there, np.uint8(0), np.uint8(255)).repeat(4, axis=1).repeat(4, axis=2)
+    return np.roll(large, (2, 1), axis=(1, 2)).reshape(len(there), 24, 4, 40, 4).mean(axis=(2, 4)).astype(np.uint8)
+
+
+MASKS = {
+    "0 and 1": lambda there: there.astype(np.uint8),
+    "1 is the ground": lambda there: 1 - there.astype(np.uint8),
+    "0 and 255": lambda there: there * np.uint8(255),
+    "0 and 128": lambda there: there * np.uint8(128),
+    "two dancers": lambda there: there * (1 + (np.arange(40) > 15)).astype(np.uint8),
+    "int64": lambda there: there.astype(int),
+    "float shares": lambda there: there.astype(np.float32),
+    "float levels": lambda there: there * 255.0,
+    "False is the dancer": lambda there: ~there,
+    "an axis of one channel": lambda there: there[..., None] * np.uint8(255),
+    "channels first": lambda there: there[:, None] * np.uint8(255),
+    "soft": lambda there: 255 - soften(there),
+}
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("kind", MASKS)
+def test_masks_are_recognized_either_way_round_and_told(tmp_path, caplog, kind, suffix):
+    there = dancing()
+    path = save(tmp_path / f"a{suffix}", MASKS[kind](there))
+    assert source(path).info().silhouettes
+    frames = read(path)[..., 0]
+    wanted = soften(there) if kind == "soft" else np.where(there, 0, 255)
+    assert np.abs(frames.astype(int) - wanted).max() <= 1
+    (told,) = caplog.messages
+    assert "read as masks in which" in told
+    assert "\n" not in told
+    option = told.rpartition("--set source.dancer=")[2]
+    caplog.clear()
+    assert ((read(path, dancer=option)[..., 0] < 128) == ~(wanted < 128)).all(), "the advice is followed"
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    "silhouettes",
+    [
+        soften(dancing()),
+        np.where(dancing(), np.uint8(0), np.uint8(255)),
+        np.where(np.roll(dancing(), 8, axis=1) | (np.arange(40) < 25), np.uint8(0), np.uint8(255)),
+        np.tile(np.arange(0, 240, 6, dtype=np.uint8), (20, 24, 1)),
+        np.zeros((5, 24, 40), np.uint8),
+        np.full((5, 24, 40), 255, np.uint8),
+    ],
+    ids=["soft", "hard", "a close-up", "grey levels", "all black", "all white"],
+)
+def test_silhouettes_stay_as_they_are(tmp_path, caplog, silhouettes):
+    assert np.array_equal(read(save(tmp_path / "a.npy", silhouettes))[..., 0], silhouettes)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("there", [dancing(), np.zeros((3, 24, 40), bool), np.ones((3, 24, 40), bool)])
+def test_bool_masks_need_no_word(tmp_path, caplog, there):
+    frames = read(save(tmp_path / "a.npy", there))[..., 0]
+    assert (frames.astype(bool) == ~there).all()
+    assert not caplog.messages
+
+
+def test_masks_that_begin_blank_are_recognized(tmp_path, caplog):
+    there = np.concatenate([np.zeros((8000, 24, 40), bool), dancing()])
+    assert (read(save(tmp_path / "a.npz", there.astype(np.uint8)))[..., 0] == np.where(there, 0, 255)).all()
+    assert len(caplog.messages) == 1
+
+
+COLOUR = np.random.default_rng(0).integers(0, 256, (5, 12, 16, 3), np.uint8)
+PLAIN = {
+    "shares": COLOUR / np.float32(255),
+    "levels": COLOUR.astype(np.float64),
+    "int32": COLOUR.astype(np.int32),
+    "channels first": np.moveaxis(COLOUR, -1, 1),
+    "overshooting": COLOUR / 255 * 1.02 - 0.01,
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_colour_in_other_numbers_is_read(tmp_path, kind):
+    path = save(tmp_path / "a.npz", PLAIN[kind])
+    assert source(path).info() == SourceInfo(12, 16)
+    assert np.abs(read(path).astype(int) - COLOUR).max() <= 3
+
+
+@pytest.mark.parametrize("scale", [1, np.float32(1 / 255)])
+def test_transparent_frames_are_laid_on_white(tmp_path, scale):
+    alpha = np.full((5, 12, 16, 1), 255, np.uint8)
+    opaque = save(tmp_path / "opaque.npy", np.concatenate([COLOUR, alpha], axis=3) * scale)
+    assert np.array_equal(read(opaque), COLOUR)
+    assert not source(opaque).info().alpha
+    alpha[:, :6] = 0
+    path = save(tmp_path / "a.npy", np.concatenate([COLOUR, alpha], axis=3) * scale)
+    assert source(path).info() == SourceInfo(12, 16, alpha=True)
+    assert (read(path)[:, :6] == 255).all()
+    assert np.array_equal(read(path)[:, 6:], COLOUR[:, 6:])
+
+
+@pytest.mark.parametrize("shape", [(24, 40), (24, 40, 3), (24, 40, 4), (24, 40, 1)])
+def test_a_single_picture_is_told_what_to_do(tmp_path, shape):
+    picture = np.zeros(shape, np.uint8)
+    with pytest.raises(InputError, match=r"got: one picture of shape .*; a dance is many: save np.stack\(pictures\)$"):
+        source(save(tmp_path / "a.npy", picture)).info()
+    assert len(read(save(tmp_path / "b.npy", np.stack([picture] * 12)))) == 12
+
+
+def test_frames_along_the_last_axis_are_told_what_to_do(tmp_path, caplog):
+    there = dancing()
+    wrong = save(tmp_path / "a.npy", np.moveaxis(there, 0, -1))
+    read(wrong)
+    assert any("save np.moveaxis(frames, -1, 0)" in message for message in caplog.messages)
+    caplog.clear()
+    read(save(tmp_path / "b.npy", np.moveaxis(np.load(wrong), -1, 0)))
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("bad", [-9, 300, np.nan, np.inf])
+def test_numbers_out_of_range_are_told_and_scaling_them_helps(tmp_path, bad):
+    frames = np.linspace(0, 200, 5 * 12 * 16).reshape(5, 12, 16)
+    frames[3, 2, 1] = bad
+    with pytest.raises(InputError, match="where 0 to 1, or 0 to 255, is wanted; scale them and save it again"):
+        read(save(tmp_path / "a.npy", frames))
+    scaled = np.clip(np.nan_to_num(frames), 0, 255) / 255
+    assert len(read(save(tmp_path / "b.npy", scaled))) == 5
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "floats": (np.zeros((2, 3, 4), np.float32), "float32"),
+    "floats of one value": (np.zeros((2, 3, 4), np.float32), "float32 numbers that are all 0"),
+    "text": (np.array(["a", "b", "c"]), "where numbers are wanted"),
     "objects": (np.array([{}, {}, {}], dtype=object), "object"),
-    "flat": (np.zeros((2, 3), np.uint8), r"shape \(2, 3\)|no array"),
-    "four channels": (np.zeros((2, 3, 4, 4), np.uint8), "shape"),
+    "two channels": (np.zeros((2, 3, 4, 2), np.uint8), "shape"),
+    "five axes": (np.zeros((2, 3, 4, 4, 3), np.uint8), "shape"),
     "no frame": (np.zeros((0, 3, 4), np.uint8), "at least one frame"),
 }
 
@@ -150,3 +297,19 @@ def test_the_corpus_is_read():
     assert 0.05 < ink / count / 24000 < 0.15
     with np.load(CORPUS) as corpus:
         assert list(opened.shot_starts()) == [start for start in corpus["shot_starts"].tolist() if start]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@pytest.mark.parametrize("name", ["mask01.npz", "mask255.npz"])
+def test_the_masks_of_others_become_silhouettes(caplog, name):
+    frames = read(SHARED / "inputs" / name)
+    assert 0.01 < (frames == 0).mean() < 0.3
+    assert (frames[:, 0] == 255).all()
+    assert set(np.unique(frames)) == {0, 255}
+    assert len(caplog.messages) == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"a\.npy: expected a \.npy or \.npz file of frames, got a pipe; save it as"):
+        source(tmp_path / "a.npy").info()

@@ -1,5 +1,7 @@
 """The images source: order, size, transparency, depth, rotation, and what cannot be read."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -8,8 +10,10 @@ import pytest
 
 from deepdance.errors import InputError
 from deepdance.interfaces import Options, SourceInfo
+from deepdance_plugins.sources.exif import find_orientation
 from deepdance_plugins.sources.images import ImagesSource
 
+SHARED = Path(__file__).parents[2].parent / "shared/data"
 BOX = (480, 800)
 
 
@@ -80,19 +84,148 @@ def test_sixteen_bits_become_eight(tmp_path, suffix):
     assert np.abs(read(tmp_path).astype(int) - 128).max() <= 1
 
 
-def test_exif_rotation_is_applied(tmp_path):
-    image = plain(255, 20, 40)
-    image[:, :20] = 0
-    _, jpeg = cv2.imencode(".jpg", image)
-    turned_right = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    segment = b"Exif\0\0" + turned_right
-    data = jpeg.tobytes()
-    marker = b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big")
-    (tmp_path / "a.jpg").write_bytes(data[:2] + marker + segment + data[2:])
+def exif(orientation: int, order: str = "<") -> bytes:
+    """A TIFF file of one tag."""
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
+    return header + struct.pack(f"{order}HHHIHHI", 1, 274, 3, 1, orientation, 0, 0)
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(image: np.ndarray, orientation: int, order: str = "<") -> bytes:
+    data = cv2.imencode(".png", image)[1].tobytes()
+    return data[:33] + png_chunk(b"eXIf", exif(orientation, order)) + data[33:]
+
+
+def jpeg(image: np.ndarray, orientation: int) -> bytes:
+    data = cv2.imencode(".jpg", image)[1].tobytes()
+    segment = b"Exif\0\0" + exif(orientation)
+    return data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
+
+
+def webp(image: np.ndarray, orientation: int, *, prefix: bytes = b"") -> bytes:
+    lossless = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()[12:]
+    height, width = (side - 1 for side in image.shape[:2])
+    extended = b"VP8X" + struct.pack("<I", 10) + bytes([0x18, 0, 0, 0])
+    extended += width.to_bytes(3, "little") + height.to_bytes(3, "little")
+    content = prefix + exif(orientation)
+    noted = b"EXIF" + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+    body = b"WEBP" + extended + lossless + noted
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def tiff(image: np.ndarray, orientation: int) -> bytes:
+    """Uncompressed; the channels are the file's, RGB(A)."""
+    height, width = image.shape[:2]
+    channels = image.shape[2] if image.ndim == 3 else 1
+    bits, pixels = 8 * image.dtype.itemsize, image.tobytes()
+    tags = {256: [width], 257: [height], 258: [bits] * channels, 259: [1], 262: [2 if channels > 1 else 1]}
+    tags |= {273: [8], 274: [orientation], 277: [channels], 278: [height], 279: [len(pixels)]}
+    tags |= {338: [2]} if channels == 4 else {}
+    tags |= {339: [3] * channels} if image.dtype.kind == "f" else {}
+    directory, beyond = struct.pack("<H", len(tags)), b""
+    after = 8 + len(pixels) + 2 + 12 * len(tags) + 4
+    for tag, values in sorted(tags.items()):
+        kind, packed = (4, struct.pack("<I", *values)) if tag == 279 else (3, struct.pack(f"<{len(values)}H", *values))
+        if len(packed) > 4:
+            packed, beyond = struct.pack("<I", after + len(beyond)), beyond + packed
+        directory += struct.pack("<HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory + bytes(4) + beyond
+
+
+def corner(channels: int = 3, dtype: type = np.uint8, top: float = 255) -> np.ndarray:
+    """Ground, with its upper left quarter black; of four channels, the ground is transparent black."""
+    image = np.zeros((20, 40, channels), dtype)
+    image[..., -1 if channels == 4 else slice(None)] = 0 if channels == 4 else top
+    image[:10, :20] = 0
+    if channels == 4:
+        image[:10, :20, 3] = top
+    return image
+
+
+TURNED = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}
+"""Where the upper left corner of a stored picture is to be seen: down, across."""
+FILES = {
+    "RGB.png": lambda turn: png(corner(), turn),
+    "RGBA.png": lambda turn: png(corner(4), turn),
+    "big-endian.png": lambda turn: png(corner(4), turn, ">"),
+    "RGBA of 16 bits.png": lambda turn: png(corner(4, np.uint16, 65535), turn),
+    "grey of 16 bits.png": lambda turn: png(corner(3, np.uint16, 65535)[..., 0], turn),
+    "RGB.jpg": lambda turn: jpeg(corner(), turn),
+    "RGB.webp": lambda turn: webp(corner(), turn),
+    "RGBA.webp": lambda turn: webp(corner(4), turn, prefix=b"Exif\0\0"),
+    "RGB.tif": lambda turn: tiff(corner(), turn),
+    "RGBA.tif": lambda turn: tiff(corner(4), turn),
+    "RGBA of 16 bits.tif": lambda turn: tiff(corner(4, np.uint16, 65535), turn),
+    "floats.tif": lambda turn: tiff(corner(3, np.float32, 1), turn),
+    "float levels.tif": lambda turn: tiff(corner(3, np.float32, 255), turn),
+    "transparent floats.tiff": lambda turn: tiff(corner(4, np.float32, 1), turn),
+    "grey floats.tiff": lambda turn: tiff(corner(3, np.float32, 1)[..., 0].copy(), turn),
+}
+
+
+@pytest.mark.parametrize("turn", TURNED)
+@pytest.mark.parametrize("name", FILES)
+def test_every_kind_of_picture_stands_upright(tmp_path, name, turn):
+    (tmp_path / name).write_bytes(FILES[name](turn))
     frame = read(tmp_path)[0]
-    assert frame.shape == (40, 20, 3)
-    assert frame[:15].max() < 30
-    assert frame[25:].min() > 220
+    assert frame.shape == ((20, 40, 3) if turn < 5 else (40, 20, 3))
+    down, across = TURNED[turn]
+    shown = frame[::-1] if down else frame
+    shown = shown[:, ::-1] if across else shown
+    height, width = frame.shape[0] // 2, frame.shape[1] // 2
+    assert shown[: height - 3, : width - 3].max() < 30
+    assert min(shown[height + 3 :].min(), shown[:, width + 3 :].min()) > 220
+    assert source(tmp_path).info().alpha == ("RGBA" in name or "transparent" in name or name == "big-endian.png")
+
+
+@pytest.mark.parametrize("cut", [30, 50, 90])
+def test_an_orientation_that_is_cut_short_turns_nothing(cut):
+    data = png(corner(4), 6)
+    noted = data.index(b"eXIf") + 4
+    assert find_orientation(data[: noted + cut - 30]) in (1, 6)
+    assert find_orientation(webp(corner(), 6)[:-cut]) == 1
+
+
+@pytest.mark.parametrize("kind", ["a palette", "grey"])
+def test_transparency_of_a_palette_and_of_grey_is_white(tmp_path, kind):
+    depth_and_type = bytes([8, 3]) if kind == "a palette" else bytes([8, 4])
+    pixels = bytes([0, 1]) if kind == "a palette" else bytes([90, 255, 0, 0])
+    parts = [png_chunk(b"IHDR", struct.pack(">II", 2, 1) + depth_and_type + bytes(3))]
+    if kind == "a palette":
+        parts += [png_chunk(b"PLTE", bytes([90, 90, 90, 0, 0, 0])), png_chunk(b"tRNS", bytes([255, 0]))]
+    parts += [png_chunk(b"IDAT", zlib.compress(b"\0" + pixels)), png_chunk(b"IEND", b"")]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    assert read(tmp_path)[0].tolist() == [[[90] * 3, [255] * 3]]
+    assert source(tmp_path).info().alpha
+
+
+def test_masks_of_0_and_1_are_black_and_white(tmp_path):
+    write(tmp_path / "1.png", corner()[..., 0] // 255)
+    write(tmp_path / "2.png", corner()[..., 0])
+    first, second = read(tmp_path)
+    assert np.array_equal(first, second)
+
+
+def test_floats_out_of_range_are_named(tmp_path):
+    (tmp_path / "a.tif").write_bytes(tiff(corner(3, np.float32, 1) * np.float32(9000), 1))
+    with pytest.raises(InputError, match=r"a\.tif: expected an image, got numbers from 0 to 9000 where") as error:
+        read(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@pytest.mark.parametrize(("name", "shape"), [("png_exif_rgba", (240, 400)), ("tif_float_rgba", (60, 100))])
+def test_the_pictures_of_others_stand_upright_on_white(name, shape):
+    frames = read(SHARED / "inputs" / name)
+    assert frames.shape[1:] == (*shape, 3)
+    assert source(SHARED / "inputs" / name).info().alpha
+    assert (frames[:, [0, -1]] == 255).all()
+    figure = (frames < 128).all(axis=3)
+    rows, columns = (np.ptp(np.flatnonzero(figure[0].any(axis=axis))) for axis in (1, 0))
+    assert rows >= columns
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", None])
@@ -107,9 +240,22 @@ def test_an_unreadable_image_is_named(tmp_path, content, capfd):
 
 
 def test_a_folder_without_images_and_no_folder(tmp_path):
-    for folder, word in ((tmp_path, "none of them"), (tmp_path / "nowhere", "found none")):
+    for folder, word in ((tmp_path, "an empty folder"), (tmp_path / "nowhere", "found none")):
         with pytest.raises(InputError, match=word):
             source(folder).info()
+
+
+def test_what_is_left_out_is_told_and_other_folders_are_proposed(tmp_path, caplog):
+    write(tmp_path / "1.png", plain(1))
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "more").mkdir()
+    write(tmp_path / "more" / "2.png", plain(2))
+    read(tmp_path)
+    assert caplog.messages[0].endswith(": 1 of 3 files taken as images; left out: more (folder), notes.txt (no image)")
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(InputError, match=r"got none of them but more \(folder\), notes.txt") as error:
+        read(tmp_path)
+    assert read(Path(str(error.value).rpartition("such as ")[2])).shape[0] == 1
 
 
 def test_the_fingerprint_follows_the_order(tmp_path):

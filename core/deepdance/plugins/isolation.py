@@ -58,6 +58,8 @@ def import_class(target: str, base: type, title: str, distribution: str) -> type
             found = getattr(import_module(module), name)
     except KeyboardInterrupt:
         raise
+    except PluginError as error:
+        raise PluginError(f"{title}: {one_line(error)}") from error
     except BaseException as error:
         raise PluginError(
             f"{title} could not be imported from {target}: {one_line(error)}; reinstall or remove {distribution}"

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from deepdance.errors import PluginError
+
+FRAMEWORKS = ("tensorflow", "jax")
+PINNED = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+"""The networks are made for these, whatever a `keras.json` of other projects says."""
+
+asked = os.environ.get("KERAS_BACKEND", FRAMEWORKS[0])
+if asked not in FRAMEWORKS:
+    raise PluginError(f"expected Keras on tensorflow or jax, got KERAS_BACKEND={asked}; set KERAS_BACKEND=tensorflow")
+try:
+    import keras as keras  # noqa: PLC0414  (components take Keras from here, where it was checked)
+    from keras import KerasTensor as KerasTensor  # noqa: PLC0414
+    from keras import layers as layers  # noqa: PLC0414
+    from keras import ops as ops  # noqa: PLC0414
+except Exception as error:
+    raise PluginError(
+        f"expected Keras to start on {asked}, got {type(error).__name__}: {error}; "
+        "set KERAS_BACKEND=tensorflow, or mend keras.json"
+    ) from error
 
 FRAMEWORK = keras.backend.backend()
 
@@ -20,6 +38,20 @@ elif FRAMEWORK == "jax":
     import jax
 else:
     raise PluginError(f"expected Keras on tensorflow or jax, got {FRAMEWORK}; set KERAS_BACKEND=tensorflow")
+
+for name, value in PINNED.items():
+    getattr(keras.config, f"set_{name}")(value)
+
+
+def find_unused_settings() -> dict[str, Any]:
+    """What the user's `keras.json` says and deepdance does not follow."""
+    folder = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()))
+    try:
+        written = json.loads((folder / "keras.json").read_text(encoding="utf-8"))
+        used = {"backend": FRAMEWORK, **PINNED}
+        return {name: written[name] for name in used if written.get(name, used[name]) != used[name]}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def load_network(path: Path) -> keras.Model:

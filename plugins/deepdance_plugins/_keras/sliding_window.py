@@ -13,10 +13,10 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from keras import KerasTensor, ops
 
 from deepdance.arrays import Bools
 from deepdance.interfaces import Float32
+from deepdance_plugins._keras.backend import KerasTensor, ops
 
 STEPS_PER_CALL = 64
 """Frames that one call of the compiled loop handles; the loop is compiled for this length once."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import keras
 import numpy as np
 
 from deepdance.arrays import Int64
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import write_atomically
+from deepdance_plugins._keras.backend import keras
 
 Batch = tuple[Any, ...]
 """Inputs, targets and, if need be, weights: what `train_on_batch` takes."""

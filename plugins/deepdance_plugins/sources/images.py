@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.errors import InputError
-from deepdance.frames import natural_order
+from deepdance.folders import FOLDER, Listing, describe_names, list_folder, show_path
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
-from deepdance_plugins._files import CHUNK_BYTES, hash_files, show_path, shrink_to_fit, translate_errors
+from deepdance_plugins._files import CHUNK_BYTES, hash_files, shrink_to_fit, translate_errors
+from deepdance_plugins.sources.array_values import SLACK, WHITE, UnfitError, lay_on_white, to_grey_levels
+from deepdance_plugins.sources.exif import find_orientation, turn_upright
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-WITHOUT_ALPHA = frozenset({".jpg", ".jpeg"})
+JPEG = b"\xff\xd8"
 
 
 class ImagesSource(FrameSource[Options]):
@@ -32,22 +34,21 @@ class ImagesSource(FrameSource[Options]):
         if not folder.is_dir():
             raise InputError(f"{show_path(folder)}: expected a folder of images, found none; check the path")
         with translate_errors(folder):
-            paths = [path for path in folder.iterdir() if _is_image(path)]
-        if not paths:
-            kinds = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-            raise InputError(
-                f"{show_path(folder)}: expected a folder of images ({kinds}), got none of them; choose another"
-            )
-        return sorted(paths, key=natural_order)
+            listing = list_folder(folder, lambda path: "" if path.suffix.lower() in SUFFIXES else "no image")
+        if not listing.taken:
+            raise InputError(f"{show_path(folder)}: {_describe_lack(listing)}")
+        listing.tell("images")
+        return listing.taken
 
     @cached_property
-    def _first_shape(self) -> tuple[int, int]:
-        height, width, _ = read_image(self._paths[0]).shape
-        return height, width
+    def _first(self) -> SourceInfo:
+        colour, transparent = _read_layers(self._paths[0])
+        height, width = colour.shape[:2]
+        return SourceInfo(height, width, alpha=transparent)
 
     def info(self) -> SourceInfo:
-        """The size of the first image; `fps` and `seconds` are not known."""
-        return SourceInfo(*self._first_shape)
+        """The size of the first image, and whether it is transparent; `fps` and `seconds` are not known."""
+        return self._first
 
     def fingerprint(self) -> str:
         """Size and hash of all images in their order."""
@@ -55,7 +56,7 @@ class ImagesSource(FrameSource[Options]):
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)`, one sample an image; `fps` changes nothing."""
-        height, width = shrink_to_fit(self._first_shape, size)
+        height, width = shrink_to_fit((self._first.height, self._first.width), size)
         length = max(1, CHUNK_BYTES // (height * width * 3))
         for start in range(0, len(self._paths), length):
             yield np.stack(
@@ -63,49 +64,71 @@ class ImagesSource(FrameSource[Options]):
             )
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+def _describe_lack(listing: Listing) -> str:
+    expected = f"expected videos, or images ({' '.join(sorted(suffix[1:] for suffix in SUFFIXES))})"
+    if not listing.left_out:
+        return f"{expected}, got an empty folder; put some in, or name another"
+    folders = listing.left_out.get(FOLDER)
+    advice = f"name one of the folders, such as {show_path(listing.folder / folders[0])}" if folders else "name another"
+    return f"{expected}, got none of them but {describe_names(listing.left_out)}; {advice}"
 
 
 def read_image(path: Path) -> UInt8:
     """An image file as `(h, w, 3)` uint8 RGB. Raises InputError."""
-    import cv2
+    colour, _ = _read_layers(path)
+    return colour
 
+
+def _read_layers(path: Path) -> tuple[UInt8, bool]:
+    """An image file over white, RGB, and whether any white shows through."""
     with translate_errors(path):
         data = np.fromfile(path, np.uint8)
-    image = None
-    if data.size:
-        if path.suffix.lower() not in WITHOUT_ALPHA:
-            raw = _decode(data, cv2.IMREAD_UNCHANGED)
-            if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
-                return _lay_on_white(raw)
-        image = _decode(data, cv2.IMREAD_COLOR_RGB)
-    if image is None:
+    raw = _decode(data) if data.size else None
+    if raw is None:
         raise InputError(
             f"{show_path(path)}: expected an image, got something that cannot be decoded; remove or replace it"
         )
-    return np.asarray(image, np.uint8)
+    levels = _to_eight_bits(raw, path)
+    if levels.ndim == 2:
+        levels = np.repeat(levels[..., np.newaxis], 3, axis=2)
+    if levels.shape[2] == 3:
+        return np.ascontiguousarray(levels[..., ::-1]), False
+    rgba = levels[..., [2, 1, 0, 3]]
+    return lay_on_white(rgba), bool((rgba[..., 3] < 255).any())
 
 
-def _decode(data: UInt8, flags: int) -> npt.NDArray[Any] | None:
-    """OpenCV's decoder, without what it prints about damage: the caller tells it."""
+def _decode(data: UInt8) -> npt.NDArray[Any] | None:
+    """An upright picture: grey `(h, w)`, BGR or BGRA, of the file's own depth.
+
+    OpenCV turns a picture as its EXIF says only where it drops the transparency.
+    """
     import cv2
 
-    level = cv2.utils.logging.setLogLevel(0)
+    level = cv2.utils.logging.setLogLevel(0)  # the caller tells of damage
     try:
-        return cv2.imdecode(data, flags)
+        flags = cv2.IMREAD_COLOR if bytes(data[:2]) == JPEG else cv2.IMREAD_UNCHANGED
+        image = cv2.imdecode(data, flags)
+        if image is None and flags == cv2.IMREAD_UNCHANGED:
+            return cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
         return None
     finally:
         cv2.utils.logging.setLogLevel(level)
+    return image if image is None or flags == cv2.IMREAD_COLOR else turn_upright(image, find_orientation(bytes(data)))
 
 
-def _lay_on_white(image: npt.NDArray[Any]) -> UInt8:
-    """`(h, w, 4)` BGRA of 8 or 16 bits → RGB over a white ground."""
-    full = np.iinfo(image.dtype).max
-    colour = image[..., 2::-1].astype(np.float32) / full
-    alpha = image[..., 3:].astype(np.float32) / full
-    return np.rint((colour * alpha + (1 - alpha)) * 255).astype(np.uint8)
+def _to_eight_bits(image: npt.NDArray[Any], path: Path) -> UInt8:
+    """Of 16 bits the upper half; floats, and masks of 0 and 1, are shares of white. Raises InputError."""
+    if image.dtype == np.uint8:
+        grey = np.asarray(image, np.uint8)
+        return grey * np.uint8(255) if grey.ndim == 2 and grey.max() == 1 else grey
+    if image.dtype == np.uint16:
+        return np.rint(image / 257).astype(np.uint8)
+    try:
+        return to_grey_levels(image, WHITE if image.max() <= 1 + SLACK else 1)
+    except UnfitError as error:
+        got, advice = error.args
+        raise InputError(f"{show_path(path)}: expected an image, got {got}; {advice}") from None
 
 
 def _letterbox(image: UInt8, size: tuple[int, int]) -> UInt8:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-import keras
 import numpy as np
-from keras import layers
 
 from deepdance.arrays import Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
-from deepdance_plugins._keras.backend import load_network
+from deepdance_plugins._keras.backend import keras, layers, load_network
 from deepdance_plugins._keras.training import Batch, Samples, save_networks, train_network
 from deepdance_plugins.codecs.conv_ae.options import ConvAEOptions
 

@@ -9,15 +9,13 @@ from math import ceil
 from pathlib import Path
 from typing import Self
 
-import keras
 import numpy as np
-from keras import KerasTensor, ops
 
 from deepdance.arrays import sample_evenly
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Metrics, Training, UInt8
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error, with_held_out
-from deepdance_plugins._keras.backend import gradient, load_network
+from deepdance_plugins._keras.backend import KerasTensor, gradient, keras, load_network, ops
 from deepdance_plugins._keras.training import (
     LOSS,
     Samples,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
-from keras import KerasTensor, layers, ops
 
 from deepdance.interfaces import Float32
+from deepdance_plugins._keras.backend import KerasTensor, keras, layers, ops
 from deepdance_plugins._keras.layers import add_residual_block
 
 LEAST_CHANGE = 0.5

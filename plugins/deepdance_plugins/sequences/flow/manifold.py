@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from keras import KerasTensor, ops
 
 from deepdance.interfaces import Float32
 from deepdance.metrics.distributions import squared_distances
+from deepdance_plugins._keras.backend import KerasTensor, ops
 
 LANDMARKS = 16_000
 NEIGHBOURS = 3

@@ -8,14 +8,12 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Self
 
-import keras
 import numpy as np
-from keras import ops
 
 from deepdance.arrays import Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
-from deepdance_plugins._keras.backend import compile_loop, load_network
+from deepdance_plugins._keras.backend import compile_loop, keras, load_network, ops
 from deepdance_plugins._keras.scaling import measure_scales
 from deepdance_plugins._keras.training import (
     LOSS,

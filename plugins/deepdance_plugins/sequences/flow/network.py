@@ -5,11 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers
 
 from deepdance.arrays import Int64
+from deepdance_plugins._keras.backend import keras, layers
 from deepdance_plugins._keras.layers import add_residual_block
 
 FREQUENCIES = 6

@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import keras
 import numpy as np
-from keras import layers
 
 from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins._keras.backend import compile_loop, load_network
+from deepdance_plugins._keras.backend import compile_loop, keras, layers, load_network
 from deepdance_plugins._keras.sliding_window import build_window_loop, make_empty_windows, split_into_calls
 from deepdance_plugins._keras.training import Samples, save_networks, train_network
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from math import log, pi
 from typing import Any
 
-from keras import KerasTensor, ops
-
 from deepdance.interfaces import Float32
+from deepdance_plugins._keras.backend import KerasTensor, ops
 from deepdance_plugins._keras.sliding_window import step_lstm
 
 LOWEST_LOG_SIGMA = -4.0

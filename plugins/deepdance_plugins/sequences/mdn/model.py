@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import keras
 import numpy as np
-from keras import layers
 
 from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins._keras.backend import compile_loop
+from deepdance_plugins._keras.backend import compile_loop, keras, layers
 from deepdance_plugins._keras.scaling import measure_scales
 from deepdance_plugins._keras.sliding_window import split_into_calls
 from deepdance_plugins._keras.training import forget_checkpoint, train_network

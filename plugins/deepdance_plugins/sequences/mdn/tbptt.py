@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-import keras
 import numpy as np
 
 from deepdance.arrays import Bools, Int64
 from deepdance.interfaces import Float32
+from deepdance_plugins._keras.backend import keras
 from deepdance_plugins._keras.training import Batch, Pass
 
 SPANS_PER_SEGMENT = 4
