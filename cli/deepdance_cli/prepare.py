@@ -10,9 +10,6 @@ import typer
 from deepdance_cli import arguments
 from deepdance_cli.output import print_json
 
-SHEET_FRAMES = 120
-"""Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
-
 
 def prepare(
     videos: arguments.Videos,
@@ -30,10 +27,7 @@ def prepare(
 
     Example: dd prepare my-video.mp4 --set remover.level=auto
     """
-    import numpy as np
-
     from deepdance import pipeline
-    from deepdance.frames import Silhouettes
     from deepdance.inputs import expand_inputs, settle
     from deepdance_cli.console import out
     from deepdance_cli.progress import open_session
@@ -47,14 +41,10 @@ def prepare(
         resolved = settle(made, session.registry, inputs)
         for location in inputs:
             artifact = pipeline.prepare(session, resolved, location)
-            frames = Silhouettes.load([artifact.folder])
-            sheet = artifact.folder / "sheet.png"
-            if not sheet.exists():
-                picks = np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).astype(int)
-                pipeline.render(session, resolved, [frames[picks]], sheet, "sheet")
-            results.append(
-                {"input": location, "frames": len(frames), "folder": str(artifact.folder), "sheet": str(sheet)}
-            )
+            sheet = pipeline.write_sheet(session, resolved, artifact)
+            pipeline.check_dancer(session, resolved, location, artifact, force=True)
+            count = artifact.manifest()["frames"]
+            results.append({"input": location, "frames": count, "folder": str(artifact.folder), "sheet": str(sheet)})
     if json:
         print_json(results)
         return

@@ -6,20 +6,20 @@ prepare → fit_codec → encode → fit_sequence → dance → decode_frames �
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deepdance.arrays import Float32, UInt8
+from deepdance.arrays import Float32, UInt8, sample_evenly
 from deepdance.errors import InputError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
 from deepdance.generation import count_keyframes, interpolate, take_opening
 from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import FrameCodec, History, SequenceModel
-from deepdance.metrics.shapes import mask_dancer
+from deepdance.plausibility import Doubt, find_doubt
 from deepdance.plugins import KINDS
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
@@ -29,6 +29,10 @@ from deepdance.workspace import Artifact, write_atomically
 REMOVAL_SCALE = 4
 """Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 DECODE_BATCH = 64
+SHEET_FRAMES = 120
+"""Frames that a sheet chooses from: reading all of a long video's back would map it into memory."""
+PERSON = "person"
+"""The remover that finds people before any background."""
 
 log = logging.getLogger("deepdance")
 
@@ -60,34 +64,51 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
 
     def work(folder: Path) -> dict[str, Any]:
         remover = None if info.silhouettes else _make_component(session, recipe, "remover")
-        dancer = 0.0
         with SilhouetteWriter(folder, recipe.size) as writer:
             for chunk in source.frames(fps, box):
                 silhouettes = chunk[..., 0] if remover is None else remover.remove(chunk)
-                small = shrink(silhouettes, recipe.size)
-                writer.write(small)
-                dancer += float(mask_dancer(small).sum())
+                writer.write(shrink(silhouettes, recipe.size))
                 session.listen(Progress("silhouettes", writer.count, expected))
             if not writer.count:
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
             writer.finish(source=show_location(location), fps=fps, shot_starts=source.shot_starts())
-        share = dancer / (writer.count * recipe.size[0] * recipe.size[1])
-        return {"frames": writer.count, "dancer_share": share, "source_name": show_location(location)}
+        return {"frames": writer.count, "source_name": show_location(location)}
 
-    artifact = session.make("silhouettes", inputs, work, detail=show_location(location))
-    if not info.silhouettes:
-        _warn_without_dancer(location, artifact.manifest()["dancer_share"])
-    return artifact
+    return session.make("silhouettes", inputs, work, detail=show_location(location))
 
 
-def _warn_without_dancer(location: str, share: float) -> None:
-    if not 0.003 <= share <= 0.7:
-        log.warning(
-            "%s: %.1f%% of the picture is taken for the dancer; "
-            "try --set remover.level=auto, or --set remover.invert=true for a bright dancer on a dark ground",
-            show_location(location),
-            100 * share,
-        )
+def check_dancer(session: Session, recipe: Recipe, location: str, prepared: Artifact, *, force: bool = False) -> None:
+    """Raise InputError, or with `force` only warn, where an input's silhouettes cannot be a dancer's."""
+    doubt = find_doubt(Silhouettes.load([prepared.folder]))
+    if doubt is None:
+        return
+    sheet = write_sheet(session, recipe, prepared)
+    advice = _advise(session, prepared.manifest()["inputs"]["remover"], doubt)
+    told = f"{show_location(location)}: expected a dancer, got {doubt.reason}; look at {sheet}; {advice}"
+    if not force:
+        raise InputError(f"{told}, or go on with --force")
+    log.warning(told)
+
+
+def _advise(session: Session, remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
+    """What may give a dancer instead; `remover` is the one that was used, None where the input is silhouettes."""
+    if remover is None:
+        return "save it with 0 for the dancer and 255 for the ground" if doubt.inverted else "choose another input"
+    if doubt.inverted and remover["options"].get("invert") is False:
+        return "try --set remover.invert=true"
+    known = {entry.spec.name for entry in session.registry.entries if entry.spec.kind == "remover"}
+    if PERSON in known - {remover["name"]}:
+        return f"try --remover {PERSON}"
+    return "try --set remover.level=auto" if remover["options"].get("level", "auto") != "auto" else "try a --remover"
+
+
+def write_sheet(session: Session, recipe: Recipe, prepared: Artifact) -> Path:
+    """A contact sheet of an input's silhouettes, beside them."""
+    sheet = prepared.folder / "sheet.png"
+    if not sheet.exists():
+        frames = Silhouettes.load([prepared.folder])
+        render(session, recipe, [frames[sample_evenly(len(frames), SHEET_FRAMES)]], sheet, "sheet")
+    return sheet
 
 
 def fit_codec(session: Session, recipe: Recipe, prepared: Sequence[Artifact]) -> Artifact:

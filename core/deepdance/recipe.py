@@ -103,7 +103,11 @@ class Recipe(BaseModel):
         le=240,
         description="samples a second that are learned from; unset: the sequence model's, or the video's if lower",
     )
-    size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
+    size: tuple[int, int] = Field(
+        default=(120, 200),
+        description="height and width of a silhouette, in pixels; unset: the first video's shape with as many pixels "
+        "as 120×200, or the one size that the codec is made for",
+    )
     seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")
     validation: float = Field(default=0.1, ge=0, le=0.5, description="share of the frames, the last ones, held out")
     start: Annotated[

@@ -85,10 +85,13 @@ class OpenedRun:
         return {stage: [artifact.key for artifact in self.artifacts[stage]] for stage in stages}
 
 
-def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None) -> Finished:
+def run(
+    session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None, *, force: bool = False
+) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
-    Without locations the demo dancer is the source. What an earlier run has made already is used again.
+    Without locations the demo dancer is the source. What an earlier run has made already is used again. With `force`
+    it learns from what cannot be a dancer too.
     """
     inputs = expand_inputs(session.registry, locations)
     recipe = settle(recipe, session.registry, inputs)
@@ -101,6 +104,8 @@ def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: s
     prepared = [pipeline.prepare(session, recipe, location) for location in inputs]
     frames = Silhouettes.load([artifact.folder for artifact in prepared])
     _check_opening(session, recipe, pipeline.check_length(session, recipe, frames.clips), frames.clips)
+    for location, artifact in zip(inputs, prepared, strict=True):
+        pipeline.check_dancer(session, recipe, location, artifact, force=force)
     codec = pipeline.fit_codec(session, recipe, prepared)
     latents = pipeline.encode(session, recipe, codec, prepared)
     sequence = pipeline.fit_sequence(session, recipe, latents, frames.clips)
@@ -152,7 +157,9 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     pipeline.import_components(session, recipe)
     opened = open_run(session, recipe, record)
-    video = Silhouettes.load([pipeline.prepare(session, read_as, location, fps=recipe.render_fps).folder])
+    prepared = pipeline.prepare(session, read_as, location, fps=recipe.render_fps)
+    pipeline.check_dancer(session, read_as, location, prepared, force=True)
+    video = Silhouettes.load([prepared.folder])
     last = _last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
     new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
@@ -263,7 +270,9 @@ def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequen
 def _last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
     """The last `context` silhouettes of the video that `--from` names. Raises InputError where a shot has too few."""
     location = recipe.start.video
-    artifact = pipeline.prepare(session, recipe_for(recipe, session.registry, location), location)
+    read_as = recipe_for(recipe, session.registry, location)
+    artifact = pipeline.prepare(session, read_as, location)
+    pipeline.check_dancer(session, read_as, location, artifact, force=True)
     frames = Silhouettes.load([artifact.folder])
     last = frames.clips[-1]
     if len(last) < context:

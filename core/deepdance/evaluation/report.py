@@ -108,6 +108,8 @@ def evaluate_videos(
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
     prepared = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
+    for one, location, artifact in zip(read_as, inputs, prepared, strict=True):
+        pipeline.check_dancer(session, one, location, artifact, force=True)
     shown = Path(inputs[0]).name if len(inputs) == 1 else f"{len(inputs)} videos"
 
     def measure(on_progress: OnProgress) -> Table:
