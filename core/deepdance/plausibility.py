@@ -66,7 +66,7 @@ def find_doubt(frames: Silhouettes) -> Doubt | None:
     if reason is None:
         return None
     if figures.share > 0.5 and _find_reason(measure_figures(*_invert(before, after))) is None:
-        share = f"{figures.share:.0%} of the picture and a dancer's shape in the rest"
+        share = f"a shape on {figures.share:.0%} of the picture and a dancer's in the rest"
         return Doubt(f"{share}: it looks inverted", inverted=True)
     return Doubt(reason)
 
@@ -104,22 +104,16 @@ def measure_figures(before: Masks, after: Masks) -> Figures:
 
 def _find_reason(figures: Figures) -> str | None:
     """The first limit that is passed, in words."""
-    share, border = f"{figures.share:.0%} of the picture", f"{figures.border:.0%} of the picture's border at all times"
+    share, border = f"a shape on {figures.share:.1%} of the picture", f"{figures.border:.0%} of the picture's border"
+    outline, overlap = f"{figures.outline:.1f} times the picture's border", f"{max(figures.overlap, 0):.0%}"
     found = (
-        (figures.share < LEAST_SHARE, f"{figures.share:.1%} of the picture (at least {LEAST_SHARE:.1%})"),
+        (figures.share < LEAST_SHARE, f"{share} (at least {LEAST_SHARE:.1%})"),
         (figures.share > MOST_SHARE, f"{share} (at most {MOST_SHARE:.0%})"),
-        (figures.pieces > MOST_PIECES, f"{figures.pieces:.0f} pieces (at most {MOST_PIECES})"),
-        (
-            figures.outline > MOST_OUTLINE,
-            f"an outline of {figures.outline:.1f} picture borders (at most {MOST_OUTLINE})",
-        ),
-        (figures.border > MOST_BORDER, f"{border} (at most {MOST_BORDER:.0%})"),
+        (figures.pieces > MOST_PIECES, f"a shape in {figures.pieces:.0f} pieces (at most {MOST_PIECES})"),
+        (figures.outline > MOST_OUTLINE, f"an outline of {outline} (at most {MOST_OUTLINE})"),
+        (figures.border > MOST_BORDER, f"a shape that never leaves {border} (at most {MOST_BORDER:.0%})"),
         (figures.still > MOST_STILL, f"a still picture, {figures.still:.0%} the same (at most {MOST_STILL:.0%})"),
-        (
-            figures.overlap < LEAST_OVERLAP,
-            f"flicker, frames that overlap the next by {max(figures.overlap, 0):.0%} beyond chance "
-            f"(at least {LEAST_OVERLAP:.0%})",
-        ),
+        (figures.overlap < LEAST_OVERLAP, f"flicker, frames {overlap} like the next (at least {LEAST_OVERLAP:.0%})"),
     )
     return next((reason for wrong, reason in found if wrong), None)
 
