@@ -101,7 +101,8 @@ class Recipe(BaseModel):
         default=10.0,
         gt=0,
         le=240,
-        description="samples a second that are learned from; unset: the sequence model's, or the video's if lower",
+        description="samples a second that are learned from; unset: the sequence model's, or those of the fastest "
+        "video if it has fewer",
     )
     size: tuple[int, int] = Field(
         default=(120, 200),

@@ -97,13 +97,6 @@ def test_a_portrait_video_gives_a_portrait_dance(dd, videos, tmp_path):
     assert dd("evaluate", "one", "--frames", "60", "--seeds", "1").code == 0
 
 
-def test_the_default_codec_draws_a_portrait(tmp_path):
-    frames = np.pad(draw_dancer(60, 0)[:, :, 33:67], ((0, 0), (2, 2), (3, 3)), constant_values=255)
-    small = {"steps": 6, "batch_size": 32, "latent_dim": 12, "coefficients": 40, "units": 32}
-    run = deepdance.run(frames, codec={"name": "sdf-ae", **small}, sequence="ridge", frames=20, workspace=tmp_path)
-    assert run.frames.shape == (20, 64, 40)
-
-
 def test_a_landscape_video_after_a_portrait_one_lies_between_white_bands(dd, videos):
     result = dd("prepare", videos["portrait"], videos["dancer"], "--json")
     assert result.err.count("of another shape than the silhouettes, 208x120, and fills") == 1
