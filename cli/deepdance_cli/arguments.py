@@ -53,7 +53,12 @@ Sequence = Annotated[str | None, choose_component("sequence")]
 Renderer = Annotated[str | None, choose_component("renderer")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe in TOML; other flags change it.")]
 Size = Annotated[
-    str | None, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size of the silhouettes. Default: 120x200.")
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="Size of the silhouettes. Default: the first video's shape, with as many pixels as 120x200.",
+    ),
 ]
 Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")

@@ -10,9 +10,6 @@ import typer
 from deepdance_cli import arguments
 from deepdance_cli.output import print_json
 
-SHEET_FRAMES = 120
-"""Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
-
 
 def prepare(
     videos: arguments.Videos,
@@ -30,11 +27,8 @@ def prepare(
 
     Example: dd prepare my-video.mp4 --set remover.level=auto
     """
-    import numpy as np
-
-    from deepdance import pipeline
+    from deepdance import preparation
     from deepdance.events import collect_warnings
-    from deepdance.frames import Silhouettes
     from deepdance.inputs import expand_inputs, settle
     from deepdance_cli.console import out
     from deepdance_cli.progress import open_session
@@ -45,18 +39,15 @@ def prepare(
     results = []
     with open_session(workspace) as session:
         inputs = expand_inputs(session.registry, videos)
-        resolved = settle(made, session.registry, inputs)
+        resolved = preparation.decide_removers(session, settle(made, session.registry, inputs), inputs)
         for location in inputs:
             with collect_warnings() as warnings:
-                artifact = pipeline.prepare(session, resolved, location)
-            frames = Silhouettes.load([artifact.folder])
-            sheet = artifact.folder / "sheet.png"
-            if not sheet.exists():
-                picks = np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).astype(int)
-                pipeline.render(session, resolved, [frames[picks]], sheet, "sheet")
+                artifact = preparation.prepare(session, resolved, location)
+                preparation.check_dancer(session, resolved, location, artifact, force=True)
+            sheet = preparation.write_sheet(session, resolved, artifact)
             places = {"folder": str(artifact.folder), "sheet": str(sheet)}
             told = {"warnings": list(dict.fromkeys(warnings))}
-            results.append({"input": location, "frames": len(frames), **places, **told})
+            results.append({"input": location, "frames": artifact.manifest()["frames"], **places, **told})
     if json:
         print_json(results)
         return

@@ -61,11 +61,18 @@ def write_commented(recipe: Recipe, registry: Registry) -> str:
 
     Raises OptionError, PluginError.
     """
+    from deepdance.inputs import find_frame_size
     from deepdance.plugins import KINDS
 
     values = recipe.model_dump(mode="json", exclude=set(KINDS))
-    rate = registry.find("sequence", recipe.sequence.name).spec.frame_rate
-    derived = {} if "fps" in recipe.model_fields_set else {"fps": (rate, "the sequence model's")}
+    rate, size = registry.find("sequence", recipe.sequence.name).spec.frame_rate, find_frame_size(recipe, registry)
+    shape = (
+        (list(size), "what the codec or the preset is made for")
+        if size
+        else (values["size"], "the first video's shape")
+    )
+    unset = {"fps": (rate, "the sequence model's"), "size": shape}
+    derived = {name: value for name, value in unset.items() if name not in recipe.model_fields_set}
     tables = [_write_table(recipe, registry, kind) for kind in KINDS]
     return "".join([HEADER, *_write_settings(type(recipe), values, derived), *tables]).rstrip() + "\n"
 

@@ -155,13 +155,14 @@ def run(
     name: str | None = None,
     workspace: str | Path = "workspace",
     listen: Sequence[Listener] = (),
+    force: bool = False,
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
 
     `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
-    recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. Raises InputError,
-    OptionError, PluginError, WorkspaceError.
+    recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns from
+    what cannot be a dancer too. Raises InputError, OptionError, PluginError, WorkspaceError.
     """
     session = Session.open(workspace, listen)
     with follow(session.listen):
@@ -169,7 +170,7 @@ def run(
         base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
         made = (base or (Recipe() if given else DEMO_RECIPE)).changed(fields)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
-        return Run(session, runs.run(session, made, locations, name).run.name)
+        return Run(session, runs.run(session, made, locations, name, force=force).run.name)
 
 
 def open_run(run: str | Path, *, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Run:

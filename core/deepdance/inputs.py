@@ -1,16 +1,19 @@
-"""From what the user typed to sources: which one reads an input, with which options, and at what rate."""
+"""From what the user typed to sources: which one reads an input, with which options, at what rate and what size."""
 
 from __future__ import annotations
 
+import logging
 import mimetypes
 import re
 from collections.abc import Sequence
+from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 
 from deepdance.errors import InputError, OptionError
 from deepdance.folders import FOLDER, Listing, describe_kind, list_folder, show_path
-from deepdance.interfaces import FrameSource
+from deepdance.frames import fit_size
+from deepdance.interfaces import FrameSource, SourceInfo
 from deepdance.plugins import KINDS, Registry
 from deepdance.recipe import AUTO, Choice, Recipe, apply_settings
 from deepdance.validation import validate
@@ -19,8 +22,21 @@ DEMO = "demo"
 """The location of the demo dancer. Paths are absolute, so a file of that name is another thing."""
 FALLBACK = "ffmpeg"
 """The source that reads what no other claims."""
+REMOVERS = ("threshold", "person")
+"""Those that `auto` chooses from."""
 STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+PAPER_SIZE = (120, 200)
+SIDE_STEP = 8
+"""Sides that are not given are multiples of this, which the convolutional codecs halve three times."""
+MOST_ELONGATED = 4
+"""Height to width, or width to height: a picture beyond it lies between bands of background."""
+MOST_KEPT_PIXELS = 1.5 * prod(PAPER_SIZE)
+"""Silhouettes of at most so many pixels are learned from as they are; more would only be slower."""
+LEAST_FILL = 0.6
+"""An input that fills less of the silhouettes than this share is told of: a portrait video among landscape ones."""
+
+log = logging.getLogger("deepdance")
 
 
 def expand_inputs(registry: Registry, typed: Sequence[str]) -> list[str]:
@@ -131,7 +147,7 @@ def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Rec
     changes: dict[str, Any] = {}
     for kind in KINDS:
         choice = getattr(recipe, kind)
-        name = choose_source(recipe, registry, locations) if kind == "source" else choice.name
+        name = _resolve_name(kind, recipe, registry, locations)
         if name == AUTO:
             continue
         options = registry.options(kind, name, recipe.preset, choice.options)
@@ -141,19 +157,113 @@ def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Rec
         changes[kind] = {"name": name, "options": written}
     if "fps" not in recipe.model_fields_set:
         changes["fps"] = registry.find("sequence", recipe.sequence.name).spec.frame_rate
+    size = find_frame_size(recipe, registry)
+    if "size" not in recipe.model_fields_set and size is not None:
+        changes["size"] = size
     return recipe.changed(changes)
 
 
+def _resolve_name(kind: str, recipe: Recipe, registry: Registry, locations: Sequence[str]) -> str:
+    """A component's name; `auto` where that takes a look at the inputs."""
+    name: str = getattr(recipe, kind).name
+    if kind == "source":
+        return choose_source(recipe, registry, locations)
+    if kind == "remover" and name == AUTO:
+        return _find_meant_remover(recipe, registry, locations)
+    return name
+
+
+def _find_meant_remover(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> str:
+    """The remover whose options are set, or the paper's for its preset and for the demo; else `auto`.
+
+    Raises OptionError, PluginError.
+    """
+    if recipe.remover.options:
+        for name in REMOVERS:
+            if recipe.remover.options.keys() <= registry.options_model("remover", name).model_fields.keys():
+                return name
+        raise OptionError(
+            f"expected options of one of {', '.join(REMOVERS)}, got {', '.join(recipe.remover.options)}; "
+            "choose --remover"
+        )
+    paper = recipe.preset == "paper" or set(locations) <= {DEMO}
+    return "threshold" if paper else AUTO
+
+
+def find_frame_size(recipe: Recipe, registry: Registry) -> tuple[int, int] | None:
+    """The one size that the recipe's codec, or the paper's preset, is made for; None where any will do."""
+    made_for = registry.find("codec", recipe.codec.name).spec.frame_size
+    return made_for or (PAPER_SIZE if recipe.preset == "paper" else None)
+
+
 def settle(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Recipe:
-    """`resolve`, with a look at the inputs: a rate that is not given is at most theirs, so that no frame comes twice.
+    """`resolve`, with a look at the inputs: their rate and their shape decide what the recipe leaves open.
 
     Raises InputError too.
     """
-    settled = resolve(recipe, registry, locations)
-    if "fps" in recipe.model_fields_set:
+    settled, given = resolve(recipe, registry, locations), recipe.model_fields_set
+    if {"fps", "size"} <= given:
         return settled
-    rates = (open_source(settled, registry, location)[1].info().fps for location in locations)
-    return settled.changed({"fps": min([settled.fps, *filter(None, rates)])})
+    infos = [(show_location(location), open_source(settled, registry, location)[1].info()) for location in locations]
+    if "fps" not in given:
+        settled = settled.changed({"fps": _choose_rate(settled.fps, infos)})
+    if "size" not in settled.model_fields_set:
+        settled = settled.changed({"size": choose_size(infos[0][1])})
+    if "size" not in given:
+        _tell_other_shapes(settled.size, infos)
+    return settled
+
+
+def _choose_rate(rate: float, infos: Sequence[tuple[str, SourceInfo]]) -> float:
+    """The model's `rate`, or that of the fastest input if it is lower: above it every frame would come twice.
+
+    A slower input among others does not slow them: its frames are repeated, which is told.
+    """
+    known = [(info.fps, name) for name, info in infos if info.fps]
+    chosen = min(rate, max(known)[0]) if known else rate
+    slower = [name for fps, name in known if fps < chosen]
+    if slower:
+        log.warning(
+            "%s: fewer than the %g frames a second that are learned from, so frames are repeated; "
+            "to learn from each once, --fps %g",
+            ", ".join(slower),
+            chosen,
+            min(known)[0],
+        )
+    return chosen
+
+
+def choose_size(info: SourceInfo) -> tuple[int, int]:
+    """Height and width of an input's silhouettes: its shape, with about as many pixels as the paper's 120×200.
+
+    Silhouettes that are small enough, and whose sides the codecs can halve, keep their size exactly.
+    """
+    height, width = info.height, info.width
+    if info.silhouettes and height * width <= MOST_KEPT_PIXELS and not (height % SIDE_STEP or width % SIDE_STEP):
+        return height, width
+    ratio = min(max(height / width, 1 / MOST_ELONGATED), MOST_ELONGATED)
+    sides = sqrt(prod(PAPER_SIZE) * ratio), sqrt(prod(PAPER_SIZE) / ratio)
+    tall, wide = (SIDE_STEP * round(side / SIDE_STEP) for side in sides)
+    return tall, wide
+
+
+def _tell_other_shapes(size: tuple[int, int], infos: Sequence[tuple[str, SourceInfo]]) -> None:
+    """Warn, once, of the inputs that lie between broad bands of background, and how they would not."""
+    others = [
+        (name, info) for name, info in infos if choose_size(info) != size and _share_filled(info, size) < LEAST_FILL
+    ]
+    if others:
+        log.warning(
+            "%s: of another shape than the silhouettes, %dx%d, and fills %.0f%% of them; for its shape, --size %dx%d",
+            ", ".join(name for name, _ in others),
+            *size,
+            100 * _share_filled(others[0][1], size),
+            *choose_size(others[0][1]),
+        )
+
+
+def _share_filled(info: SourceInfo, size: tuple[int, int]) -> float:
+    return prod(fit_size(info.height, info.width, size)) / prod(size)
 
 
 def recipe_for(

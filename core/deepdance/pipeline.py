@@ -1,13 +1,11 @@
-"""The stages in their order, each a plain function from inputs to an artifact.
+"""The stages after `preparation`, in their order, each a plain function from inputs to an artifact.
 
-prepare → fit_codec → encode → fit_sequence → dance → decode_frames → render
+fit_codec → encode → fit_sequence → dance → decode_frames → render
 """
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +13,17 @@ import numpy as np
 
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError
-from deepdance.events import Progress, StageFinished, StageStarted, collect_warnings
-from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, shrink
+from deepdance.events import Progress, StageFinished, StageStarted
+from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import count_keyframes, interpolate, take_opening
-from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import FrameCodec, History, SequenceModel
-from deepdance.metrics.shapes import mask_dancer
 from deepdance.plugins import KINDS
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
 from deepdance.workspace import Artifact, write_atomically
 
-REMOVAL_SCALE = 4
-"""Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 DECODE_BATCH = 64
-
-log = logging.getLogger("deepdance")
 
 
 def import_components(session: Session, recipe: Recipe) -> None:
@@ -42,77 +34,6 @@ def import_components(session: Session, recipe: Recipe) -> None:
         if name != AUTO:
             session.registry.component(kind, name)
     session.listen(StageFinished("models", reused=False))
-
-
-def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | None = None) -> Artifact:
-    """Source → remover → silhouettes on disk, for one input."""
-    fps = recipe.fps if fps is None else fps
-    with collect_warnings() as told:
-        name, source = open_source(recipe, session.registry, location)
-        info = source.info()
-    inputs = {
-        "source": describe_component(session, "source", name, source.options),
-        "video": source.fingerprint(),
-        "remover": None if info.silhouettes else _describe_choice(session, recipe, "remover"),
-        "fps": fps,
-        "size": recipe.size,
-    }
-    expected = None if info.seconds is None else round(info.seconds * fps)
-    box = (recipe.size[0] * REMOVAL_SCALE, recipe.size[1] * REMOVAL_SCALE)
-
-    def work(folder: Path) -> dict[str, Any]:
-        remover = None if info.silhouettes else _make_component(session, recipe, "remover")
-        dancer = 0.0
-        with collect_warnings() as meanwhile, SilhouetteWriter(folder, recipe.size) as writer:
-            for chunk in source.frames(fps, box):
-                silhouettes = chunk[..., 0] if remover is None else remover.remove(chunk)
-                small = shrink(silhouettes, recipe.size)
-                writer.write(small)
-                dancer += float(mask_dancer(small).sum())
-                session.listen(Progress("silhouettes", writer.count, expected))
-            if not writer.count:
-                raise InputError(f"expected frames in {location}, got none; is the video damaged?")
-            writer.finish(source=show_location(location), fps=fps, shot_starts=source.shot_starts())
-        share = dancer / (writer.count * recipe.size[0] * recipe.size[1])
-        notes = {"source_name": show_location(location), "location": location, "warnings": [*told, *meanwhile]}
-        return {"frames": writer.count, "dancer_share": share, **notes}
-
-    artifact = session.make("silhouettes", inputs, work, detail=show_location(location))
-    if artifact.reused:
-        tell_kept_warnings(artifact, location)
-    if info.silhouettes:
-        _warn_of_unused_remover(session, recipe, location)
-    else:
-        _warn_without_dancer(location, artifact.manifest()["dancer_share"])
-    return artifact
-
-
-def tell_kept_warnings(artifact: Artifact, location: str) -> None:
-    """Log again what was warned of while silhouettes were made, perhaps of the same file under another name."""
-    notes = artifact.manifest()
-    for message in notes.get("warnings", []):  # there are none in a workspace of 0.1.0
-        names = {notes["location"]: location, notes["source_name"]: show_location(location)}
-        log.warning("%s", _rename(message, names))
-
-
-def _rename(message: str, names: Mapping[str, str]) -> str:
-    return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], message)
-
-
-def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> None:
-    usual = _describe_choice(session, Recipe(preset=recipe.preset), "remover")
-    if _describe_choice(session, recipe, "remover") != usual:
-        log.warning("%s: silhouettes already, so the remover and its settings are not used", show_location(location))
-
-
-def _warn_without_dancer(location: str, share: float) -> None:
-    if not 0.003 <= share <= 0.7:
-        log.warning(
-            "%s: %.1f%% of the picture is taken for the dancer; "
-            "try --set remover.level=auto, or --set remover.invert=true for a bright dancer on a dark ground",
-            show_location(location),
-            100 * share,
-        )
 
 
 def fit_codec(session: Session, recipe: Recipe, prepared: Sequence[Artifact]) -> Artifact:

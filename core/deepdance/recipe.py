@@ -90,7 +90,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Choice = Choice(name=AUTO)
-    remover: Choice = Choice(name="threshold")
+    remover: Choice = Choice(name=AUTO)
     codec: Choice = Choice(name="sdf-ae")
     sequence: Choice = Choice(name="motion-field")
     renderer: Choice = Choice(name="mp4")
@@ -101,9 +101,14 @@ class Recipe(BaseModel):
         default=10.0,
         gt=0,
         le=240,
-        description="samples a second that are learned from; unset: the sequence model's, or the video's if lower",
+        description="samples a second that are learned from; unset: the sequence model's, or those of the fastest "
+        "video if it has fewer",
     )
-    size: tuple[int, int] = Field(default=(120, 200), description="height and width of a silhouette, in pixels")
+    size: tuple[int, int] = Field(
+        default=(120, 200),
+        description="height and width of a silhouette, in pixels; unset: the first video's shape with as many pixels "
+        "as 120×200, or the one size that the codec is made for",
+    )
     seed: int = Field(default=0, ge=0, lt=2**31, description="all randomness comes from it")
     validation: float = Field(default=0.1, ge=0, le=0.5, description="share of the frames, the last ones, held out")
     start: Annotated[

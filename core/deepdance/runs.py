@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deepdance import pipeline
+from deepdance import pipeline, preparation
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError
 from deepdance.events import Progress, RunFinished, RunStarted
@@ -86,22 +86,27 @@ class OpenedRun:
         return {stage: [artifact.key for artifact in self.artifacts[stage]] for stage in stages}
 
 
-def run(session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None) -> Finished:
+def run(
+    session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None, *, force: bool = False
+) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
-    Without locations the demo dancer is the source. What an earlier run has made already is used again.
+    Without locations the demo dancer is the source. What an earlier run has made already is used again. With `force`
+    it learns from what cannot be a dancer too.
     """
     inputs = expand_inputs(session.registry, locations)
-    recipe = settle(recipe, session.registry, inputs)
+    recipe = preparation.decide_removers(session, settle(recipe, session.registry, inputs), inputs)
     recipe.start.check_exists()
     record = session.workspace.claim(
         name or _make_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    prepared = [pipeline.prepare(session, recipe, location) for location in inputs]
+    prepared = [preparation.prepare(session, recipe, location) for location in inputs]
     frames = Silhouettes.load([artifact.folder for artifact in prepared])
     _check_opening(session, recipe, pipeline.check_length(session, recipe, frames.clips), frames.clips)
+    for location, artifact in zip(inputs, prepared, strict=True):
+        preparation.check_dancer(session, recipe, location, artifact, force=force)
     codec = pipeline.fit_codec(session, recipe, prepared)
     latents = pipeline.encode(session, recipe, codec, prepared)
     sequence = pipeline.fit_sequence(session, recipe, latents, frames.clips)
@@ -153,7 +158,9 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
         raise InputError(f"expected a video with a frame rate to extend, got {location}; make a video of it first")
     pipeline.import_components(session, recipe)
     opened = open_run(session, recipe, record, read_anew=location)
-    video = Silhouettes.load([pipeline.prepare(session, read_as, location, fps=recipe.render_fps).folder])
+    prepared = preparation.prepare(session, read_as, location, fps=recipe.render_fps)
+    preparation.check_dancer(session, read_as, location, prepared, force=True)
+    video = Silhouettes.load([prepared.folder])
     last = _last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
     new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
@@ -237,7 +244,7 @@ def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str
     made = {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
     for artifact, location in zip(made["silhouettes"], record.inputs, strict=False):
         if location != read_anew:
-            pipeline.tell_kept_warnings(artifact, location)
+            preparation.tell_kept_warnings(artifact, location)
     return OpenedRun(session, recipe, made)
 
 
@@ -270,7 +277,9 @@ def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequen
 def _last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
     """The last `context` silhouettes of the video that `--from` names. Raises InputError where a shot has too few."""
     location = recipe.start.video
-    artifact = pipeline.prepare(session, recipe_for(recipe, session.registry, location), location)
+    read_as = recipe_for(recipe, session.registry, location)
+    artifact = preparation.prepare(session, read_as, location)
+    preparation.check_dancer(session, read_as, location, artifact, force=True)
     frames = Silhouettes.load([artifact.folder])
     last = frames.clips[-1]
     if len(last) < context:

@@ -38,7 +38,10 @@ COMPONENTS = (
     _spec("remover", "threshold", "threshold:Threshold", "dark is the dancer (the paper's R+G+B > 230)"),
     _spec("remover", "luma", "luma:Luma", "no removal: grey levels", NO_OPTIONS),
     _spec("codec", "sdf-ae", "sdf_ae.model:SdfAE", "sharp outlines: a VAE of distance fields, 128 numbers"),
-    _spec("codec", "conv-ae", "conv_ae.model:ConvAE", "the paper's convolutional autoencoder, 128 numbers"),
+    _spec(
+        *("codec", "conv-ae", "conv_ae.model:ConvAE", "the paper's convolutional autoencoder, 128 numbers"),
+        frame_size=(120, 200),
+    ),
     _spec("codec", "pca", "pca:PCA", "principal components, fitted in seconds"),
     _spec("sequence", "motion-field", "motion_field.model:MotionField", "goes on as real movements did, endlessly new"),
     _spec("sequence", "flow", "flow.model:Flow", "draws the next change by conditional flow matching"),

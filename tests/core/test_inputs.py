@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from deepdance.errors import InputError, OptionError
-from deepdance.inputs import choose_source, expand_inputs, open_source, recipe_for, resolve, settle, source_for
+from deepdance.inputs import (
+    choose_size,
+    choose_source,
+    expand_inputs,
+    open_source,
+    recipe_for,
+    resolve,
+    settle,
+    source_for,
+)
+from deepdance.interfaces import SourceInfo
 from deepdance.plugins import discover
 from deepdance.recipe import Opening, Recipe
 
@@ -140,6 +150,75 @@ def test_a_rate_that_is_not_given_is_the_models_and_never_above_the_videos(tmp_p
     assert resolve(Recipe(sequence="lstm4"), REGISTRY, [str(path)]).fps == 3
     assert settle(Recipe(sequence="lstm4"), REGISTRY, [str(path)]).fps == 2
     assert settle(Recipe(sequence="lstm4", fps=5), REGISTRY, [str(path)]).fps == 5
+
+
+def write_array(path, shape=(4, 8, 8), fps=None):
+    """The path of an array of black frames, which says its rate."""
+    np.savez(path, frames=np.zeros(shape, np.uint8), **({} if fps is None else {"fps": fps}))
+    return str(path)
+
+
+def test_a_slow_input_of_several_is_told_and_does_not_slow_the_others(tmp_path, caplog):
+    rates = {"fast": 30.0, "slow": 3.0, "slower": 2.5, "free": None}
+    paths = {name: write_array(tmp_path / f"{name}.npz", fps=fps) for name, fps in rates.items()}
+
+    def settled(*names, **fields):
+        caplog.clear()
+        return settle(Recipe(**fields), REGISTRY, [paths[name] for name in names]).fps
+
+    assert settled("slow", "fast") == 10
+    (told,) = caplog.messages
+    assert told == (
+        "slow.npz: fewer than the 10 frames a second that are learned from, so frames are repeated; "
+        "to learn from each once, --fps 3"
+    )
+    assert settled("slow", "slower", "free") == 3
+    assert [message.partition(",")[0] for message in caplog.messages] == [
+        "slower.npz: fewer than the 3 frames a second that are learned from"
+    ]
+    assert settled("fast", "slow", sequence="lstm4") == 3
+    assert settled("slow", "fast", fps=3) == 3
+    assert settled("slower") == 2.5
+    assert settled("free") == 10
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((480, 800), (120, 200)),
+        ((1280, 720), (208, 120)),
+        ((720, 1280), (120, 208)),
+        ((500, 500), (152, 152)),
+        ((10, 1000), (80, 312)),
+        ((1000, 10), (312, 80)),
+    ],
+)
+def test_silhouettes_have_the_shape_of_the_video_and_as_many_pixels_as_the_papers(shape, size):
+    assert choose_size(SourceInfo(*shape)) == size
+    assert abs(size[0] * size[1] / 24_000 - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((120, 200), (120, 200)), ((24, 40), (24, 40)), ((176, 200), (176, 200)), ((480, 800), (120, 200))],
+)
+def test_small_silhouettes_keep_their_size(shape, size):
+    assert choose_size(SourceInfo(*shape, silhouettes=True)) == size
+
+
+def test_the_first_input_decides_unless_the_codec_or_the_preset_is_made_for_one_size(tmp_path, caplog):
+    tall = write_array(tmp_path / "tall.npz", (4, 64, 40), 30.0)
+    wide = write_array(tmp_path / "wide.npz", (4, 40, 64), 30.0)
+    assert settle(Recipe(), REGISTRY, [tall]).size == (64, 40)
+    assert settle(Recipe(), REGISTRY, ["demo"]).size == (120, 200)
+    assert settle(Recipe(size=(24, 40)), REGISTRY, [tall]).size == (24, 40)
+    assert caplog.messages == []
+    assert settle(Recipe(), REGISTRY, [wide, tall]).size == (40, 64)
+    assert settle(Recipe(codec="conv-ae"), REGISTRY, [tall]).size == (120, 200)
+    assert settle(Recipe(preset="paper"), REGISTRY, [tall]).size == (120, 200)
+    told = "tall.npz: of another shape than the silhouettes, {}, and fills {} of them; for its shape, --size 64x40"
+    assert caplog.messages == [told.format("40x64", "39%"), *[told.format("120x200", "38%")] * 2]
 
 
 def test_another_video_of_a_run_is_read_by_its_own_ending_with_the_runs_options_where_they_fit():

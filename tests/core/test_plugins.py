@@ -62,6 +62,8 @@ def test_one_plugin_cannot_offer_a_name_twice(monkeypatch):
         ({"target": "no.colon"}, "expected 'package.module:Class', got 'no.colon'"),
         ({"requires": "torch"}, "expected a tuple of requirements"),
         ({"suffixes": ".mp4"}, "expected a tuple of file endings"),
+        ({"frame_size": (120,)}, "expected a height and width from 8 to 4096 or None, got (120,)"),
+        ({"frame_size": (120, 2.5)}, "expected a height and width from 8 to 4096 or None"),
     ],
 )
 def test_a_spec_that_makes_no_sense_is_told(monkeypatch, wrong, reason):

@@ -46,6 +46,11 @@ class TestEveryCodec:
         assert not np.array_equal(other.encode(silhouettes), once(cls, options)[0].encode(silhouettes))
         assert "val_loss" not in history[-1]
 
+    def test_upright_frames_stay_upright(self, cls, options, silhouettes):
+        upright = np.ascontiguousarray(silhouettes.transpose(0, 2, 1))
+        codec, _ = fitted(cls, options, upright)
+        assert codec.decode(codec.encode(upright[:4])).shape == (4, 40, 24)
+
 
 def test_the_papers_layers():
     encoder, decoder = build_encoder((120, 200), 128), build_decoder((120, 200), 128)

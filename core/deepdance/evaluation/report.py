@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepdance import pipeline, runs
+from deepdance import preparation, runs
 from deepdance.evaluation.codec import measure_codec
 from deepdance.evaluation.long_dances import measure_long_dances, measure_videos
 from deepdance.evaluation.next_frame import measure_next_frame
@@ -107,7 +107,9 @@ def evaluate_videos(
     run = runs.open_run(session, recipe, record)
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
-    prepared = [pipeline.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
+    prepared = [preparation.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
+    for one, location, artifact in zip(read_as, inputs, prepared, strict=True):
+        preparation.check_dancer(session, one, location, artifact, force=True)
     shown = Path(inputs[0]).name if len(inputs) == 1 else f"{len(inputs)} videos"
 
     def measure(on_progress: OnProgress) -> Table:

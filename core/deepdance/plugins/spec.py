@@ -30,7 +30,8 @@ class ComponentSpec:
     alone where its options are listed or checked. `suffixes` are the file endings a source reads or a renderer writes
     (`".mp4"`; `"/"` is a folder). `requires` are distributions that it works with and its own distribution does not
     install, as pip takes them (`"torch>=2.4"`). `frame_rate` is the frames a second that a sequence model is made for:
-    a run's, where its user asks for no other.
+    a run's, where its user asks for no other. `frame_size` is the height and width that a codec is made for: a run's,
+    too; None is a codec that takes the shape of the video.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class ComponentSpec:
     suffixes: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     frame_rate: float = 10.0
+    frame_size: tuple[int, int] | None = None
     api_version: int = API_VERSION
 
 
@@ -83,4 +85,11 @@ def check_spec(spec: object) -> ComponentSpec:
         raise PluginError(f"{name!r}: expected a tuple of requirements as requires, got {spec.requires!r}")
     if not isinstance(spec.frame_rate, float | int) or not 0 < spec.frame_rate <= 240:
         raise PluginError(f"{name!r}: expected frames a second, above 0 and at most 240, got {spec.frame_rate!r}")
+    if spec.frame_size is not None and not _is_size(spec.frame_size):
+        raise PluginError(f"{name!r}: expected a height and width from 8 to 4096 or None, got {spec.frame_size!r}")
     return spec
+
+
+def _is_size(value: object) -> bool:
+    sides = value if isinstance(value, tuple) else ()
+    return len(sides) == 2 and all(isinstance(side, int) and 8 <= side <= 4096 for side in sides)

@@ -1,0 +1,212 @@
+"""From an input to silhouettes: which remover suits it, its silhouettes, and whether they can be a dancer's."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepdance.arrays import UInt8, sample_evenly
+from deepdance.errors import InputError, PluginError
+from deepdance.events import Progress, StageFinished, StageStarted, collect_warnings
+from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
+from deepdance.inputs import open_source, show_location
+from deepdance.interfaces import BackgroundRemover, FrameSource
+from deepdance.pipeline import describe_component, render
+from deepdance.plausibility import Doubt, find_doubt
+from deepdance.recipe import AUTO, Choice, Recipe
+from deepdance.removal import BEST_GUESS, PERSON, THRESHOLD, Decision, choose_remover
+from deepdance.session import Session
+from deepdance.workspace import Artifact
+
+REMOVAL_SCALE = 4
+"""Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
+SHEET_FRAMES = 120
+"""Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
+
+log = logging.getLogger("deepdance")
+
+
+def decide_removers(session: Session, recipe: Recipe, locations: Sequence[str]) -> Recipe:
+    """The recipe with the remover that suits all of the inputs; `auto` stays where each needs another.
+
+    Raises InputError, PluginError.
+    """
+    if recipe.remover.name != AUTO:
+        return recipe
+    choices = [decide_remover(session, recipe, location) for location in locations]
+    needed = [choice for choice in choices if choice]
+    if not needed or any(choice != needed[0] for choice in needed):
+        return recipe
+    return recipe.changed({"remover": needed[0].model_dump()})
+
+
+def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | None:
+    """The remover for one input: the recipe's or, where that is `auto`, the one that a look at the input chooses.
+
+    None where the input is silhouettes already. The choice is kept with the workspace, and told. Raises InputError,
+    PluginError.
+    """
+    name, source = open_source(recipe, session.registry, location)
+    if source.info().silhouettes:
+        return None
+    if recipe.remover.name != AUTO:
+        return recipe.remover
+    box = _find_box(recipe)
+    inputs = {
+        "source": describe_component(session, "source", name, source.options),
+        "video": source.fingerprint(),
+        "box": box,
+        "removers": [entry.version for entry in session.registry.entries if entry.spec.kind == "remover"],
+    }
+
+    def work(folder: Path) -> dict[str, Any]:
+        decision = _decide(session, source, box)
+        return {"name": decision.name, "options": decision.options, "reason": decision.reason}
+
+    try:
+        notes = session.make("remover", inputs, work, detail=show_location(location)).manifest()
+    except PluginError as error:
+        log.warning("%s: the threshold is used, since the person model is missing: %s", show_location(location), error)
+        return Choice(name=THRESHOLD, options=dict(BEST_GUESS))
+    choice = Choice(name=notes["name"], options=notes["options"])
+    log.info("%s: --remover %s: %s", show_location(location), _type_choice(choice), notes["reason"])
+    return choice
+
+
+def _decide(session: Session, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
+    def find_people(frames: UInt8) -> UInt8:
+        return _make_remover(session, Choice(name=PERSON), "standard").remove(frames)
+
+    return choose_remover(source, box, find_people)
+
+
+def _type_choice(choice: Choice) -> str:
+    """A choice as flags."""
+    settings = "".join(f" --set remover.{key}={str(value).lower()}" for key, value in choice.options.items())
+    return f"{choice.name}{settings}"
+
+
+def _find_box(recipe: Recipe) -> tuple[int, int]:
+    return recipe.size[0] * REMOVAL_SCALE, recipe.size[1] * REMOVAL_SCALE
+
+
+def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | None = None) -> Artifact:
+    """Source → remover → silhouettes on disk, for one input. Raises InputError, PluginError."""
+    fps = recipe.fps if fps is None else fps
+    with collect_warnings() as told:
+        name, source = open_source(recipe, session.registry, location)
+        info = source.info()
+    choice = decide_remover(session, recipe, location)
+    inputs = {
+        "source": describe_component(session, "source", name, source.options),
+        "video": source.fingerprint(),
+        "remover": choice and _describe_remover(session, choice, recipe.preset),
+        "fps": fps,
+        "size": recipe.size,
+    }
+    expected = None if info.seconds is None else round(info.seconds * fps)
+    box = _find_box(recipe)
+
+    def work(folder: Path) -> dict[str, Any]:
+        with collect_warnings() as meanwhile, SilhouetteWriter(folder, recipe.size) as writer:
+            remover = choice and _make_remover(session, choice, recipe.preset)
+            if remover:
+                remover.survey(lambda count: source.sample(count, box))
+            for chunk in source.frames(fps, box):
+                silhouettes = remover.remove(chunk) if remover else chunk[..., 0]
+                writer.write(shrink(silhouettes, recipe.size))
+                session.listen(Progress("silhouettes", writer.count, expected))
+            if not writer.count:
+                raise InputError(f"expected frames in {location}, got none; is the video damaged?")
+            writer.finish(source=show_location(location), fps=fps, shot_starts=source.shot_starts())
+        notes = {"source_name": show_location(location), "location": location}
+        return {"frames": writer.count, **notes, "warnings": [*told, *meanwhile]}
+
+    artifact = session.make("silhouettes", inputs, work, detail=show_location(location))
+    if artifact.reused:
+        tell_kept_warnings(artifact, location)
+    if choice is None:
+        _warn_of_unused_remover(session, recipe, location)
+    return artifact
+
+
+def _describe_remover(session: Session, choice: Choice, preset: str) -> dict[str, Any]:
+    options = session.registry.options("remover", choice.name, preset, choice.options)
+    return describe_component(session, "remover", choice.name, options)
+
+
+def _make_remover(session: Session, choice: Choice, preset: str) -> BackgroundRemover[Any]:
+    """A remover for one clip, and what it needs fetched, which is told. Raises OptionError, PluginError."""
+    component = session.registry.component("remover", choice.name)
+    fetched: list[str] = []
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        if not fetched:
+            fetched.append(what)
+            session.listen(StageStarted("download", f"fetching {what}"))
+        session.listen(Progress("download", done, total))
+
+    component.fetch(tell)
+    if fetched:
+        session.listen(StageFinished("download", False, fetched[0]))
+    remover: BackgroundRemover[Any] = component(
+        session.registry.options("remover", choice.name, preset, choice.options)
+    )
+    return remover
+
+
+def tell_kept_warnings(artifact: Artifact, location: str) -> None:
+    """Log again what was warned of while silhouettes were made, perhaps of the same file under another name."""
+    notes = artifact.manifest()
+    for message in notes.get("warnings", []):  # there are none in a workspace of 0.1.0
+        names = {notes["location"]: location, notes["source_name"]: show_location(location)}
+        log.warning("%s", _rename(message, names))
+
+
+def _rename(message: str, names: Mapping[str, str]) -> str:
+    return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], message)
+
+
+def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> None:
+    if recipe.remover.name == AUTO:
+        return
+    usual = _describe_remover(session, Choice(name=THRESHOLD), recipe.preset)
+    if _describe_remover(session, recipe.remover, recipe.preset) != usual:
+        log.warning("%s: silhouettes already, so the remover and its settings are not used", show_location(location))
+
+
+def check_dancer(session: Session, recipe: Recipe, location: str, prepared: Artifact, *, force: bool = False) -> None:
+    """Raise InputError, or with `force` only warn, where an input's silhouettes cannot be a dancer's."""
+    doubt = find_doubt(Silhouettes.load([prepared.folder]))
+    if doubt is None:
+        return
+    sheet = write_sheet(session, recipe, prepared)
+    advice = _advise(session, prepared.manifest()["inputs"]["remover"], doubt)
+    told = f"{show_location(location)}: expected a dancer, got {doubt.reason}; look at {sheet}; {advice}"
+    if not force:
+        raise InputError(f"{told}, or go on with --force")
+    log.warning("%s", told)
+
+
+def _advise(session: Session, remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
+    """What may give a dancer instead; `remover` is the one that was used, None where the input is silhouettes."""
+    if remover is None:
+        return "save it with 0 for the dancer and 255 for the ground" if doubt.inverted else "choose another input"
+    if doubt.inverted and remover["options"].get("invert") is False:
+        return "try --set remover.invert=true"
+    known = {entry.spec.name for entry in session.registry.entries if entry.spec.kind == "remover"}
+    if PERSON in known - {remover["name"]}:
+        return f"try --remover {PERSON}"
+    return "try --set remover.level=auto" if remover["options"].get("level", "auto") != "auto" else "try a --remover"
+
+
+def write_sheet(session: Session, recipe: Recipe, prepared: Artifact) -> Path:
+    """A contact sheet of an input's silhouettes, beside them."""
+    sheet = prepared.folder / "sheet.png"
+    if not sheet.exists():
+        frames = Silhouettes.load([prepared.folder])
+        render(session, recipe, [frames[sample_evenly(len(frames), SHEET_FRAMES)]], sheet, "sheet")
+    return sheet

@@ -1,0 +1,143 @@
+"""What can be a dancer and what cannot: drawn cases, and the samples where they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import demo_frames
+from dancers import draw_dancer
+
+from deepdance.frames import Clip, Silhouettes
+from deepdance.inputs import choose_size, open_source
+from deepdance.pipeline import REMOVAL_SCALE
+from deepdance.plausibility import PAIRS, find_doubt
+from deepdance.plugins import discover
+from deepdance.recipe import Recipe
+
+SHARED = Path(__file__).parents[2].parent / "shared/data"
+DANCER = draw_dancer(60, 0)
+RNG = np.random.default_rng(0)
+
+
+def doubt(frames, **more):
+    """Why these frames `(n, h, w)` are no dancer's, or nothing."""
+    found = find_doubt(Silhouettes.of(frames, **more))
+    return found and found.reason
+
+
+def zoom(frames, times):
+    """A close-up: the middle of the picture, enlarged."""
+    down, across = (round(side * (1 - 1 / times) / 2) for side in frames.shape[1:])
+    middle = frames[:, down : frames.shape[1] - down, across : frames.shape[2] - across]
+    return middle.repeat(times, axis=1).repeat(times, axis=2)
+
+
+def noise(share):
+    return np.where(RNG.random((30, 60, 100)) < share, 0, 255).astype(np.uint8)
+
+
+DANCERS = {
+    "a dancer": DANCER,
+    "a second": DANCER[:10],
+    "one frame": DANCER[:1],
+    "a close-up": zoom(DANCER, 2),
+    "a slow one": DANCER[:8].repeat(4, axis=0),
+    "a fast one": DANCER[::5],
+    "a portrait": DANCER[:, :, 33:67],
+    "far away": np.pad(DANCER, ((0, 0), (90, 90), (150, 150)), constant_values=255),
+    "three": np.concatenate([draw_dancer(60, seed)[:, :, 25:75] for seed in range(3)], axis=2),
+    "a still moment": np.concatenate([DANCER, DANCER[-1:].repeat(20, axis=0)]),
+}
+OTHERS = {
+    "white": (np.full_like(DANCER, 255), "a shape on 0.0% of the picture (at least 0.3%)"),
+    "black": (np.zeros_like(DANCER), "a shape on 100.0% of the picture (at most 70%)"),
+    "a poster": (DANCER[:1].repeat(30, axis=0), "a still picture, 100% the same (at most 90%)"),
+    "little noise": (noise(0.02), "pieces (at most 6)"),
+    "much noise": (noise(0.5), "an outline of "),
+    "a wall": (np.where(np.arange(100) < 30, np.uint8(0), DANCER), "a shape that never leaves 37% of the picture's"),
+    "flicker": (np.where(np.arange(60)[:, None, None] % 2, np.uint8(255), DANCER), "flicker, frames 0% like the next"),
+    "inverted": (255 - DANCER, "a dancer's in the rest: it looks inverted"),
+}
+
+
+@pytest.mark.parametrize("frames", DANCERS.values(), ids=DANCERS)
+def test_a_dancer_is_one(frames):
+    assert doubt(frames) is None
+
+
+@pytest.mark.parametrize(("frames", "reason"), OTHERS.values(), ids=OTHERS)
+def test_what_is_no_dancer_is_told(frames, reason):
+    assert reason in doubt(frames)
+
+
+def test_an_inverted_picture_between_bands_looks_inverted():
+    banded = np.pad(255 - DANCER, ((0, 0), (0, 0), (40, 40)), constant_values=255)
+    assert find_doubt(Silhouettes.of(banded)).inverted
+    assert not find_doubt(Silhouettes.of(np.zeros_like(DANCER))).inverted
+
+
+def test_no_frame_is_compared_across_a_cut():
+    bar = np.where(np.arange(60)[:, None] > 55, np.uint8(0), np.full((40, 60, 100), 255, np.uint8))
+    scenes = np.stack([DANCER[:40], bar], axis=1).reshape(80, 60, 100)
+    assert "flicker" in doubt(scenes)
+    assert find_doubt(Silhouettes([scenes], [Clip(k, k + 1, "a", 10) for k in range(80)])) is None
+
+
+def test_a_long_input_is_looked_at_no_longer():
+    read = []
+
+    class Counting(Silhouettes):
+        def __getitem__(self, index):
+            read.append(len(np.arange(len(self))[index]))
+            return super().__getitem__(index)
+
+    assert find_doubt(Counting.of(DANCER.repeat(50, axis=0))) is None
+    assert sum(read) == 2 * PAIRS
+
+
+def test_the_demo_is_a_dancer():
+    frames = demo_frames(20, 10, (120, 200)).max(axis=3)
+    assert doubt(np.where(frames > 76, np.uint8(255), np.uint8(0))) is None
+
+
+def remove_background(path, seconds=10.0):
+    """Its first silhouettes, as a run with `--remover threshold` would have them."""
+    from deepdance.frames import shrink
+
+    registry = discover()
+    _, source = open_source(Recipe(), registry, str(path))
+    size = choose_size(source.info())
+    remover = registry.component("remover", "threshold")(registry.options("remover", "threshold", "standard", {}))
+    chunks, count = [], 0
+    for chunk in source.frames(10, (size[0] * REMOVAL_SCALE, size[1] * REMOVAL_SCALE)):
+        chunks.append(shrink(remover.remove(chunk), size))
+        count += len(chunk)
+        if count >= seconds * 10:
+            break
+    return np.concatenate(chunks)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@pytest.mark.parametrize("path", sorted((SHARED / "people").glob("*.mp4")), ids=lambda path: path.stem)
+def test_a_threshold_finds_no_dancer_in_a_room(path):
+    found = find_doubt(Silhouettes.of(remove_background(path)))
+    assert found is not None
+    assert found.inverted == path.stem.startswith(("magicanimate", "animateanyone"))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@pytest.mark.parametrize("path", sorted((SHARED / "seed").glob("*.mp4"))[:2], ids=lambda path: path.stem)
+def test_the_published_dances_are_dancers(path):
+    assert doubt(remove_background(path)) is None
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@pytest.mark.parametrize("path", sorted((SHARED / "shadowdance").glob("*_masks.npz")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("fps", [3, 10])
+def test_true_masks_are_dancers_whole_and_in_three_seconds(path, fps):
+    with np.load(path) as archive:
+        masks = np.unpackbits(archive[f"masks_{fps}fps"], axis=1).reshape(-1, 120, 200)
+    frames = np.where(masks == 1, np.uint8(0), np.uint8(255))
+    assert doubt(frames) is None
+    pieces = [frames[start : start + 3 * fps] for start in range(0, len(frames) - 3 * fps, 15 * fps)]
+    assert [doubt(piece) for piece in pieces] == [None] * len(pieces)
