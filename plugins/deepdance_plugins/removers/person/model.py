@@ -20,7 +20,7 @@ from deepdance_plugins.removers.person.backdrop import (
     stands_still,
 )
 from deepdance_plugins.removers.person.matting import Mask, fill_up, refine_edges, tidy
-from deepdance_plugins.removers.person.networks import Look, PoseDetector, PoseLandmarker
+from deepdance_plugins.removers.person.networks import Look, PoseDetector, PoseLandmarker, Square
 from deepdance_plugins.removers.person.options import PersonOptions
 from deepdance_plugins.removers.person.tracker import Tracker
 
@@ -42,8 +42,10 @@ there a dancer in the backdrop's colour may pass."""
 STEEPNESS = 8.0
 SELDOM, OFTEN = 0.1, 0.2
 """Shares of the surveyed frames in which the networks took a pixel for a body's."""
-LEAST_MOVING = 0.15
-"""A body of which less than this share moves may be a statue: what moves is looked at alone."""
+AGREED = 0.55
+"""Intersection over union of a body and what moves, below which there is another look at what moves close by."""
+LEAST_MOVING = 0.4
+"""A body of which less than this share moves may be a statue: there is a look with what stands still faded."""
 MOSTLY_MOVING = 0.5
 PLANTED = 0.08
 """What stands still and is smaller than this share of the body is a foot that stays where it is."""
@@ -51,6 +53,10 @@ CONFIDENT = 100.0
 """A logit, of at most 137, above which what stands still between moving parts is a body in the backdrop's colour."""
 SPECK = 0.03
 """A part that moves and is smaller than this share of all that moves is noise."""
+SAME_PLACE = 0.4
+"""Two squares may be around the same body if they are no further apart."""
+AROUND = 1.1
+"""How much larger than a thing that moves the square is that is looked at."""
 FADED = 0.3
 """The contrast that is left to what stands still, where what moves is looked at alone."""
 LIKELY_AREA = (0.25, 4.0)
@@ -121,17 +127,22 @@ class Person(BackgroundRemover[PersonOptions]):
             found.append(looks)
         for i in range(len(frames) - 2, -1, -1):
             if not found[i]:
-                found[i] = self._tracker.look_from(frames[i], found[i + 1])
+                found[i] = self._tracker.look_at(frames[i], [look.square for look in found[i + 1]])
         return found
 
     def _find(self, tracker: Tracker, frame: UInt8, difference: Difference | None) -> list[Look]:
-        """Who is in a frame: seen as it is or, where that may be a statue, with what stands still faded."""
-        looks = tracker.find(frame, difference)
-        if difference is None or _measure_moving(looks, difference) >= LEAST_MOVING:
-            return looks
-        again = tracker.find(_fade(frame, difference), difference)
-        better = _measure_moving(again, difference) > _measure_moving(looks, difference)
-        return again if again and (better or not looks) else looks
+        """Who is in a frame: as the tracker finds them or, where that is not what moves, in another look at that."""
+        best = tracker.find(frame, difference)
+        if difference is None:
+            return best
+        if best and _measure_agreement(best, difference) < AGREED:
+            around = [s for s in _surround_movement(difference) if s.distance(best[0].square) < SAME_PLACE]
+            best = _choose(best, tracker.look_at(frame, around), difference)
+        if _measure_moving(best, difference) < LEAST_MOVING:
+            faded = _fade(frame, difference)
+            again = tracker.look_at(faded, _surround_movement(difference)) or tracker.find(faded, difference)
+            best = _choose(best, again, difference)
+        return best
 
     def _draw(self, half: UInt8, looks: Sequence[Look], difference: Difference | None, shape: tuple[int, ...]) -> Mask:
         """The dancer in a frame, at its full size."""
@@ -174,9 +185,11 @@ def _combine(half: UInt8, looks: Sequence[Look], difference: Difference | None) 
 
 def _weigh_movement(logits: Float32, difference: Difference, moving: float) -> Float32:
     """What moving or standing still adds to the networks' logits; `moving` is the share of the body that does."""
+    seen = bool((logits > 0).any())
     passing = (STANDS_BRIEFLY if moving > MOSTLY_MOVING else STANDS, STANDS)
     stands = np.interp(difference.claimed, (SELDOM, OFTEN), passing)
-    weight = np.nan_to_num(np.clip(STEEPNESS * (difference.apart - DIFFERENT), stands, MOVES))
+    unknown = 0.0 if seen else MOVES  # where the backdrop was always hidden, a dancer nobody sees may well be
+    weight = np.nan_to_num(np.clip(STEEPNESS * (difference.apart - DIFFERENT), stands, MOVES), nan=unknown)
     return np.asarray(np.where(_find_planted(logits, difference), np.maximum(weight, 0), weight), np.float32)
 
 
@@ -184,8 +197,8 @@ def _find_planted(logits: Float32, difference: Difference) -> Mask:
     """What stands still and is the dancer's all the same: feet, and what lies between the parts that move."""
     body = logits > 0
     still = body & (difference.apart < DIFFERENT)
-    between = still & (logits > CONFIDENT) & _wrap(body & ~still)
-    return _drop_large(still & (difference.claimed > 0.5), PLANTED * np.count_nonzero(body)) | between
+    between = still & (logits > CONFIDENT) & _wrap(body & (difference.apart >= DIFFERENT))
+    return _drop_large(still & (difference.claimed > OFTEN), PLANTED * np.count_nonzero(body)) | between
 
 
 def _drop_large(mask: Mask, area: float) -> Mask:
@@ -211,6 +224,31 @@ def _fade(frame: UInt8, difference: Difference) -> UInt8:
     moves = cv2.blur(np.nan_to_num(difference.apart, nan=2 * DIFFERENT), (9, 9)) > 0.75 * DIFFERENT
     kept = cv2.resize(np.where(moves, 1, FADED).astype(np.float32), frame.shape[1::-1])[..., None]
     return np.asarray(frame * kept + 127 * (1 - kept), np.uint8)
+
+
+def _surround_movement(difference: Difference) -> list[Square]:
+    """The square around the largest thing that moves; none if nothing does."""
+    moves = (~(difference.apart < DIFFERENT)).astype(np.uint8)
+    moves = cv2.morphologyEx(moves, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    moves = cv2.morphologyEx(moves, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(moves)
+    if count == 1:
+        return []
+    left, top, width, height, _ = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()].tolist()
+    return [Square(2 * left + width, 2 * top + height, 2 * max(width, height) * AROUND)]
+
+
+def _choose(one: list[Look], other: list[Look], difference: Difference) -> list[Look]:
+    """Whoever agrees better with what moves."""
+    return max(one, other, key=lambda looks: _measure_agreement(looks, difference))
+
+
+def _measure_agreement(looks: Sequence[Look], difference: Difference) -> float:
+    """Intersection over union of the bodies and what moves, where the backdrop is known."""
+    body = _spread(looks, difference.apart.shape) > 0
+    moves, known = difference.apart >= DIFFERENT, ~np.isnan(difference.apart)
+    either = np.count_nonzero((body & known) | moves)
+    return np.count_nonzero(body & moves) / either if looks and either else 0.0
 
 
 def _measure_moving(looks: Sequence[Look], difference: Difference) -> float:

@@ -40,13 +40,13 @@ class Tracker:
 
     def find(self, frame: UInt8, difference: Difference | None = None) -> list[Look]:
         """Who is in `frame` `(h, w, 3)`: seen where they were or, where nobody is, searched for."""
-        looks = self._look_at(frame, self._squares)
+        looks = self.look_at(frame, self._squares)
         if self._everybody:
-            return _drop_twins([*looks, *self._look_at(frame, [each.square for each in self._sight(frame)])])
+            return _drop_twins([*looks, *self.look_at(frame, [each.square for each in self._sight(frame)])])
         if looks:
             return looks
         ranked = self._rank(self._sight(frame), difference)[:TRIES]
-        return next(filter(None, (self._look_at(frame, [each.square]) for each in ranked)), [])
+        return next(filter(None, (self.look_at(frame, [each.square]) for each in ranked)), [])
 
     def keep(self, looks: Sequence[Look]) -> None:
         """Go on from what was seen; nothing is a lost dancer."""
@@ -54,11 +54,8 @@ class Tracker:
         self._last = self._squares[0] if looks else self._last
         self._lost = 0 if looks else self._lost + 1
 
-    def look_from(self, frame: UInt8, later: Sequence[Look]) -> list[Look]:
-        """Who is in a frame, sought where they are in the one after it."""
-        return self._look_at(frame, [look.square for look in later])
-
-    def _look_at(self, frame: UInt8, squares: Sequence[Square]) -> list[Look]:
+    def look_at(self, frame: UInt8, squares: Sequence[Square]) -> list[Look]:
+        """Who is in the given squares of a frame."""
         return [look for look in (self._look(frame, square) for square in squares) if look]
 
     def _look(self, frame: UInt8, square: Square) -> Look | None:
