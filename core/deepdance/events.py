@@ -29,9 +29,9 @@ class RunStarted:
 class StageStarted:
     """A stage begins to work, or to wait for another process that is doing the same work.
 
-    `stage` is models (the components are imported), silhouettes, codec, latents, sequence, evaluation (or one of its
-    tables) or render, and `detail` the input, component or file in question. A stage whose artifact is there already
-    does not start: it is finished.
+    `stage` is remover (one is chosen), models (the components are imported), download, silhouettes, codec, latents,
+    sequence, evaluation (or one of its tables) or render, and `detail` the input, component or file in question. A
+    stage whose artifact is there already does not start: it is finished.
     """
 
     stage: str

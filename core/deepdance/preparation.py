@@ -238,23 +238,20 @@ def check_dancer(session: Session, recipe: Recipe, location: str, prepared: Arti
     if doubt is None:
         return
     sheet = write_sheet(session, recipe, prepared)
-    advice = _advise(session, prepared.manifest()["inputs"]["remover"], doubt)
+    advice = _advise(prepared.manifest()["inputs"]["remover"], doubt)
     told = f"{show_location(location)}: expected a dancer, got {doubt.reason}; look at {sheet}; {advice}"
     if not force:
         raise InputError(f"{told}, or go on with --force")
     log.warning("%s", told)
 
 
-def _advise(session: Session, remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
+def _advise(remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
     """What may give a dancer instead; `remover` is the one that was used, None where the input is silhouettes."""
     if remover is None:
         return "save it with 0 for the dancer and 255 for the ground" if doubt.inverted else "choose another input"
     if doubt.inverted and remover["options"].get("invert") is False:
         return "try --set remover.invert=true"
-    known = {entry.spec.name for entry in session.registry.entries if entry.spec.kind == "remover"}
-    if PERSON in known - {remover["name"]}:
-        return f"try --remover {PERSON}"
-    return "try --set remover.level=auto" if remover["options"].get("level", "auto") != "auto" else "try a --remover"
+    return f"try --remover {THRESHOLD if remover['name'] == PERSON else PERSON}"
 
 
 def write_sheet(session: Session, recipe: Recipe, prepared: Artifact) -> Path:
