@@ -57,7 +57,8 @@ def measure_iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _is_of(frame: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    return (frame == np.array(colour)).all(axis=-1)
+    red, green, blue = colour
+    return (frame[..., 0] == red) & (frame[..., 1] == green) & (frame[..., 2] == blue)
 
 
 class ColourDetector:

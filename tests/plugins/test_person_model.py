@@ -21,7 +21,7 @@ from deepdance_plugins.removers.person import model
 from deepdance_plugins.removers.person.model import Person
 from deepdance_plugins.removers.person.options import PersonOptions
 
-COUNT = 24
+COUNT = 16
 SCENE = draw_scene()
 VASE = find_body(60, 120, 200)
 
@@ -74,11 +74,11 @@ def test_a_dancer_is_kept(make, surveyed):
 
 def test_a_frame_without_anybody_is_background(make):
     bodies = wander()
-    bodies[10] = bodies[11] = bodies[23] = np.zeros(SIZE, bool)
+    bodies[10] = bodies[11] = bodies[15] = np.zeros(SIZE, bool)
     frames = film(bodies)
     for person in (make(), survey(make(), frames)):
         out = person.remove(frames)
-        assert (out[[10, 11, 23]] == 255).all()
+        assert (out[[10, 11, 15]] == 255).all()
         assert min(measure(out, bodies)) > 0.85
 
 
@@ -122,9 +122,9 @@ def test_who_moves_as_before_is_kept_where_the_networks_are_blind(make):
 
     frames, landmarker = film(wander()), Blind()
     person = survey(make(landmarker=landmarker), frames)
-    person.remove(frames[:12])
+    person.remove(frames[:8])
     landmarker.blind = True
-    assert min(measure(person.remove(frames[12:]), wander()[12:])) > 0.7
+    assert min(measure(person.remove(frames[8:]), wander()[8:])) > 0.7
     crumb = [find_body(200, 120, 30)]
     assert (person.remove(film(crumb)) == 255).all()
     unseen = survey(make(landmarker=landmarker), frames)
