@@ -33,21 +33,22 @@ def prepare(
     from deepdance_cli.console import out
     from deepdance_cli.progress import open_session
 
-    made = arguments.make_recipe(
+    asked = arguments.make_recipe(
         recipe, {"remover": remover, "fps": fps, "size": arguments.parse_size(size)}, settings or []
     )
     results = []
     with open_session(workspace) as session:
         inputs = expand_inputs(session.registry, videos)
-        resolved = preparation.decide_removers(session, settle(made, session.registry, inputs), inputs)
-        for location in inputs:
-            with collect_warnings() as warnings:
-                artifact = preparation.prepare(session, resolved, location)
+        resolved = preparation.decide_removers(session, settle(asked, session.registry, inputs), inputs)
+        made = preparation.prepare_all(session, [resolved] * len(inputs), inputs)
+        for location, artifact in zip(inputs, made, strict=True):
+            with collect_warnings() as doubts:
                 preparation.check_dancer(session, resolved, location, artifact, force=True)
             sheet = preparation.write_sheet(session, resolved, artifact)
+            notes = artifact.manifest()
             places = {"folder": str(artifact.folder), "sheet": str(sheet)}
-            told = {"warnings": list(dict.fromkeys(warnings))}
-            results.append({"input": location, "frames": artifact.manifest()["frames"], **places, **told})
+            told = {"warnings": [*notes["warnings"], *doubts]}
+            results.append({"input": location, "frames": notes["frames"], **places, **told})
     if json:
         print_json(results)
         return

@@ -271,7 +271,10 @@ def recipe_for(
 ) -> Recipe:
     """The recipe of a run for another location: with the source for its ending; the same one keeps its options.
 
-    It may be given another `remover`, and `settings` such as `remover.level=auto`. Raises OptionError.
+    What another source reads has a remover of its own, such as a person's video beside the demo. It may be given
+    another `remover`, and `settings` such as `remover.level=auto`. Raises OptionError.
     """
-    changed = recipe.changed({"source": source_for(registry, location), "remover": remover or recipe.remover.name})
+    source = source_for(registry, location)
+    usual = recipe.remover.name if source == recipe.source.name else AUTO
+    changed = recipe.changed({"source": source, "remover": remover or usual})
     return validate(Recipe, apply_settings(changed.table(only_set=True), settings)) if settings else changed

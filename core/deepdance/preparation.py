@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import Any
 
 from deepdance.arrays import UInt8, sample_evenly
 from deepdance.errors import InputError, PluginError
-from deepdance.events import Progress, StageFinished, StageStarted, collect_warnings
+from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
 from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
@@ -37,10 +41,10 @@ def decide_removers(session: Session, recipe: Recipe, locations: Sequence[str]) 
     if recipe.remover.name != AUTO:
         return recipe
     choices = [decide_remover(session, recipe, location) for location in locations]
-    needed = [choice for choice in choices if choice]
-    if not needed or any(choice != needed[0] for choice in needed):
+    first = choices[0]
+    if first is None or any(choice != first for choice in choices):
         return recipe
-    return recipe.changed({"remover": needed[0].model_dump()})
+    return recipe.changed({"remover": first.model_dump()})
 
 
 def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | None:
@@ -91,6 +95,56 @@ def _type_choice(choice: Choice) -> str:
 
 def _find_box(recipe: Recipe) -> tuple[int, int]:
     return recipe.size[0] * REMOVAL_SCALE, recipe.size[1] * REMOVAL_SCALE
+
+
+def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence[str]) -> list[Artifact]:
+    """`prepare` of several inputs, each with its recipe, as many at once as there are processors.
+
+    The first that fails stops the others. Raises InputError, PluginError.
+    """
+    listen = _SharedListener(session.listen)
+    shared = replace(session, listen=listen)
+    with ThreadPoolExecutor(min(len(locations), os.cpu_count() or 1)) as workers:
+        pending = [workers.submit(prepare, shared, *each) for each in zip(recipes, locations, strict=True)]
+        try:
+            return [future.result() for future in pending]
+        except BaseException:
+            listen.stopped = True
+            workers.shutdown(cancel_futures=True)
+            raise
+
+
+class _SharedListener:
+    """Tells a listener what several threads do, one at a time, and their progress in all."""
+
+    def __init__(self, listen: Listener) -> None:
+        self._listen = listen
+        self._lock = Lock()
+        self._progress: dict[tuple[int, str], Progress] = {}
+        self._finished: dict[str, int] = {}
+        self.stopped = False
+        """Whether they shall end: the next event of each raises InterruptedError."""
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if self.stopped:
+                raise InterruptedError
+            if isinstance(event, StageFinished):
+                self._put_by(event.stage)
+            self._listen(self._add_up(event) if isinstance(event, Progress) else event)
+
+    def _put_by(self, stage: str) -> None:
+        """Count what this thread has finished, whatever it begins next."""
+        last = self._progress.pop((get_ident(), stage), None)
+        if last:
+            self._finished[stage] = self._finished.get(stage, 0) + last.done
+
+    def _add_up(self, event: Progress) -> Progress:
+        self._progress[get_ident(), event.stage] = event
+        known = [each for (_, stage), each in self._progress.items() if stage == event.stage]
+        before = self._finished.get(event.stage, 0)
+        total = None if any(each.total is None for each in known) else before + sum(each.total or 0 for each in known)
+        return Progress(event.stage, before + sum(each.done for each in known), total)
 
 
 def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | None = None) -> Artifact:

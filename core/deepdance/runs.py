@@ -102,7 +102,7 @@ def run(
     )
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    prepared = [preparation.prepare(session, recipe, location) for location in inputs]
+    prepared = preparation.prepare_all(session, [recipe] * len(inputs), inputs)
     frames = Silhouettes.load([artifact.folder for artifact in prepared])
     _check_opening(session, recipe, pipeline.check_length(session, recipe, frames.clips), frames.clips)
     for location, artifact in zip(inputs, prepared, strict=True):

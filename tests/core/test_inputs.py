@@ -223,6 +223,7 @@ def test_the_first_input_decides_unless_the_codec_or_the_preset_is_made_for_one_
 def test_another_video_of_a_run_is_read_by_its_own_ending_with_the_runs_options_where_they_fit():
     recipe = Recipe(source={"name": "ffmpeg", "cuts": False}, remover="luma")
     assert recipe_for(recipe, REGISTRY, "b.mov") == recipe
+    assert recipe_for(recipe, REGISTRY, "b.npy").remover.name == "auto"
     other = recipe_for(recipe, REGISTRY, "b.npy", "threshold", ["remover.level=9"])
     assert (other.source.name, other.source.options) == ("array", {})
     assert (other.remover.name, other.remover.options) == ("threshold", {"level": 9})

@@ -107,7 +107,7 @@ def evaluate_videos(
     run = runs.open_run(session, recipe, record)
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
-    prepared = [preparation.prepare(session, one, location) for one, location in zip(read_as, inputs, strict=True)]
+    prepared = preparation.prepare_all(session, read_as, inputs)
     for one, location, artifact in zip(read_as, inputs, prepared, strict=True):
         preparation.check_dancer(session, one, location, artifact, force=True)
     shown = Path(inputs[0]).name if len(inputs) == 1 else f"{len(inputs)} videos"

@@ -185,7 +185,7 @@ def _find_mode(colours: UInt8, free: Mask) -> tuple[UInt8, Mask]:
 
 
 def _agree(stack: UInt8, picture: UInt8) -> Mask:
-    return np.asarray([cv2.absdiff(frame, picture).max(axis=2) <= AGREEING for frame in stack])
+    return np.asarray([_take_largest(cv2.absdiff(frame, picture)) <= AGREEING for frame in stack])
 
 
 def _measure_noise(halves: Sequence[UInt8], placed: Sequence[Float32], picture: UInt8) -> Float32:
@@ -204,8 +204,14 @@ def _measure_apart(frame: UInt8, picture: UInt8) -> Float32:
     """How far each pixel's colour is from those of the picture there and next to it, smoothed over 3×3 pixels."""
     kernel = np.ones((3, 3), np.uint8)
     low, high = cv2.erode(picture, kernel), cv2.dilate(picture, kernel)
-    apart = np.maximum(cv2.subtract(frame, high), cv2.subtract(low, frame)).max(axis=2)
+    apart = _take_largest(cv2.max(cv2.subtract(frame, high), cv2.subtract(low, frame)))
     return np.asarray(cv2.blur(apart.astype(np.float32), (3, 3)), np.float32)
+
+
+def _take_largest(image: UInt8) -> UInt8:
+    """The largest channel of each pixel: `(h, w, 3)` → `(h, w)`."""
+    red, green, blue = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
 
 
 def _is_shaded(half: UInt8, picture: UInt8, noise: Float32, asked: Mask) -> Mask:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import cv2
@@ -28,6 +29,10 @@ SAME_PERSON = 0.25
 """Two guesses are one person if their centres are closer than this share of the smaller square."""
 MARGIN = 1.25
 """How much larger than the body's circle the square is that is looked at."""
+
+
+_LOADING = Lock()
+"""Output is captured for the whole process, by one thread at a time."""
 
 
 class Square(NamedTuple):
@@ -177,5 +182,5 @@ class _Network:
 
 def load_network(path: Path) -> _Network:
     """A network from its file, without what LiteRT prints about it."""
-    with capture_output():
+    with _LOADING, capture_output():
         return _Network(path)
