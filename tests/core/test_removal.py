@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from conftest import SHARED, needs_shared
@@ -116,9 +117,25 @@ def test_noise_is_no_hindrance(amount):
 def test_a_logo_and_a_counter_are_no_hindrance():
     frames = colour((0, 0, 0), (255, 255, 255))
     for number, frame in enumerate(frames):
-        frame[2:5, 90:95] = 30, 90, 200
-        frame[2, 2 : 4 + number // 3] = 0
+        frame[2:6, 90:96] = 30, 90, 200
+        frame[2:4, 2 : 4 + number] = 0
     assert choose(frames) == PAPER
+
+
+@pytest.mark.parametrize("scale", [1, 2, 5])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_soft_outline_is_no_reason_for_another_level(scale, inverted):
+    drawn = draw_dancer(40, 0)[:SAMPLED]
+    grown = np.stack([cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) for frame in drawn])
+    frames = (255 - grown if inverted else grown)[..., None].repeat(3, axis=3)
+    assert choose(frames) == ("threshold", {"invert": True} if inverted else {})
+
+
+def test_a_grey_shirt_is_the_dancers_beside_black_trousers():
+    frames = colour((0, 0, 0), (255, 255, 255))
+    frames[:, :32][BODIES[:, :32]] = 170
+    assert choose(frames)[1]["level"] >= 510
+    assert measure_choice(frames) > 0.95
 
 
 def test_a_ground_whose_light_changes_from_frame_to_frame_is_plain():
