@@ -1,10 +1,13 @@
 """People of one plain colour before a picture full of corners, and networks that see them by that colour."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from deepdance_plugins.removers.person import model
 from deepdance_plugins.removers.person.networks import LOOK_SIDE, MARGIN, Look, Sighting, Square
 
 SIZE = (240, 400)
@@ -91,6 +94,18 @@ class ColourLandmarker:
         seen = body.sum() >= LEAST_PIXELS
         wanted = surround(_is_of(frame, colour)) if seen else square
         return Look(0.9 if seen else 0.1, np.where(body, 9, -9).astype(np.float32), square, wanted)
+
+
+def use_colours(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    detector: ColourDetector | None = None,
+    landmarker: ColourLandmarker | None = None,
+) -> None:
+    """Put networks that see colours in the place of those of `person`, which needs no weights then."""
+    monkeypatch.setattr(model.weights, "fetch_weights", lambda tell=None: folder)
+    monkeypatch.setattr(model, "PoseDetector", lambda path: detector or ColourDetector())
+    monkeypatch.setattr(model, "PoseLandmarker", lambda path: landmarker or ColourLandmarker())
 
 
 def _lies_in(window: Square | None, size: tuple[int, ...]) -> np.ndarray:

@@ -14,6 +14,7 @@ from people import (
     find_body,
     measure_iou,
     paint,
+    use_colours,
 )
 
 from deepdance.frames import spread_evenly
@@ -31,9 +32,7 @@ def make(monkeypatch, tmp_path):
     """`person` with networks that see colours; a network of one's own may be given."""
 
     def make(detector=None, landmarker=None, **options):
-        monkeypatch.setattr(model.weights, "fetch_weights", lambda tell=None: tmp_path)
-        monkeypatch.setattr(model, "PoseDetector", lambda path: detector or ColourDetector())
-        monkeypatch.setattr(model, "PoseLandmarker", lambda path: landmarker or ColourLandmarker())
+        use_colours(monkeypatch, tmp_path, detector, landmarker)
         return Person(PersonOptions(**options))
 
     return make
@@ -135,9 +134,7 @@ def test_who_moves_as_before_is_kept_where_the_networks_are_blind(make):
 def test_all_are_kept_if_asked_for(make, surveyed):
     others = [find_body(300 - 10 * number, 130, 90) for number in range(10)]
     dancers = [find_body(100 + 5 * number, 120, 150) for number in range(10)]
-    frames = add_noise(
-        paint(paint(SCENE, other, OTHER), dancer) for other, dancer in zip(others, dancers, strict=True)
-    )
+    frames = add_noise(paint(paint(SCENE, other, OTHER), dancer) for other, dancer in zip(others, dancers, strict=True))
 
     def removed(**options):
         person = make(**options)
