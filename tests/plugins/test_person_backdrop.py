@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from people import DANCER, OTHER, SIZE, STATUE, add_noise, draw_scene, find_body, measure_iou, paint
+from people import OTHER, SIZE, STATUE, add_noise, draw_scene, find_body, measure_iou, paint
 
 from deepdance_plugins.removers.person.backdrop import DIFFERENT, Backdrop, align, stands_still
 
@@ -21,7 +21,9 @@ def shake(scene, x, y, turn=0.0):
 
 
 def film(shifts, bodies, scene=SCENE):
-    frames = [paint(paint(shake(scene, *shift), VASE, STATUE), body) for shift, body in zip(shifts, bodies, strict=True)]
+    frames = [
+        paint(paint(shake(scene, *shift), VASE, STATUE), body) for shift, body in zip(shifts, bodies, strict=True)
+    ]
     return list(add_noise(frames))
 
 

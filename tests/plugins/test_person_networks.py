@@ -30,7 +30,9 @@ def test_a_square_is_laid_onto_the_look():
     square = Square(100, 60, 40)
     assert np.allclose(square.corners(), [[80, 40], [120, 40], [120, 80], [80, 80]])
     assert np.allclose(square.corners(2), [[60, 20], [140, 20], [140, 100], [60, 100]])
-    assert np.allclose(apply(square.matrix(), [[100, 60], [80, 40], [120, 80]]), [[128, 128], [0, 0], [256, 256]], atol=1e-3)
+    assert np.allclose(
+        apply(square.matrix(), [[100, 60], [80, 40], [120, 80]]), [[128, 128], [0, 0], [256, 256]], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, math.pi / 2, -2.5])
@@ -140,7 +142,9 @@ def test_a_guess_of_any_certainty_is_no_overflow(monkeypatch):
         assert sighted(monkeypatch, {0: (1 - 1e-16, (9, 9), (9, 1))})[0][0].score == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("top", "angle"), [((0, -1), 0), ((1, 0), math.pi / 2), ((0, 1), math.pi), ((-1, 0), -math.pi / 2)])
+@pytest.mark.parametrize(
+    ("top", "angle"), [((0, -1), 0), ((1, 0), math.pi / 2), ((0, 1), math.pi), ((-1, 0), -math.pi / 2)]
+)
 def test_a_look_wants_the_square_around_the_body_it_saw(monkeypatch, top, angle):
     """The landmarks are those of the look; a head to the right of the hips is somebody turned by a quarter."""
     square = Square(300, 200, 128, angle)
