@@ -47,6 +47,11 @@ def recipe() -> str:
     return _options(row for row in describe_options(Recipe) if row["name"] not in KINDS)
 
 
+def page_of(name: str) -> str:
+    """What a page of a component begins with, where more is written by hand."""
+    return next(page(spec) for spec in COMPONENTS if spec.name == name)
+
+
 def page(spec: ComponentSpec) -> str:
     """The page of a component."""
     show = ["plugins", "show", spec.name, "--kind", spec.kind, "--json"]

@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 
 from deepdance_plugins.catalog import COMPONENTS
 
-MARK = re.compile(r"^<!-- generated: (\w+) ?(\w*) -->$", re.MULTILINE)
+MARK = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -30,9 +30,11 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add the pages of components."""
+    """Add the pages of components that nobody has written."""
     for spec in COMPONENTS:
-        files.append(File.generated(config, components.path_of(spec), content=components.page(spec)))
+        path = components.path_of(spec)
+        if path not in files.src_uris:
+            files.append(File.generated(config, path, content=components.page(spec)))
 
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
@@ -59,6 +61,7 @@ def _formula(source: str, *args: Any, **kwargs: Any) -> str:
 
 FILLED: dict[str, Callable[..., str]] = {
     "commands": _commands,
+    "component": components.page_of,
     "components": components.overview,
     "kind": components.kind,
     "recipe": components.recipe,

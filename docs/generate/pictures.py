@@ -1,6 +1,7 @@
-"""Makes the pictures of the site with `dd` and the demo dancer: `python docs/generate/pictures.py [WORKSPACE]`.
+"""Makes the pictures of the site with `dd`: `python docs/generate/pictures.py [WORKSPACE [CLIPS]]`.
 
-It trains two small runs, which takes minutes on two cores, and seconds when the workspace has them already.
+Those of the demo dancer train two small runs, which takes minutes on two cores, and seconds when the workspace has them
+already. With CLIPS, a folder with the files of `PEOPLE`, those of real people are made too, of silhouettes alone.
 """
 
 from __future__ import annotations
@@ -23,22 +24,26 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 SECONDS, FPS = 4, 10
 COLUMNS = 6
 CODECS = {"demo": "sdf-ae", "demo-pca": "pca"}
+PEOPLE = {"juggle.png": "05_default_juggle.mp4", "squats.png": "pose_squats.mp4"}
+"""From the repositories facebookresearch/sam2 and tensorflow/tfjs-models, both Apache-2.0."""
 
 
-def main(workspace: Path) -> None:
-    """All pictures, anew."""
+def main(workspace: Path, clips: Path | None = None) -> None:
+    """All pictures, anew; those of people, if their clips are given."""
     for run, codec in CODECS.items():
         sequence = "motion-field" if codec == "sdf-ae" else "ridge"
         dd(workspace, "run", "--preset", "quick", "--codec", codec, "--seq", sequence, "--name", run)
     start(workspace)
     silhouettes(workspace)
     codecs(workspace)
+    if clips:
+        people(workspace, clips)
 
 
-def dd(workspace: Path, *arguments: object) -> None:
-    """Call the command."""
+def dd(workspace: Path, *arguments: object) -> str:
+    """Call the command, and give what it prints."""
     command = [Path(sys.executable).with_name("deepdance"), *map(str, arguments), "--workspace", workspace]
-    subprocess.run(command, check=True)
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def start(workspace: Path) -> None:
@@ -79,6 +84,14 @@ def codecs(workspace: Path) -> None:
     sheets = [tile_frames(list(row), COLUMNS) for row in rows]
     whole = [np.concatenate([label[: len(sheet)], sheet], axis=1) for label, sheet in zip(labels, sheets, strict=True)]
     write_png(np.concatenate(whole), PICTURES / "codecs.png")
+
+
+def people(workspace: Path, clips: Path) -> None:
+    """Consecutive silhouettes of real people, in two rows."""
+    for picture, clip in PEOPLE.items():
+        (prepared,) = json.loads(dd(workspace, "prepare", clips / clip, "--remover", "person", "--json"))
+        frames = Silhouettes.load([Path(prepared["folder"])])[: 2 * COLUMNS]
+        write_png(tile_frames(list(frames), COLUMNS), PICTURES / picture)
 
 
 def kept(workspace: Path, run: str) -> Silhouettes:

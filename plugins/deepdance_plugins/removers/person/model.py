@@ -47,6 +47,10 @@ LEAST_MOVING = 0.15
 MOSTLY_MOVING = 0.5
 PLANTED = 0.08
 """What stands still and is smaller than this share of the body is a foot that stays where it is."""
+CONFIDENT = 100.0
+"""A logit, of at most 137, above which what stands still between moving parts is a body in the backdrop's colour."""
+SPECK = 0.03
+"""A part that moves and is smaller than this share of all that moves is noise."""
 FADED = 0.3
 """The contrast that is left to what stands still, where what moves is looked at alone."""
 LIKELY_AREA = (0.25, 4.0)
@@ -164,37 +168,42 @@ def _combine(half: UInt8, looks: Sequence[Look], difference: Difference | None) 
     close = _is_near(looks, half.shape[:2]) | (logits > AWAY)
     evidence = np.where(close, np.clip(logits, UNSURE, SURE), AWAY)
     if difference is not None:
-        evidence += _weigh_movement(logits > 0, difference, _measure_moving(looks, difference))
+        evidence += _weigh_movement(logits, difference, _measure_moving(looks, difference))
     return refine_edges(half, np.asarray(1 / (1 + np.exp(-evidence)), np.float32))
 
 
-def _weigh_movement(body: Mask, difference: Difference, moving: float) -> Float32:
-    """What moving or standing still adds to a pixel's logit; `moving` is the share of the body that does."""
+def _weigh_movement(logits: Float32, difference: Difference, moving: float) -> Float32:
+    """What moving or standing still adds to the networks' logits; `moving` is the share of the body that does."""
     passing = (STANDS_BRIEFLY if moving > MOSTLY_MOVING else STANDS, STANDS)
     stands = np.interp(difference.claimed, (SELDOM, OFTEN), passing)
     weight = np.nan_to_num(np.clip(STEEPNESS * (difference.apart - DIFFERENT), stands, MOVES))
-    return np.asarray(np.where(_find_planted(body, difference), np.maximum(weight, 0), weight), np.float32)
+    return np.asarray(np.where(_find_planted(logits, difference), np.maximum(weight, 0), weight), np.float32)
 
 
-def _find_planted(body: Mask, difference: Difference) -> Mask:
-    """What stands still and is the dancer's all the same: feet, and what the moving body surrounds."""
-    still = body & (difference.apart < DIFFERENT) & (difference.claimed > 0.5)
-    if not still.any():
-        return still
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(still.astype(np.uint8), connectivity=4)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    inside = np.bincount(labels.ravel(), _find_enclosed(body & ~still).ravel(), count)
-    planted = (areas < PLANTED * np.count_nonzero(body)) | (inside > 0.6 * areas)
-    planted[0] = False
-    return np.asarray(planted[labels])
+def _find_planted(logits: Float32, difference: Difference) -> Mask:
+    """What stands still and is the dancer's all the same: feet, and what lies between the parts that move."""
+    body = logits > 0
+    still = body & (difference.apart < DIFFERENT)
+    between = still & (logits > CONFIDENT) & _wrap(body & ~still)
+    return _drop_large(still & (difference.claimed > 0.5), PLANTED * np.count_nonzero(body)) | between
 
 
-def _find_enclosed(mask: Mask) -> Mask:
-    """What a mask surrounds, small gaps in it closed."""
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    outside = np.pad(closed, 1)
-    cv2.floodFill(outside, None, (0, 0), 1)
-    return np.asarray(outside[1:-1, 1:-1] == 0)
+def _drop_large(mask: Mask, area: float) -> Mask:
+    """The parts of a mask that are smaller than `area` pixels."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < area
+    small[0] = False
+    return np.asarray(small[labels])
+
+
+def _wrap(mask: Mask) -> Mask:
+    """The convex hull of the parts of a mask that are no specks."""
+    specks = _drop_large(mask, SPECK * np.count_nonzero(mask))
+    points = cv2.findNonZero((mask & ~specks).astype(np.uint8))
+    hull = np.zeros(mask.shape, np.uint8)
+    if points is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    return hull > 0
 
 
 def _fade(frame: UInt8, difference: Difference) -> UInt8:
