@@ -14,6 +14,8 @@ SIZE = (240, 400)
 DANCER, OTHER, STATUE = (200, 30, 60), (30, 200, 90), (60, 30, 200)
 """Their colours; what is faded has another, and is not seen."""
 LEAST_PIXELS = 40
+SURE = np.float32(120)
+"""The logit of what is seen, as large as the real network's."""
 
 
 def draw_scene(size: tuple[int, int] = SIZE, seed: int = 0) -> np.ndarray:
@@ -93,7 +95,7 @@ class ColourLandmarker:
         body = _is_of(cut, colour)
         seen = body.sum() >= LEAST_PIXELS
         wanted = surround(_is_of(frame, colour)) if seen else square
-        return Look(0.9 if seen else 0.1, np.where(body, 9, -9).astype(np.float32), square, wanted)
+        return Look(0.9 if seen else 0.1, np.where(body, SURE, -SURE).astype(np.float32), square, wanted)
 
 
 def use_colours(

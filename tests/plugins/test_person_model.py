@@ -1,5 +1,6 @@
 """What `person` keeps: with networks that see people by their colour, and with the real ones."""
 
+import cv2
 import numpy as np
 import pytest
 from people import (
@@ -7,6 +8,7 @@ from people import (
     OTHER,
     SIZE,
     STATUE,
+    SURE,
     ColourDetector,
     ColourLandmarker,
     add_noise,
@@ -98,6 +100,28 @@ def test_feet_that_stay_where_they_are_are_kept(make):
     joined = [number for number in range(COUNT) if (find_body(200 + 60 * np.sin(number), 110, 150) & foot).any()]
     assert joined
     assert (out[joined][:, foot] == 0).mean() > 0.8
+
+
+def test_a_body_in_the_backdrops_colour_is_whole_between_what_moves(make):
+    """Nothing tells a shirt in the wall's colour from the wall but the networks, and where head and legs are."""
+
+    class Whole(ColourLandmarker):
+        def look(self, frame, square):
+            look = super().look(frame, square)
+            shown = cv2.findNonZero((look.logits > 0).astype(np.uint8))
+            body = np.zeros(look.logits.shape, np.uint8)
+            if shown is not None:
+                cv2.fillConvexPoly(body, cv2.convexHull(shown), 1)
+            return look._replace(logits=np.where(body, SURE, -SURE))
+
+    wall, bodies = SCENE.copy(), wander()
+    wall[95:145] = 90, 100, 110
+    frames = film(bodies, wall)
+    frames[:, 110:130] = film([np.zeros(SIZE, bool)], wall)[0, 110:130]
+    out = survey(make(landmarker=Whole()), frames).remove(frames)
+    assert np.mean(measure(out, bodies)) > 0.9
+    shirts = np.array(bodies) & (np.arange(SIZE[0])[:, None] // 10 == 11)
+    assert (out[shirts] == 0).mean() > 0.8
 
 
 def test_who_is_found_later_is_kept_in_the_frames_before(make):
