@@ -15,6 +15,9 @@ import pytest
 from deepdance.plugins import Registry, discovery
 from deepdance.plugins.discovery import ONLY, WITHOUT, Installed
 
+SHARED = Path(__file__).parents[2] / "shared/data"
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+
 SMALL = (24, 40)
 SMALL_RUN = ("--size", "24x40", "--fps", "10", "--frames", "40")
 FAST = (*SMALL_RUN, "--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2")
@@ -80,6 +83,18 @@ def log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
     monkeypatch.setattr(logger, "handlers", [])
     monkeypatch.setattr(logger, "propagate", True)
     return logger
+
+
+@pytest.fixture(scope="session")
+def person_weights() -> Path:
+    """The folder with the weights of the remover `person`, fetched as a run does; a test skips where it cannot be."""
+    from deepdance.errors import PluginError
+    from deepdance_plugins.removers.person.weights import fetch_weights
+
+    try:
+        return fetch_weights()
+    except PluginError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

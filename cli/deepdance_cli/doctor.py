@@ -19,7 +19,7 @@ FREE_DISK = 2 * 10**9
 
 
 def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
-    """Check the machine: Python, Keras and its backend, FFmpeg, OpenCV, plugins, disk.
+    """Check the machine: Python, Keras and its backend, FFmpeg, OpenCV, plugins, the person model, disk.
 
     Example: dd doctor
     """
@@ -32,7 +32,7 @@ def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None
         for name, ok, found in results:
             mark, style = ("✓", "green") if ok else ("✗", "red")
             out.print(mark, style=style, end=" ")
-            out.print(f"{name:<10} {found}")
+            out.print(f"{name:<12} {found}")
     if not all(ok for _, ok, _ in results):
         raise typer.Exit(2)
 
@@ -53,6 +53,7 @@ def _list_checks(workspace: Path) -> dict[str, Callable[[], str]]:
         "ffmpeg": _check_ffmpeg,
         "opencv": _check_opencv,
         "plugins": _check_plugins,
+        "person model": _check_person_model,
         "workspace": lambda: _check_workspace(workspace),
     }
 
@@ -97,6 +98,20 @@ def _check_plugins() -> str:
     if registry.problems:
         raise RuntimeError("; ".join(f"{p.distribution} {p.version}: {p.reason}" for p in registry.problems))
     return f"{len(registry.entries)} components"
+
+
+def _check_person_model() -> str:
+    from deepdance_plugins.removers.person import weights
+
+    folder, size = weights.find_folder(), f"{weights.WHEEL_BYTES / 1e6:.0f} MB"
+    if weights.have_weights():
+        return str(folder)
+    if any((folder / name).exists() for name in weights.MEMBERS):
+        raise RuntimeError(
+            f"expected {' and '.join(weights.MEMBERS)} in {folder}, got files that are damaged or not all there; "
+            f"`dd prepare VIDEO --remover person` fetches them again, {size}"
+        )
+    return f"not there yet: fetched at first use, {size}"
 
 
 def _check_workspace(folder: Path) -> str:

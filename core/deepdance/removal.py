@@ -18,12 +18,14 @@ SAMPLED = 12
 """Frames, spread over an input, that are looked at."""
 PAPER_LEVEL = 230
 """The paper's level of R+G+B, taken wherever it is nearly as good as the best one."""
-NEARLY = 0.03
+NEARLY = 0.08
 NOT_WHITE = 740
 """What is transparent was laid on white: R+G+B above this, an edge's worth below 765, is background."""
 LEVELS = tuple(range(30, 750, 20))
 SIMILAR = 24
-"""A pixel is as the ground is if no channel differs by more."""
+"""A pixel is as the ground is if no channel differs by more,"""
+RIM = 0.5
+"""or by less than this share of what is beside it: the outer half of a soft outline, which no level should follow."""
 EDGE_SHARE, GROUND_SHARE = 0.8, 0.45
 """A ground is flat if so much of the picture's edge, and of the picture, is of one colour."""
 AGREEMENT = 0.75
@@ -72,7 +74,16 @@ def find_figures(frames: UInt8) -> Masks | None:
     edge, picture = np.median(likeness, axis=0)
     if edge < EDGE_SHARE or picture < GROUND_SHARE:
         return None
-    return np.stack([~_is_similar(frame, ground) for frame, ground in zip(frames, grounds, strict=True)])
+    return np.stack([_find_figure(frame, ground) for frame, ground in zip(frames, grounds, strict=True)])
+
+
+def _find_figure(frame: UInt8, ground: Int64) -> Masks:
+    import cv2
+
+    apart = np.abs(frame.astype(np.int16) - ground.astype(np.int16)).max(axis=2)
+    reach = 2 * max(2, min(apart.shape) // 60) + 1
+    beside = cv2.dilate(apart, np.ones((reach, reach), np.uint8))
+    return np.asarray((apart > SIMILAR) & (apart > RIM * beside))
 
 
 def _choose_level(frames: UInt8, figures: Masks) -> Decision | None:

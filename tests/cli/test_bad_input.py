@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FAST, demo_frames, write_video
+from conftest import FAST, SHARED, demo_frames, write_video
 
 from deepdance.errors import InputError
 
-SHARED = Path(__file__).parents[2].parent / "shared/data"
 FILES = {"text.mp4": b"not a video at all\n" * 50, "empty.mp4": b"", "notes.npy": b"\x93NUMPY is missing"}
 WITH_VIDEO = [
     (["--codec", "conv_ae"], "no codec is called 'conv_ae'; did you mean 'conv-ae'?"),

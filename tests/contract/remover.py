@@ -54,3 +54,36 @@ class _(MyRemover):
     def remove(self, frames):
         self.kept.append(frames)
         return super().remove(frames)
+
+
+@breaks("remover", "fetches_what_it_needs")
+class _(MyRemover):
+    @classmethod
+    def fetch(cls, tell):
+        tell("two\nlines", 1, 2)
+
+
+@breaks("remover", "fetches_what_it_needs")
+class _(MyRemover):
+    @classmethod
+    def fetch(cls, tell):
+        tell("the same, always", 1, None)
+
+
+@breaks("remover", "takes_a_survey")
+class _(MyRemover):
+    looks = 0
+
+    def survey(self, sample):
+        sample(3)
+        type(self).looks += 1
+        self.shade = self.looks
+
+    def remove(self, frames):
+        return super().remove(frames) ^ np.uint8(100 * getattr(self, "shade", 0))
+
+
+@breaks("remover", "takes_a_survey")
+class _(MyRemover):
+    def survey(self, sample):
+        self.first, self.last = sample(2)

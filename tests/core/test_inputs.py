@@ -3,10 +3,10 @@
 import os
 import re
 import socket
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SHARED, needs_shared
 
 from deepdance.errors import InputError, OptionError
 from deepdance.inputs import (
@@ -24,7 +24,6 @@ from deepdance.plugins import discover
 from deepdance.recipe import Opening, Recipe
 
 REGISTRY = discover()
-SHARED = Path(__file__).parents[2].parent / "shared/data"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +136,7 @@ def test_the_folder_that_a_single_picture_is_in_can_be_named(places, tmp_path):
     assert source_for(REGISTRY, folder) == "images"
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@needs_shared
 def test_a_phones_videos_and_a_camcorders_are_both_taken_or_told(caplog):
     caplog.set_level("INFO")
     taken = expand_inputs(REGISTRY, [str(SHARED / "inputs/mixedfolder")])

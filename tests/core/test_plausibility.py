@@ -1,20 +1,17 @@
 """What can be a dancer and what cannot: drawn cases, and the samples where they are."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from conftest import demo_frames
+from conftest import SHARED, demo_frames, needs_shared
 from dancers import draw_dancer
 
 from deepdance.frames import Clip, Silhouettes
 from deepdance.inputs import choose_size, open_source
-from deepdance.pipeline import REMOVAL_SCALE
 from deepdance.plausibility import PAIRS, find_doubt
 from deepdance.plugins import discover
+from deepdance.preparation import REMOVAL_SCALE
 from deepdance.recipe import Recipe
 
-SHARED = Path(__file__).parents[2].parent / "shared/data"
 DANCER = draw_dancer(60, 0)
 RNG = np.random.default_rng(0)
 
@@ -117,7 +114,7 @@ def remove_background(path, seconds=10.0):
     return np.concatenate(chunks)
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@needs_shared
 @pytest.mark.parametrize("path", sorted((SHARED / "people").glob("*.mp4")), ids=lambda path: path.stem)
 def test_a_threshold_finds_no_dancer_in_a_room(path):
     found = find_doubt(Silhouettes.of(remove_background(path)))
@@ -125,13 +122,13 @@ def test_a_threshold_finds_no_dancer_in_a_room(path):
     assert found.inverted == path.stem.startswith(("magicanimate", "animateanyone"))
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@needs_shared
 @pytest.mark.parametrize("path", sorted((SHARED / "seed").glob("*.mp4"))[:2], ids=lambda path: path.stem)
 def test_the_published_dances_are_dancers(path):
     assert doubt(remove_background(path)) is None
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
+@needs_shared
 @pytest.mark.parametrize("path", sorted((SHARED / "shadowdance").glob("*_masks.npz")), ids=lambda path: path.stem)
 @pytest.mark.parametrize("fps", [3, 10])
 def test_true_masks_are_dancers_whole_and_in_three_seconds(path, fps):

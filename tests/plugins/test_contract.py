@@ -31,7 +31,9 @@ CHECKS = [(spec.name, check) for spec in COMPONENTS for check in make_checks(spe
 
 
 @pytest.mark.parametrize(("name", "check"), CHECKS, ids=[f"{name}-{check.name}" for name, check in CHECKS])
-def test_a_component_holds_its_contract(name, check):
+def test_a_component_holds_its_contract(name, check, request):
+    if name == "person":
+        request.getfixturevalue("person_weights")
     eager = name in NOT_COMPILED and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
     with run_eagerly() if eager else nullcontext():
         check()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deepdance.arrays import UInt8
+from deepdance.arrays import UInt8, sample_evenly
 from deepdance.interfaces import BackgroundRemover
 from deepdance.testing import common
 from deepdance.testing.sample_data import SIZE, make_pictures, make_silhouettes
@@ -20,7 +20,8 @@ from deepdance.testing.subject import (
     measure_memory,
 )
 
-CHUNKS, LENGTH = 40, 64
+CHUNKS, LENGTH = 16, 16
+"""As few as tell: a remover with a network takes a while for each."""
 KEPT = 0.25
 """Of the bytes of all frames: what a remover may still hold of them."""
 
@@ -30,10 +31,28 @@ class RemoverSubject(Subject):
 
     interface = BackgroundRemover
 
-    def remove(self, *chunks: UInt8) -> UInt8:
-        """The silhouettes of the chunks of one clip."""
+    def remove(self, *chunks: UInt8, surveyed: bool = False) -> UInt8:
+        """The silhouettes of the chunks of one clip, which the remover may be shown before."""
         remover: Any = self.cls(self.options)
+        if surveyed:
+            clip = np.concatenate(chunks)
+            remover.survey(lambda count: clip[sample_evenly(len(clip), count)])
         return np.concatenate([remover.remove(chunk) for chunk in chunks])
+
+
+def fetches_what_it_needs(subject: RemoverSubject) -> None:
+    """What it needs and does not bring is got by `fetch`; where all is there, nothing is told."""
+    told: list[tuple[str, int, int | None]] = []
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        told.append((what, done, total))
+
+    subject.cls.fetch(tell)
+    readable = all(what and what.isprintable() and 0 <= done <= (total or done) for what, done, total in told)
+    expect(readable, "a line that says what is fetched, and no more bytes than the whole", told)
+    told.clear()
+    subject.cls.fetch(tell)
+    expect(not told, "nothing fetched where it has just been", told)
 
 
 def makes_silhouettes(subject: RemoverSubject) -> None:
@@ -56,6 +75,15 @@ def the_frames_decide(subject: RemoverSubject) -> None:
     subject.remove(255 - make_pictures(7))
     again = subject.remove(*np.split(make_pictures(12), [5]))
     expect_same({"silhouettes": first}, {"silhouettes": again}, "from a new remover")
+
+
+def takes_a_survey(subject: RemoverSubject) -> None:
+    """A look at the clip before is no condition; it may be of a frame alone, and the same look gives the same."""
+    clip = make_pictures(12)
+    first, again = (subject.remove(clip, surveyed=True) for _ in range(2))
+    expect_array(first, (12, *SIZE), np.uint8, "silhouettes after a survey")
+    expect_same({"silhouettes": first}, {"silhouettes": again}, "after the same survey")
+    expect_array(subject.remove(clip[:1], surveyed=True), (1, *SIZE), np.uint8, "silhouettes of a frame")
 
 
 def takes_chunks_of_any_length(subject: RemoverSubject) -> None:

@@ -17,6 +17,8 @@ from deepdance_plugins.removers.person.matting import Mask
 
 FEATURES = 600
 """Points of a frame that are matched with another frame's, to lay one over the other."""
+BORDER = 31
+"""ORB finds no point so close to a picture's border, and OpenCV fails on pictures of a pixel."""
 CORNERS = 200
 """Points of the backdrop that are followed into every frame."""
 INLIERS = 0.3
@@ -108,7 +110,9 @@ class Backdrop:
 
 def align(frames: Sequence[UInt8]) -> list[Float32 | None]:
     """What lays each frame over the middle one, `(2, 3)`; None for one that does not match it."""
-    detector = cv2.ORB.create(FEATURES)
+    if min(frames[0].shape[:2]) <= 2 * BORDER:
+        return [None] * len(frames)
+    detector = cv2.ORB.create(FEATURES, edgeThreshold=BORDER)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     seen = [detector.detectAndCompute(frame, None) for frame in frames]
     points, words = seen[len(frames) // 2]

@@ -1,0 +1,302 @@
+"""The remover is decided once, told, kept and used: with networks that see people by their colour."""
+
+import shutil
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from conftest import SMALL_RUN
+from dancers import draw_dancer
+from people import OTHER, STATUE, add_noise, draw_scene, find_body, measure_iou, paint, use_colours
+
+import deepdance
+from deepdance.errors import InputError, OptionError, PluginError
+from deepdance.events import ArtifactReady, Progress, StageFinished, StageStarted
+from deepdance.frames import Silhouettes, shrink
+from deepdance.inputs import resolve
+from deepdance.plugins import discover
+from deepdance.preparation import check_dancer, decide_remover, decide_removers, prepare
+from deepdance.recipe import Choice, Recipe
+from deepdance.session import Session
+from deepdance_plugins.removers.person import model
+
+COUNT = 24
+RECIPE = Recipe(size=(60, 100), fps=10)
+VASE = find_body(60, 120, 200)
+FAST = {"codec": "pca", "sequence": "ridge", "frames": 20, "fps": 10, "size": (60, 100), "validation": 0}
+REASON = "the ground is not plain, and a person is seen in 100% of the frames"
+
+
+def walk() -> list[np.ndarray]:
+    """A body that walks and jumps."""
+    steps = np.arange(COUNT)
+    return [find_body(150 + 7 * step, 115 + 12 * np.sin(step), 130 + 20 * np.sin(2 * step)) for step in steps]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Frames of a person before a picture, dark ones before white, bright ones before black, and silhouettes."""
+    folder = tmp_path_factory.mktemp("inputs")
+    scene = paint(draw_scene(), VASE, STATUE)
+    drawn = draw_dancer(COUNT, 0)[..., None].repeat(3, axis=3)
+    frames = {
+        "scene": add_noise(paint(scene, body) for body in walk()),
+        "other": add_noise(paint(draw_scene(seed=3), body, OTHER) for body in walk()),
+        "dark": drawn,
+        "bright": 255 - drawn,
+        "silhouettes": draw_dancer(COUNT, 0),
+    }
+    for name, content in frames.items():
+        np.save(folder / f"{name}.npy", content)
+    return {name: str(folder / f"{name}.npy") for name in frames}
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch, tmp_path):
+    use_colours(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def session(tmp_path, events, log):
+    return Session.open(tmp_path / "workspace", [events.append])
+
+
+def list_artifacts(session, stage):
+    return list((session.workspace.root / "artifacts").glob(f"{stage}-*"))
+
+
+def find_told(caplog, name):
+    return [(record.levelname, record.message) for record in caplog.records if record.message.startswith(f"{name}.npy")]
+
+
+@pytest.mark.parametrize(
+    ("name", "choice", "told"),
+    [
+        ("scene", Choice(name="person"), f"--remover person: {REASON}"),
+        ("dark", Choice(name="threshold"), "--remover threshold: a dark figure before a plain bright ground"),
+        (
+            "bright",
+            Choice(name="threshold", options={"invert": True}),
+            "--remover threshold --set remover.invert=true: a bright figure before a plain dark ground",
+        ),
+    ],
+)
+def test_the_choice_is_made_once_kept_and_told_in_a_line(session, inputs, events, caplog, name, choice, told):
+    caplog.set_level("INFO")
+    for _ in range(2):
+        caplog.clear()
+        assert decide_remover(session, RECIPE, inputs[name]) == choice
+        assert find_told(caplog, name) == [("INFO", f"{name}.npy: {told}")]
+    assert [event.reused for event in events if isinstance(event, ArtifactReady)] == [False, True]
+    assert len(list_artifacts(session, "remover")) == 1
+
+
+def test_what_is_told_can_be_typed(session, inputs, dd):
+    prepared = prepare(session, RECIPE, inputs["bright"]).manifest()["inputs"]
+    typed = ("--remover", "threshold", "--set", "remover.invert=true", "--size", "60x100", "--fps", "10")
+    assert dd("prepare", inputs["bright"], *typed, "--workspace", session.workspace.root).code == 0
+    (folder,) = list_artifacts(session, "silhouettes")
+    assert prepared["remover"]["options"] == {"level": 230, "invert": True}
+    assert folder.is_dir()
+
+
+def test_other_frames_and_another_size_are_looked_at_anew(session, inputs, tmp_path):
+    def count(recipe, location):
+        decide_remover(session, recipe, location)
+        return len(list_artifacts(session, "remover"))
+
+    assert count(RECIPE, inputs["scene"]) == 1
+    assert count(RECIPE.changed({"fps": 3, "seed": 4, "codec": "pca"}), inputs["scene"]) == 1
+    assert count(RECIPE.changed({"size": (96, 160)}), inputs["scene"]) == 2
+    shutil.copy(inputs["other"], tmp_path / "scene.npy")
+    assert count(RECIPE, str(tmp_path / "scene.npy")) == 3
+
+
+def test_a_remover_that_was_named_is_not_looked_for(session, inputs, events):
+    recipe = RECIPE.changed({"remover": "luma"})
+    assert decide_remover(session, recipe, inputs["scene"]) == Choice(name="luma")
+    assert decide_removers(session, recipe, [inputs["scene"]]) is recipe
+    assert events == []
+
+
+def test_silhouettes_need_none(session, inputs, events, caplog):
+    caplog.set_level("INFO")
+    for recipe in (RECIPE, RECIPE.changed({"remover": "luma"})):
+        assert decide_remover(session, recipe, inputs["silhouettes"]) is None
+    artifact = prepare(session, RECIPE, inputs["silhouettes"])
+    assert artifact.manifest()["inputs"]["remover"] is None
+    assert list_artifacts(session, "remover") == []
+    assert find_told(caplog, "silhouettes") == []
+
+
+@pytest.mark.parametrize(
+    ("names", "remover"),
+    [
+        (["scene", "other"], Choice(name="person")),
+        (["bright"], Choice(name="threshold", options={"invert": True})),
+        (["scene", "dark"], Choice(name="auto")),
+        (["dark", "bright"], Choice(name="auto")),
+        (["silhouettes"], Choice(name="auto")),
+        (["silhouettes", "scene"], Choice(name="auto")),
+    ],
+)
+def test_a_remover_that_suits_all_is_the_recipes(session, inputs, names, remover):
+    assert decide_removers(session, RECIPE, [inputs[name] for name in names]).remover == remover
+
+
+def test_each_input_is_prepared_with_the_remover_it_needs(session, inputs):
+    recipe = decide_removers(session, RECIPE, list(inputs.values()))
+    used = {name: prepare(session, recipe, path).manifest()["inputs"]["remover"] for name, path in inputs.items()}
+    assert used.pop("silhouettes") is None
+    assert {name: remover["name"] for name, remover in used.items()} == {
+        **{"scene": "person", "other": "person", "dark": "threshold", "bright": "threshold"}
+    }
+    assert used["bright"]["options"]["invert"] is True
+    assert used["dark"]["options"]["invert"] is False
+
+
+def test_the_silhouettes_are_those_of_who_moves_through_the_whole_clip(session, inputs):
+    """The remover is shown the clip first: the vase, which is larger, stands still."""
+    frames = Silhouettes.load([prepare(session, RECIPE, inputs["scene"]).folder])
+    shown = np.asarray(frames[np.arange(COUNT)]) < 128
+    expected = shrink(np.where(np.stack(walk()), 0, 255).astype(np.uint8), RECIPE.size) < 128
+    assert min(measure_iou(one, other) for one, other in zip(shown, expected, strict=True)) > 0.8
+
+
+def test_a_run_writes_the_remover_into_its_recipe(inputs, tmp_path, log):
+    run = deepdance.run(inputs["bright"], name="one", workspace=tmp_path / "w", **FAST)
+    assert run.recipe.remover == Choice(name="threshold", options={"invert": True})
+    written = Recipe.read(tmp_path / "w/runs/one/recipe.toml").remover
+    assert written == run.recipe.remover
+    several = deepdance.run([inputs["dark"], inputs["bright"]], name="two", workspace=tmp_path / "w", **FAST)
+    assert several.recipe.remover == Choice(name="auto")
+    assert len(several.silhouettes) == 2 * COUNT
+    assert Recipe.read(tmp_path / "w/runs/two/recipe.toml").remover == Choice(name="auto")
+
+
+@pytest.fixture
+def missing(monkeypatch):
+    def fetch(tell=None):
+        raise PluginError("expected the person model, could not fetch it (no network); connect to the internet")
+
+    monkeypatch.setattr(model.weights, "fetch_weights", fetch)
+
+
+def test_without_the_model_the_threshold_is_used_and_the_choice_is_open(session, inputs, missing, caplog, tmp_path):
+    for _ in range(2):
+        caplog.clear()
+        choice = decide_remover(session, RECIPE, inputs["scene"])
+        assert choice == Choice(name="threshold", options={"level": "auto"})
+        ((level, line),) = find_told(caplog, "scene")
+        assert level == "WARNING"
+        assert line.startswith("scene.npy: the threshold is used, since the person model is missing: expected the")
+    assert list_artifacts(session, "remover") == []
+    assert prepare(session, RECIPE, inputs["scene"]).manifest()["inputs"]["remover"]["name"] == "threshold"
+
+
+def test_once_the_model_is_there_the_choice_is_another(session, inputs, missing, monkeypatch, tmp_path):
+    assert decide_remover(session, RECIPE, inputs["scene"]).name == "threshold"
+    use_colours(monkeypatch, tmp_path)
+    assert decide_remover(session, RECIPE, inputs["scene"]) == Choice(name="person")
+
+
+def test_what_needs_no_model_is_not_warned_of(session, inputs, missing, caplog):
+    assert decide_remover(session, RECIPE, inputs["dark"]) == Choice(name="threshold")
+    assert caplog.records == []
+
+
+def test_person_by_name_without_the_model_is_an_error(session, inputs, missing):
+    with pytest.raises(PluginError, match=r"expected the person model, could not fetch it \(no network\)"):
+        prepare(session, RECIPE.changed({"remover": "person"}), inputs["dark"])
+    assert list_artifacts(session, "silhouettes") == []
+
+
+def test_what_is_fetched_is_a_stage_of_its_own(session, inputs, events, monkeypatch, tmp_path):
+    def fetch(tell=None):
+        if tell:
+            tell("the model, 2 MB, once", 0, 200)
+            tell("the model, 2 MB, once", 150, 200)
+        return tmp_path
+
+    monkeypatch.setattr(model.weights, "fetch_weights", fetch)
+    prepare(session, RECIPE.changed({"remover": "person"}), inputs["scene"])
+    assert [event for event in events if getattr(event, "stage", "") == "download"] == [
+        StageStarted("download", "fetching the model, 2 MB, once"),
+        Progress("download", 0, 200),
+        Progress("download", 150, 200),
+        StageFinished("download", False, "the model, 2 MB, once"),
+    ]
+
+
+def test_nothing_is_told_of_what_is_there(session, inputs, events):
+    prepare(session, RECIPE.changed({"remover": "person"}), inputs["scene"])
+    assert "download" not in {getattr(event, "stage", "") for event in events}
+
+
+def resolve_remover(locations: Sequence[str] = ("a.mp4",), **fields) -> tuple[str, dict]:
+    remover = resolve(Recipe(**fields), discover(), locations).remover
+    return remover.name, remover.options
+
+
+def test_settings_tell_which_remover_is_meant():
+    assert resolve_remover(remover={"name": "auto", "level": "auto"}) == (
+        "threshold",
+        {"level": "auto", "invert": False},
+    )
+    assert resolve_remover(remover={"name": "auto", "invert": True}) == ("threshold", {"level": 230, "invert": True})
+    assert resolve_remover(remover={"name": "auto", "people": "all"}) == ("person", {"people": "all"})
+    assert resolve_remover() == ("auto", {})
+
+
+@pytest.mark.parametrize("options", [{"level": 9, "people": "all"}, {"radius": 3}])
+def test_settings_of_no_one_remover_are_an_error(options):
+    with pytest.raises(OptionError) as error:
+        resolve_remover(remover={"name": "auto", **options})
+    told = f"expected options of one of threshold, person, got {', '.join(options)}; choose --remover"
+    assert str(error.value) == told
+
+
+def test_the_paper_and_the_demo_keep_the_papers_remover():
+    assert resolve_remover(preset="paper") == ("threshold", {"level": 230, "invert": False})
+    assert resolve_remover(("demo",))[0] == "threshold"
+    assert resolve_remover(("demo", "a.mp4")) == ("auto", {})
+    assert resolve_remover(("demo",), remover="person") == ("person", {"people": "one"})
+
+
+def advise(session, location, **remover):
+    """What is told of an input that is no dancer."""
+    recipe = RECIPE.changed({"remover": remover or "auto"})
+    with pytest.raises(InputError) as error:
+        check_dancer(session, recipe, location, prepare(session, recipe, location))
+    return str(error.value)
+
+
+@pytest.fixture
+def nobody(tmp_path):
+    np.save(tmp_path / "nobody.npy", add_noise([draw_scene()] * COUNT))
+    return str(tmp_path / "nobody.npy")
+
+
+def test_what_is_no_dancer_may_be_one_to_another_remover(session, nobody):
+    assert advise(session, nobody, name="threshold").endswith("; try --remover person, or go on with --force")
+    assert "try --remover person" not in advise(session, nobody, name="person")
+
+
+def test_the_advice_works(session, inputs):
+    assert advise(session, inputs["scene"], name="threshold", level=0).endswith(
+        "try --remover person, or go on with --force"
+    )
+    recipe = RECIPE.changed({"remover": "person"})
+    check_dancer(session, recipe, inputs["scene"], prepare(session, recipe, inputs["scene"]))
+
+
+def test_the_command_tells_its_choice(dd, inputs):
+    result = dd("prepare", inputs["scene"], inputs["bright"], *SMALL_RUN[:4])
+    assert result.code == 0, result.err
+    assert f"scene.npy: --remover person: {REASON}" in result.err
+    assert "bright.npy: --remover threshold --set remover.invert=true: a bright figure" in result.err
