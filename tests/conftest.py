@@ -19,7 +19,7 @@ SHARED = Path(__file__).parents[2] / "shared/data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data")
 
 SMALL = (24, 40)
-SMALL_RUN = ("--size", "24x40", "--fps", "10", "--frames", "40")
+SMALL_RUN = ("--remover", "threshold", "--size", "24x40", "--fps", "10", "--frames", "40")
 FAST = (*SMALL_RUN, "--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -16,7 +16,7 @@ from deepdance.arrays import UInt8, sample_evenly
 from deepdance.errors import InputError, PluginError
 from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
-from deepdance.inputs import open_source, show_location
+from deepdance.inputs import open_source, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
 from deepdance.pipeline import describe_component, render
 from deepdance.plausibility import Doubt, find_doubt
@@ -44,7 +44,7 @@ def decide_removers(session: Session, recipe: Recipe, locations: Sequence[str]) 
     first = choices[0]
     if first is None or any(choice != first for choice in choices):
         return recipe
-    return recipe.changed({"remover": first.model_dump()})
+    return resolve(recipe.changed({"remover": first.model_dump()}), session.registry, locations)
 
 
 def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | None:

@@ -95,8 +95,9 @@ def run(
     it learns from what cannot be a dancer too.
     """
     inputs = expand_inputs(session.registry, locations)
-    recipe = preparation.decide_removers(session, settle(recipe, session.registry, inputs), inputs)
+    recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()
+    recipe = preparation.decide_removers(session, recipe, inputs)
     record = session.workspace.claim(
         name or _make_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FAST, SHARED, demo_frames, write_video
+from conftest import FAST, SHARED, SMALL_RUN, demo_frames, write_video
 
 from deepdance.errors import InputError
 
@@ -71,7 +71,7 @@ def test_wrong_options(dd, video, tmp_path, arguments, message):
     ],
 )
 def test_options_that_the_frames_do_not_allow(dd, video, tmp_path, arguments, message):
-    assert_one_line(dd("run", video, *arguments), message)
+    assert_one_line(dd("run", video, "--remover", "threshold", *arguments), message)
     assert_nothing_half_written(tmp_path / "workspace")
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_keeps_finished_stages(dd, video, tmp_path):
 
 def test_a_disk_that_is_full_while_a_video_is_read_does_not_cut_it_short(dd, video, tmp_path):
     with files_of_at_most(90_000):
-        result = dd("prepare", video, "--size", "24x40", "--fps", "10")
+        result = dd("prepare", video, *SMALL_RUN[:6])
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("dd: could not write or read: File too large")
     assert list((tmp_path / "workspace").rglob("silhouettes.npy")) == []

@@ -39,7 +39,7 @@ def test_what_does_not_is_told_with_the_reason(dd, broken):
     (line,) = [line for line in result.out.splitlines() if line.startswith("leaves_what_it_is_given")]
     reason = "expected the given frames to stay as they were, got other numbers in them"
     assert line.rstrip().split(maxsplit=2)[1:] == ["failed", reason]
-    assert result.out.splitlines()[-1] == "remover my-remover of dance-more 2.0: 13 passed, 1 failed"
+    assert result.out.splitlines()[-1] == "remover my-remover of dance-more 2.0: 15 passed, 1 failed"
     assert (result.code, result.err) == (1, "")
 
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import demo_frames
 from wheels import install, wheel, with_site
 
-SMALL = ("--size", "24x40", "--frames", "40", "--codec", "pca", "--set", "codec.latent_dim=8")
+SMALL = ("--remover", "threshold", "--size", "24x40", "--frames", "40", "--codec", "pca", "--set", "codec.latent_dim=8")
 TINY = ("--seq", "gru", "--set=sequence.layers=1", "--set=sequence.units=8", "--set=sequence.epochs=2")
 FOLLOWER = """
 import json

@@ -21,7 +21,7 @@ from deepdance_cli.new import TEMPLATES, write_plugin
 BIN = Path(sys.executable).parent
 CANNOT_BE_CHECKED = {"codec": {"a_stopped_training_goes_on"}, "sequence": {"a_stopped_training_goes_on"}}
 """One epoch is never stopped."""
-SMALL = ("--size", "24x40", "--fps", "10", "--frames", "40")
+SMALL = ("--remover", "threshold", "--size", "24x40", "--fps", "10", "--frames", "40")
 
 
 @pytest.fixture(scope="module")

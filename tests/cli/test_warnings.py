@@ -12,7 +12,7 @@ RUN = "half-pca-ridge"
 USERS = {
     "run": ("run", "half.mkv", *SMALL_RUN, *QUICK),
     "run from it": ("run", "half.mkv", *SMALL_RUN, *QUICK, "--from", "half.mkv"),
-    "prepare": ("prepare", "half.mkv", "--size", "24x40", "--fps", "10"),
+    "prepare": ("prepare", "half.mkv", *SMALL_RUN[:6]),
     "generate": ("generate", RUN, "--out", "a.gif"),
     "generate from it": ("generate", RUN, "--out", "a.gif", "--from", "half.mkv"),
     "extend": ("extend", "half.mkv", "--run", RUN, "--out", "b.gif", "--seconds", "1"),
@@ -53,7 +53,7 @@ def test_a_copy_of_another_name_is_warned_of_under_its_own(dd, half, tmp_path):
 
 def test_json_lists_the_warnings_of_each_input(dd, half, tmp_path, video):
     for _ in range(2):
-        broken, whole = json.loads(dd("prepare", half / "half.mkv", video, "--json").out)
+        broken, whole = json.loads(dd("prepare", half / "half.mkv", video, "--remover", "threshold", "--json").out)
         (warning,) = broken["warnings"]
         assert "half.mkv: " in warning
         assert whole["warnings"] == []

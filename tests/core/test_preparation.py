@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from conftest import SMALL_RUN
 from dancers import draw_dancer
 from people import OTHER, STATUE, add_noise, draw_scene, find_body, measure_iou, paint, use_colours
 
@@ -137,8 +136,8 @@ def test_silhouettes_need_none(session, inputs, events, caplog):
 @pytest.mark.parametrize(
     ("names", "remover"),
     [
-        (["scene", "other"], Choice(name="person")),
-        (["bright"], Choice(name="threshold", options={"invert": True})),
+        (["scene", "other"], Choice(name="person", options={"people": "one"})),
+        (["bright"], Choice(name="threshold", options={"level": 230, "invert": True})),
         (["scene", "dark"], Choice(name="auto")),
         (["dark", "bright"], Choice(name="auto")),
         (["silhouettes"], Choice(name="auto")),
@@ -170,13 +169,24 @@ def test_the_silhouettes_are_those_of_who_moves_through_the_whole_clip(session, 
 
 def test_a_run_writes_the_remover_into_its_recipe(inputs, tmp_path, log):
     run = deepdance.run(inputs["bright"], name="one", workspace=tmp_path / "w", **FAST)
-    assert run.recipe.remover == Choice(name="threshold", options={"invert": True})
+    assert run.recipe.remover == Choice(name="threshold", options={"level": 230, "invert": True})
     written = Recipe.read(tmp_path / "w/runs/one/recipe.toml").remover
     assert written == run.recipe.remover
     several = deepdance.run([inputs["dark"], inputs["bright"]], name="two", workspace=tmp_path / "w", **FAST)
     assert several.recipe.remover == Choice(name="auto")
     assert len(several.silhouettes) == 2 * COUNT
     assert Recipe.read(tmp_path / "w/runs/two/recipe.toml").remover == Choice(name="auto")
+
+
+def test_its_recipe_repeats_a_run_and_a_start_that_is_not_there_is_told_before_any_look(inputs, tmp_path, log):
+    def run(**fields):
+        return deepdance.run(inputs["bright"], workspace=tmp_path / "w", **fields)
+
+    first = run(**FAST)
+    assert run(recipe=first.folder / "recipe.toml").folder == first.folder
+    with pytest.raises(OptionError, match="--from"):
+        deepdance.run(inputs["bright"], workspace=tmp_path / "other", start=str(tmp_path / "no.mp4"), **FAST)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.fixture
@@ -296,7 +306,7 @@ def test_the_advice_works(session, inputs):
 
 
 def test_the_command_tells_its_choice(dd, inputs):
-    result = dd("prepare", inputs["scene"], inputs["bright"], *SMALL_RUN[:4])
+    result = dd("prepare", inputs["scene"], inputs["bright"], "--size", "60x100")
     assert result.code == 0, result.err
     assert f"scene.npy: --remover person: {REASON}" in result.err
     assert "bright.npy: --remover threshold --set remover.invert=true: a bright figure" in result.err
