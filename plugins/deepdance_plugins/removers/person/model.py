@@ -23,7 +23,7 @@ from deepdance_plugins.removers.person.evidence import (
 from deepdance_plugins.removers.person.matting import Mask, fill_up, tidy
 from deepdance_plugins.removers.person.networks import Look, PoseDetector, PoseLandmarker
 from deepdance_plugins.removers.person.options import PersonOptions
-from deepdance_plugins.removers.person.tracker import Tracker
+from deepdance_plugins.removers.person.tracker import Tracker, drop_twins
 
 SURVEYED = 16
 """Frames, spread over a clip, that the backdrop is found in."""
@@ -111,12 +111,18 @@ class Person(BackgroundRemover[PersonOptions]):
             return best
         if best and self.options.people == "one" and measure_agreement(best, difference) < AGREED:
             around = [s for s in surround_movement(difference) if s.distance(best[0].square) < SAME_PLACE]
-            best = _choose(best, tracker.look_at(frame, around), difference)
+            best = self._choose(best, tracker.look_at(frame, around), difference)
         if measure_moving(best, difference) < LEAST_MOVING:
             faded = fade(frame, difference)
             again = tracker.look_at(faded, surround_movement(difference)) or tracker.find(faded, difference)
-            best = _choose(best, again, difference)
+            best = self._choose(best, again, difference)
         return best
+
+    def _choose(self, one: list[Look], other: list[Look], difference: Difference) -> list[Look]:
+        """Whoever agrees better with what moves; everybody, if everybody is kept."""
+        if self.options.people == "all":
+            return drop_twins([*one, *other])
+        return max(one, other, key=lambda looks: measure_agreement(looks, difference))
 
     def _draw(self, half: UInt8, looks: Sequence[Look], difference: Difference | None, shape: tuple[int, ...]) -> Mask:
         """The dancer in a frame, at its full size."""
@@ -145,8 +151,3 @@ def halve(frame: UInt8) -> UInt8:
     height, width = frame.shape[:2]
     small = (max(1, width // 2), max(1, height // 2))
     return np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _choose(one: list[Look], other: list[Look], difference: Difference) -> list[Look]:
-    """Whoever agrees better with what moves."""
-    return max(one, other, key=lambda looks: measure_agreement(looks, difference))
