@@ -172,12 +172,12 @@ def test_a_square_without_bounds_is_not_looked_at(side):
     wild = Look(0.9, np.zeros((256, 256), np.float32), Square(0, 0, side), Square(0, 0, side))
     tracker.keep([wild])
     assert tracker.find(EMPTY) == []
-    assert tracker.look_from(EMPTY, [wild]) == []
+    assert tracker.look_at(EMPTY, [wild.square]) == []
     assert landmarker.looked == []
 
 
 def test_a_frame_is_looked_at_from_where_somebody_is_in_the_next():
     tracker = Tracker(ColourDetector(colours=()), ColourLandmarker())
     later = ColourLandmarker().look(show((STATUE, 120, 120, 100)), Square(120, 120, 130))
-    assert xs(tracker.look_from(show((STATUE, 110, 120, 100)), [later])) == [110]
-    assert tracker.look_from(EMPTY, [later]) == []
+    assert xs(tracker.look_at(show((STATUE, 110, 120, 100)), [later.square])) == [110]
+    assert tracker.look_at(EMPTY, [later.square]) == []

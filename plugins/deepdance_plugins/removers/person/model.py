@@ -11,54 +11,28 @@ from deepdance.arrays import Float32, UInt8
 from deepdance.frames import BACKGROUND
 from deepdance.interfaces import BackgroundRemover
 from deepdance_plugins.removers.person import weights
-from deepdance_plugins.removers.person.backdrop import (
-    DIFFERENT,
-    LEAST_FRAMES,
-    Backdrop,
-    Difference,
-    align,
-    stands_still,
+from deepdance_plugins.removers.person.backdrop import LEAST_FRAMES, Backdrop, Difference, align, stands_still
+from deepdance_plugins.removers.person.evidence import (
+    combine,
+    fade,
+    measure_agreement,
+    measure_moving,
+    spread,
+    surround_movement,
 )
-from deepdance_plugins.removers.person.matting import Mask, fill_up, refine_edges, tidy
-from deepdance_plugins.removers.person.networks import Look, PoseDetector, PoseLandmarker, Square
+from deepdance_plugins.removers.person.matting import Mask, fill_up, tidy
+from deepdance_plugins.removers.person.networks import Look, PoseDetector, PoseLandmarker
 from deepdance_plugins.removers.person.options import PersonOptions
-from deepdance_plugins.removers.person.tracker import Tracker
+from deepdance_plugins.removers.person.tracker import Tracker, drop_twins
 
 SURVEYED = 16
 """Frames, spread over a clip, that the backdrop is found in."""
-AWAY = -12.0
-"""The logit of what lies far from all that was looked at."""
-SURE = 8.0
-"""The networks' logits count for no more than this,"""
-UNSURE = -7.0
-"""and for no less than this: what plainly moves, close to the body, is the body's."""
-NEARBY = 1.4
-"""Close to the body is within so many times the square that was looked at."""
-MOVES = 8.0
-STANDS = -10.0
-STANDS_BRIEFLY = -5.0
-"""What a pixel is worth that differs from the backdrop, that does not, and that does not but was seldom a body's:
-there a dancer in the backdrop's colour may pass."""
-STEEPNESS = 8.0
-SELDOM, OFTEN = 0.1, 0.2
-"""Shares of the surveyed frames in which the networks took a pixel for a body's."""
 AGREED = 0.55
 """Intersection over union of a body and what moves, below which there is another look at what moves close by."""
 LEAST_MOVING = 0.4
 """A body of which less than this share moves may be a statue: there is a look with what stands still faded."""
-MOSTLY_MOVING = 0.5
-PLANTED = 0.08
-"""What stands still and is smaller than this share of the body is a foot that stays where it is."""
-CONFIDENT = 100.0
-"""A logit, of at most 137, above which what stands still between moving parts is a body in the backdrop's colour."""
-SPECK = 0.03
-"""A part that moves and is smaller than this share of all that moves is noise."""
 SAME_PLACE = 0.4
 """Two squares may be around the same body if they are no further apart."""
-AROUND = 1.1
-"""How much larger than a thing that moves the square is that is looked at."""
-FADED = 0.3
-"""The contrast that is left to what stands still, where what moves is looked at alone."""
 LIKELY_AREA = (0.25, 4.0)
 """What moves where nobody is seen is the dancer if it is so many times as large as they were."""
 AREA_MEMORY = 0.8
@@ -95,14 +69,14 @@ class Person(BackgroundRemover[PersonOptions]):
         """Twice: the first backdrop tells which of the bodies that the networks see are statues."""
         trackers = [self._make_tracker() for _ in frames]
         looks = [tracker.find(frame) for tracker, frame in zip(trackers, frames, strict=True)]
-        claims = [_spread(look, halves[0].shape[:2]) > 0 for look in looks]
+        claims = [spread(look, halves[0].shape[:2]) > 0 for look in looks]
         backdrop = Backdrop.build(halves, placed, claims, claims)
         if backdrop is None:
             return
         bodies = []
         for tracker, frame, half in zip(trackers, frames, halves, strict=True):
             difference = backdrop.compare(half)
-            bodies.append(_combine(half, self._find(tracker, frame, difference), difference) > 0.5)
+            bodies.append(combine(half, self._find(tracker, frame, difference), difference) > 0.5)
         self._backdrop = Backdrop.build(halves, placed, bodies, claims)
 
     def _make_tracker(self) -> Tracker:
@@ -135,22 +109,28 @@ class Person(BackgroundRemover[PersonOptions]):
         best = tracker.find(frame, difference)
         if difference is None:
             return best
-        if best and _measure_agreement(best, difference) < AGREED:
-            around = [s for s in _surround_movement(difference) if s.distance(best[0].square) < SAME_PLACE]
-            best = _choose(best, tracker.look_at(frame, around), difference)
-        if _measure_moving(best, difference) < LEAST_MOVING:
-            faded = _fade(frame, difference)
-            again = tracker.look_at(faded, _surround_movement(difference)) or tracker.find(faded, difference)
-            best = _choose(best, again, difference)
+        if best and self.options.people == "one" and measure_agreement(best, difference) < AGREED:
+            around = [s for s in surround_movement(difference) if s.distance(best[0].square) < SAME_PLACE]
+            best = self._choose(best, tracker.look_at(frame, around), difference)
+        if measure_moving(best, difference) < LEAST_MOVING:
+            faded = fade(frame, difference)
+            again = tracker.look_at(faded, surround_movement(difference)) or tracker.find(faded, difference)
+            best = self._choose(best, again, difference)
         return best
+
+    def _choose(self, one: list[Look], other: list[Look], difference: Difference) -> list[Look]:
+        """Whoever agrees better with what moves; everybody, if everybody is kept."""
+        if self.options.people == "all":
+            return drop_twins([*one, *other])
+        return max(one, other, key=lambda looks: measure_agreement(looks, difference))
 
     def _draw(self, half: UInt8, looks: Sequence[Look], difference: Difference | None, shape: tuple[int, ...]) -> Mask:
         """The dancer in a frame, at its full size."""
         if not looks and difference is None:
             return np.zeros(shape, bool)
-        probability = _combine(half, looks, difference)
+        probability = combine(half, looks, difference)
         rough = probability > 0.5
-        mask = tidy(rough, _spread(looks, half.shape[:2]) > 0)
+        mask = tidy(rough, spread(looks, half.shape[:2]) > 0)
         seen = bool(mask.any())
         if not seen:
             mask = tidy(rough)
@@ -171,108 +151,3 @@ def halve(frame: UInt8) -> UInt8:
     height, width = frame.shape[:2]
     small = (max(1, width // 2), max(1, height // 2))
     return np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _combine(half: UInt8, looks: Sequence[Look], difference: Difference | None) -> Float32:
-    """How likely each pixel is the dancer's, `(h, w)` of half the frame's size."""
-    logits = _spread(looks, half.shape[:2])
-    close = _is_near(looks, half.shape[:2]) | (logits > AWAY)
-    evidence = np.where(close, np.clip(logits, UNSURE, SURE), AWAY)
-    if difference is not None:
-        evidence += _weigh_movement(logits, difference, _measure_moving(looks, difference))
-    return refine_edges(half, np.asarray(1 / (1 + np.exp(-evidence)), np.float32))
-
-
-def _weigh_movement(logits: Float32, difference: Difference, moving: float) -> Float32:
-    """What moving or standing still adds to the networks' logits; `moving` is the share of the body that does."""
-    seen = bool((logits > 0).any())
-    passing = (STANDS_BRIEFLY if moving > MOSTLY_MOVING else STANDS, STANDS)
-    stands = np.interp(difference.claimed, (SELDOM, OFTEN), passing)
-    unknown = 0.0 if seen else MOVES  # where the backdrop was always hidden, a dancer nobody sees may well be
-    weight = np.nan_to_num(np.clip(STEEPNESS * (difference.apart - DIFFERENT), stands, MOVES), nan=unknown)
-    return np.asarray(np.where(_find_planted(logits, difference), np.maximum(weight, 0), weight), np.float32)
-
-
-def _find_planted(logits: Float32, difference: Difference) -> Mask:
-    """What stands still and is the dancer's all the same: feet, and what lies between the parts that move."""
-    body = logits > 0
-    still = body & (difference.apart < DIFFERENT)
-    between = still & (logits > CONFIDENT) & _wrap(body & (difference.apart >= DIFFERENT))
-    return _drop_large(still & (difference.claimed > OFTEN), PLANTED * np.count_nonzero(body)) | between
-
-
-def _drop_large(mask: Mask, area: float) -> Mask:
-    """The parts of a mask that are smaller than `area` pixels."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] < area
-    small[0] = False
-    return np.asarray(small[labels])
-
-
-def _wrap(mask: Mask) -> Mask:
-    """The convex hull of the parts of a mask that are no specks."""
-    specks = _drop_large(mask, SPECK * np.count_nonzero(mask))
-    points = cv2.findNonZero((mask & ~specks).astype(np.uint8))
-    hull = np.zeros(mask.shape, np.uint8)
-    if points is not None:
-        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
-    return hull > 0
-
-
-def _fade(frame: UInt8, difference: Difference) -> UInt8:
-    """The frame with less contrast where nothing moves."""
-    moves = cv2.blur(np.nan_to_num(difference.apart, nan=2 * DIFFERENT), (9, 9)) > 0.75 * DIFFERENT
-    kept = cv2.resize(np.where(moves, 1, FADED).astype(np.float32), frame.shape[1::-1])[..., None]
-    return np.asarray(frame * kept + 127 * (1 - kept), np.uint8)
-
-
-def _surround_movement(difference: Difference) -> list[Square]:
-    """The square around the largest thing that moves; none if nothing does."""
-    moves = (~(difference.apart < DIFFERENT)).astype(np.uint8)
-    moves = cv2.morphologyEx(moves, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    moves = cv2.morphologyEx(moves, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(moves)
-    if count == 1:
-        return []
-    left, top, width, height, _ = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()].tolist()
-    return [Square(2 * left + width, 2 * top + height, 2 * max(width, height) * AROUND)]
-
-
-def _choose(one: list[Look], other: list[Look], difference: Difference) -> list[Look]:
-    """Whoever agrees better with what moves."""
-    return max(one, other, key=lambda looks: _measure_agreement(looks, difference))
-
-
-def _measure_agreement(looks: Sequence[Look], difference: Difference) -> float:
-    """Intersection over union of the bodies and what moves, where the backdrop is known."""
-    body = _spread(looks, difference.apart.shape) > 0
-    moves, known = difference.apart >= DIFFERENT, ~np.isnan(difference.apart)
-    either = np.count_nonzero((body & known) | moves)
-    return np.count_nonzero(body & moves) / either if looks and either else 0.0
-
-
-def _measure_moving(looks: Sequence[Look], difference: Difference) -> float:
-    """The share of the bodies that differs from the backdrop, or has none."""
-    body = _spread(looks, difference.apart.shape) > 0
-    return float((~(difference.apart[body] < DIFFERENT)).mean()) if body.any() else 0.0
-
-
-def _spread(looks: Sequence[Look], shape: tuple[int, ...]) -> Float32:
-    """The logits of all looks, `shape` (h, w) of half the frame's size."""
-    logits = np.full(shape, AWAY, np.float32)
-    for look in looks:
-        matrix = look.square.matrix() * np.array([[2, 2, 1]], np.float32)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        here = cv2.warpAffine(look.logits, matrix, shape[::-1], flags=flags, borderValue=AWAY)
-        logits = np.maximum(logits, here)
-    return logits
-
-
-def _is_near(looks: Sequence[Look], shape: tuple[int, ...]) -> Mask:
-    """The pixels close to what was looked at; all of them where nothing was."""
-    if not looks:
-        return np.ones(shape, bool)
-    near = np.zeros(shape, np.uint8)
-    for look in looks:
-        cv2.fillConvexPoly(near, np.rint(look.square.corners(NEARBY) / 2).astype(np.int32), 1)
-    return near > 0

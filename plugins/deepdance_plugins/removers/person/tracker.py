@@ -42,7 +42,7 @@ class Tracker:
         """Who is in `frame` `(h, w, 3)`: seen where they were or, where nobody is, searched for."""
         looks = self.look_at(frame, self._squares)
         if self._everybody:
-            return _drop_twins([*looks, *self.look_at(frame, [each.square for each in self._sight(frame)])])
+            return drop_twins([*looks, *self.look_at(frame, [each.square for each in self._sight(frame)])])
         if looks:
             return looks
         ranked = self._rank(self._sight(frame), difference)[:TRIES]
@@ -104,7 +104,8 @@ def _weigh(square: Square, difference: Difference | None) -> float:
     return 0.25 + float((~(middle < DIFFERENT)).mean()) if middle.size else 1.0
 
 
-def _drop_twins(looks: Sequence[Look]) -> list[Look]:
+def drop_twins(looks: Sequence[Look]) -> list[Look]:
+    """The looks without those at a body that another one has seen."""
     kept: list[Look] = []
     for look in looks:
         if all(look.wanted.distance(other.wanted) > SAME_BODY for other in kept):
