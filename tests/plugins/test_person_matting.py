@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from people import DANCER, draw_scene, find_body, measure_iou, paint
 
+from deepdance_plugins.removers.person import matting
 from deepdance_plugins.removers.person.matting import fill_up, refine_edges, tidy
 
 BODY = find_body(200, 120, 180)
@@ -111,3 +112,12 @@ def test_the_probability_follows_the_mask():
 
 def test_the_dancers_colour_is_no_scenes():
     assert not (draw_scene() == np.array(DANCER)).all(axis=2).any()
+
+
+def test_the_system_of_every_pixel_is_solved():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(5, 4, 3, 3))
+    systems, right = root @ np.swapaxes(root, -1, -2) + np.eye(3), rng.normal(size=(5, 4, 3))
+    upper = {(i, j): systems[..., i, j] for i in range(3) for j in range(i, 3)}
+    solved = matting._solve(upper, [right[..., channel] for channel in range(3)])
+    assert np.allclose(np.stack(solved, axis=-1), np.linalg.solve(systems, right[..., None])[..., 0])

@@ -6,7 +6,7 @@ from people import DANCER, OTHER, SIZE, STATUE, ColourDetector, ColourLandmarker
 
 from deepdance_plugins.removers.person.backdrop import Difference
 from deepdance_plugins.removers.person.networks import Look, Square
-from deepdance_plugins.removers.person.tracker import MEMORY, RARELY, Tracker, _lay_windows
+from deepdance_plugins.removers.person.tracker import MEMORY, RARELY, Tracker, _holds_still, _lay_windows, _weigh
 
 EMPTY = draw_scene()
 
@@ -176,8 +176,35 @@ def test_a_square_without_bounds_is_not_looked_at(side):
     assert landmarker.looked == []
 
 
-def test_a_frame_is_looked_at_from_where_somebody_is_in_the_next():
+def test_somebody_is_seen_where_they_are_in_the_next_frame():
     tracker = Tracker(ColourDetector(colours=()), ColourLandmarker())
     later = ColourLandmarker().look(show((STATUE, 120, 120, 100)), Square(120, 120, 130))
     assert xs(tracker.look_at(show((STATUE, 110, 120, 100)), [later.square])) == [110]
     assert tracker.look_at(EMPTY, [later.square]) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "still"),
+    [
+        (Square(103, 100, 100), True),
+        (Square(105, 100, 100), False),
+        (Square(100, 100, 107), True),
+        (Square(100, 100, 109), False),
+        (Square(100, 100, 100, 6.2), True),
+        (Square(100, 100, 100, -0.2), False),
+    ],
+)
+def test_a_square_holds_still_that_hardly_moves_grows_or_turns(wanted, still):
+    assert _holds_still(Square(100, 100, 100), wanted) == still
+    assert _holds_still(Square(100, 100, 100, 3), wanted._replace(angle=wanted.angle + 3)) == still
+
+
+def test_the_middle_of_a_square_tells_whether_it_moves():
+    apart = np.zeros((120, 200), np.float32)
+    apart[50:71, 40:61] = 9  # 21 of the frame's 41 pixels, halved
+    difference = Difference(apart, np.zeros_like(apart))
+    assert _weigh(Square(100, 120, 80), difference) == pytest.approx(1.25)
+    assert _weigh(Square(100, 120, 160), difference) == pytest.approx(0.25 + (21 / 41) ** 2)
+    assert _weigh(Square(300, 120, 80), difference) == pytest.approx(0.25)
+    assert _weigh(Square(900, 120, 80), difference) == 1
+    assert _weigh(Square(100, 120, 80), None) == 1
