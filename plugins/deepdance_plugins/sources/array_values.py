@@ -20,6 +20,9 @@ MOST_LABELS = 16
 SAMPLED_FRAMES = 64
 SAMPLED_OF_CHUNK = 16
 
+SAMPLED_SIDE = 256
+"""Pixels of a side that are enough to tell the values of a frame."""
+
 
 class UnfitError(Exception):
     """An array that is whole and cannot be read as frames: what it is, then what to do."""
@@ -42,7 +45,8 @@ def sample_frames(chunks: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     found: list[npt.NDArray[Any]] = []
     blank: list[npt.NDArray[Any]] = []
     for chunk in chunks:
-        some = chunk[:: max(1, len(chunk) // SAMPLED_OF_CHUNK)]
+        step = max(1, max(chunk.shape[1:3]) // SAMPLED_SIDE)
+        some = chunk[:: max(1, len(chunk) // SAMPLED_OF_CHUNK), ::step, ::step]
         flat = some.reshape(len(some), -1)
         busy = flat.min(axis=1) != flat.max(axis=1)
         found.append(some[busy])
