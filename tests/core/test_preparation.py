@@ -1,6 +1,8 @@
 """The remover is decided once, told, kept and used: with networks that see people by their colour."""
 
 import shutil
+import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,10 +16,11 @@ from deepdance.events import ArtifactReady, Progress, StageFinished, StageStarte
 from deepdance.frames import Silhouettes, shrink
 from deepdance.inputs import resolve
 from deepdance.plugins import discover
-from deepdance.preparation import check_dancer, decide_remover, decide_removers, prepare
+from deepdance.preparation import check_dancer, decide_remover, decide_removers, prepare, prepare_all
 from deepdance.recipe import Choice, Recipe
 from deepdance.session import Session
 from deepdance_plugins.removers.person import model
+from deepdance_plugins.sources.array import ArraySource
 
 COUNT = 24
 RECIPE = Recipe(size=(60, 100), fps=10)
@@ -157,6 +160,50 @@ def test_each_input_is_prepared_with_the_remover_it_needs(session, inputs):
     }
     assert used["bright"]["options"]["invert"] is True
     assert used["dark"]["options"]["invert"] is False
+
+
+def test_side_by_side_they_are_what_they_are_alone_and_come_in_order(session, inputs, tmp_path):
+    places = [inputs[name] for name in ("scene", "dark", "silhouettes", "dark")]
+    together = prepare_all(session, [RECIPE] * len(places), places)
+    alone = Session.open(tmp_path / "alone")
+    for place, artifact in zip(places, together, strict=True):
+        apart = prepare(alone, RECIPE, place)
+        assert artifact.key == apart.key
+        frames = [Silhouettes.load([each.folder])[:] for each in (artifact, apart)]
+        np.testing.assert_array_equal(*frames)
+
+
+def test_progress_of_all_is_told_in_one_sum(session, inputs, events):
+    prepare_all(session, [RECIPE] * 3, [inputs[name] for name in ("scene", "other", "bright")])
+    told = [event for event in events if isinstance(event, Progress) and event.stage == "silhouettes"]
+    assert told[-1].done == 3 * COUNT
+    assert [each.done for each in told] == sorted(each.done for each in told)
+
+
+def test_the_first_that_fails_stops_the_others(session, inputs, tmp_path, monkeypatch):
+    shown = []
+    begun = threading.Event()
+
+    def crawl(self, fps, size):
+        for _ in range(10_000):
+            shown.append(None)
+            begun.set()
+            time.sleep(0.01)
+            yield np.zeros((1, 60, 100, 3), np.uint8)
+
+    def fail(self, fps, size):
+        begun.wait(10)
+        raise InputError("it is torn")
+        yield
+
+    monkeypatch.setattr(
+        ArraySource, "frames", lambda self, *each: (fail if "dark" in self.location else crawl)(self, *each)
+    )
+    recipe = RECIPE.changed({"remover": "threshold"})
+    with pytest.raises(InputError, match="it is torn"):
+        prepare_all(session, [recipe] * 2, [inputs["dark"], inputs["scene"]])
+    assert 0 < len(shown) < 100
+    assert not list((session.workspace.root / "artifacts").glob("silhouettes-*"))
 
 
 def test_the_silhouettes_are_those_of_who_moves_through_the_whole_clip(session, inputs):
