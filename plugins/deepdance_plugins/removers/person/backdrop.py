@@ -19,7 +19,7 @@ FEATURES = 600
 """Points of a frame that are matched with another frame's, to lay one over the other."""
 BORDER = 31
 """ORB finds no point so close to a picture's border, and OpenCV fails on pictures of a pixel."""
-CORNERS = 200
+CORNERS = 120
 """Points of the backdrop that are followed into every frame."""
 INLIERS = 0.3
 """Of these, so many must move as one camera would move them."""
