@@ -89,7 +89,8 @@ def _provide(folder: Path, tell: Tell) -> None:
 def _download(place: Path, tell: Tell) -> Path:
     """The wheel, brought by pip from wherever it is set up to look."""
     tell(WHAT, 0, WHEEL_BYTES)
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *REQUEST, "--dest", str(place)]
+    quick = ("--quiet", "--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "15")
+    command = [sys.executable, "-m", "pip", *quick, *REQUEST, "--dest", str(place)]
     with (place / "said").open("w+b") as said:
         pip = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, "TMPDIR": str(place)}
