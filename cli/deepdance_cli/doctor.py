@@ -111,6 +111,8 @@ def _check_person_model() -> str:
             f"expected {' and '.join(weights.MEMBERS)} in {folder}, got files that are damaged or not all there; "
             f"`dd prepare VIDEO --remover person` fetches them again, {size}"
         )
+    if (folder / weights.WHEEL).exists():
+        return f"{folder}, in {weights.WHEEL}"
     return f"not there yet: fetched at first use, {size}"
 
 

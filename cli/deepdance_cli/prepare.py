@@ -47,7 +47,7 @@ def prepare(
             sheet = preparation.write_sheet(session, resolved, artifact)
             notes = artifact.manifest()
             places = {"folder": str(artifact.folder), "sheet": str(sheet)}
-            told = {"warnings": [*notes["warnings"], *doubts]}
+            told = {"warnings": [*preparation.list_warnings(artifact, location), *doubts]}
             results.append({"input": location, "frames": notes["frames"], **places, **told})
     if json:
         print_json(results)

@@ -17,6 +17,10 @@ class PluginError(DeepDanceError):
     """A component that is unknown, ambiguous, or failed to load."""
 
 
+class MissingModelError(PluginError):
+    """A model that a component needs, and that could not be fetched."""
+
+
 class WorkspaceError(DeepDanceError):
     """A run or artifact that is missing, damaged, or cannot be written."""
 

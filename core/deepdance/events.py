@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 log = logging.getLogger("deepdance")
+_FILTERING = Lock()
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,14 @@ def collect_warnings() -> Iterator[list[str]]:
             told.append(record.getMessage())
         return True
 
-    log.filters.insert(0, note)  # before the one that drops what was said already
+    # Other threads may be going through the list, so it is replaced; the filter that drops what was said stays last.
+    with _FILTERING:
+        log.filters = [note, *log.filters]
     try:
         yield told
     finally:
-        log.removeFilter(note)
+        with _FILTERING:
+            log.filters = [each for each in log.filters if each is not note]
 
 
 @contextmanager

@@ -97,7 +97,13 @@ def _list_videos(registry: Registry, folder: Path) -> Listing:
             return ""
         return "picture beside videos" if _is_picture(path) else "unknown ending"
 
-    return list_folder(folder, refuse) if folder.is_dir() else Listing(folder)
+    try:
+        return list_folder(folder, refuse) if folder.is_dir() else Listing(folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"{show_path(folder)}: expected a folder that can be read, got: {reason}; check its permissions"
+        ) from None
 
 
 def show_location(location: str) -> str:

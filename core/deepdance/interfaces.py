@@ -123,7 +123,7 @@ class BackgroundRemover(ABC, Generic[OptionsT]):
         """Get what the remover needs and does not bring, such as a network's weights; called before one is made.
 
         `tell` is called with what is fetched, and the bytes that are here and those of the whole, if known. Nothing to
-        get is the default. Raises PluginError.
+        get is the default. Raises MissingModelError.
         """
 
     def survey(self, sample: Callable[[int], UInt8]) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Any
 
+import numpy as np
+
 from deepdance.arrays import UInt8, sample_evenly
-from deepdance.errors import InputError, PluginError
+from deepdance.errors import InputError, MissingModelError
 from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
 from deepdance.inputs import open_source, resolve, show_location
@@ -21,10 +22,12 @@ from deepdance.interfaces import BackgroundRemover, FrameSource
 from deepdance.pipeline import describe_component, render
 from deepdance.plausibility import Doubt, find_doubt
 from deepdance.recipe import AUTO, Choice, Recipe
-from deepdance.removal import BEST_GUESS, PERSON, THRESHOLD, Decision, choose_remover
+from deepdance.removal import BEST_GUESS, PAPER_LEVEL, PERSON, THRESHOLD, Decision, choose_remover
 from deepdance.session import Session
 from deepdance.workspace import Artifact
 
+READING = 2
+"""Raised when a file that is read as before gives other silhouettes; 1 was 0.1.0's."""
 REMOVAL_SCALE = 4
 """Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 SHEET_FRAMES = 120
@@ -54,6 +57,10 @@ def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | 
     PluginError.
     """
     name, source = open_source(recipe, session.registry, location)
+    return _decide_for(session, recipe, location, name, source)
+
+
+def _decide_for(session: Session, recipe: Recipe, location: str, name: str, source: FrameSource[Any]) -> Choice | None:
     if source.info().silhouettes:
         return None
     if recipe.remover.name != AUTO:
@@ -72,7 +79,7 @@ def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | 
 
     try:
         notes = session.make("remover", inputs, work, detail=show_location(location)).manifest()
-    except PluginError as error:
+    except MissingModelError as error:
         log.warning("%s: the threshold is used, since the person model is missing: %s", show_location(location), error)
         return Choice(name=THRESHOLD, options=dict(BEST_GUESS))
     choice = Choice(name=notes["name"], options=notes["options"])
@@ -82,7 +89,9 @@ def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | 
 
 def _decide(session: Session, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
     def find_people(frames: UInt8) -> UInt8:
-        return _make_remover(session, Choice(name=PERSON), "standard").remove(frames)
+        """Each frame by a remover of its own: they lie too far apart to follow anybody."""
+        alone = [_make_remover(session, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
+        return np.concatenate(alone)
 
     return choose_remover(source, box, find_people)
 
@@ -102,16 +111,25 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
 
     The first that fails stops the others. Raises InputError, PluginError.
     """
+    if len(locations) == 1:
+        return [prepare(session, recipes[0], locations[0])]
     listen = _SharedListener(session.listen)
     shared = replace(session, listen=listen)
     with ThreadPoolExecutor(min(len(locations), os.cpu_count() or 1)) as workers:
         pending = [workers.submit(prepare, shared, *each) for each in zip(recipes, locations, strict=True)]
         try:
+            done, _ = wait(pending, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
             return [future.result() for future in pending]
         except BaseException:
             listen.stopped = True
             workers.shutdown(cancel_futures=True)
             raise
+
+
+class _StoppedError(BaseException):
+    """Ends a thread whose work nobody waits for; nothing on the way takes it for a failure."""
 
 
 class _SharedListener:
@@ -123,12 +141,12 @@ class _SharedListener:
         self._progress: dict[tuple[int, str], Progress] = {}
         self._finished: dict[str, int] = {}
         self.stopped = False
-        """Whether they shall end: the next event of each raises InterruptedError."""
+        """Whether they shall end, each at its next event."""
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             if self.stopped:
-                raise InterruptedError
+                raise _StoppedError
             if isinstance(event, StageFinished):
                 self._put_by(event.stage)
             self._listen(self._add_up(event) if isinstance(event, Progress) else event)
@@ -153,11 +171,12 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
     with collect_warnings() as told:
         name, source = open_source(recipe, session.registry, location)
         info = source.info()
-    choice = decide_remover(session, recipe, location)
+    choice = _decide_for(session, recipe, location, name, source)
     inputs = {
         "source": describe_component(session, "source", name, source.options),
         "video": source.fingerprint(),
         "remover": choice and _describe_remover(session, choice, recipe.preset),
+        "reading": READING,
         "fps": fps,
         "size": recipe.size,
     }
@@ -214,14 +233,23 @@ def _make_remover(session: Session, choice: Choice, preset: str) -> BackgroundRe
 
 def tell_kept_warnings(artifact: Artifact, location: str) -> None:
     """Log again what was warned of while silhouettes were made, perhaps of the same file under another name."""
+    for message in list_warnings(artifact, location):
+        log.warning("%s", message)
+
+
+def list_warnings(artifact: Artifact, location: str) -> list[str]:
+    """What was warned of while silhouettes were made, of the file under the name that it has now."""
     notes = artifact.manifest()
-    for message in notes.get("warnings", []):  # there are none in a workspace of 0.1.0
-        names = {notes["location"]: location, notes["source_name"]: show_location(location)}
-        log.warning("%s", _rename(message, names))
+    names = {notes.get("location", ""): location, notes["source_name"]: show_location(location)}
+    return [_rename(message, names) for message in notes.get("warnings", [])]  # a workspace of 0.1.0 has none
 
 
 def _rename(message: str, names: Mapping[str, str]) -> str:
-    return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], message)
+    """A message that begins with a name and a colon, with the other name."""
+    for name, other in names.items():
+        if message.startswith(f"{name}:"):
+            return f"{other}{message[len(name) :]}"
+    return message
 
 
 def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> None:
@@ -249,8 +277,10 @@ def _advise(remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
     """What may give a dancer instead; `remover` is the one that was used, None where the input is silhouettes."""
     if remover is None:
         return "save it with 0 for the dancer and 255 for the ground" if doubt.inverted else "choose another input"
-    if doubt.inverted and remover["options"].get("invert") is False:
-        return "try --set remover.invert=true"
+    options = remover["options"]
+    if doubt.inverted and options.get("invert") is False:
+        level = f" --set remover.level={options['level']}" if options["level"] != PAPER_LEVEL else ""
+        return f"try --set remover.invert=true{level}"
     return f"try --remover {THRESHOLD if remover['name'] == PERSON else PERSON}"
 
 

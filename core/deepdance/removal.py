@@ -19,7 +19,7 @@ SAMPLED = 12
 PAPER_LEVEL = 230
 """The paper's level of R+G+B, taken wherever it is nearly as good as the best one."""
 NEARLY = 0.08
-NOT_WHITE = 740
+NOT_WHITE = 760
 """What is transparent was laid on white: R+G+B above this, an edge's worth below 765, is background."""
 LEVELS = tuple(range(30, 750, 20))
 SIMILAR = 24
@@ -52,7 +52,8 @@ class Decision:
 def choose_remover(source: FrameSource[Any], box: tuple[int, int], find_people: Callable[[UInt8], UInt8]) -> Decision:
     """The remover for a source whose frames fit into `box` (height, width).
 
-    `find_people` turns frames `(n, h, w, 3)` into silhouettes of people. Raises InputError, and whatever that raises.
+    `find_people` turns frames `(n, h, w, 3)` into silhouettes of people. Raises InputError,
+    and what that raises.
     """
     if source.info().alpha:
         return Decision(THRESHOLD, "what is transparent is background", {"level": NOT_WHITE})

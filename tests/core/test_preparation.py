@@ -11,7 +11,7 @@ from dancers import draw_dancer
 from people import OTHER, STATUE, add_noise, draw_scene, find_body, measure_iou, paint, use_colours
 
 import deepdance
-from deepdance.errors import InputError, OptionError, PluginError
+from deepdance.errors import InputError, MissingModelError, OptionError, PluginError
 from deepdance.events import ArtifactReady, Progress, StageFinished, StageStarted
 from deepdance.frames import Silhouettes, shrink
 from deepdance.inputs import resolve
@@ -201,7 +201,7 @@ def test_the_first_that_fails_stops_the_others(session, inputs, tmp_path, monkey
     )
     recipe = RECIPE.changed({"remover": "threshold"})
     with pytest.raises(InputError, match="it is torn"):
-        prepare_all(session, [recipe] * 2, [inputs["dark"], inputs["scene"]])
+        prepare_all(session, [recipe] * 2, [inputs["scene"], inputs["dark"]])
     assert 0 < len(shown) < 100
     assert not list((session.workspace.root / "artifacts").glob("silhouettes-*"))
 
@@ -239,7 +239,7 @@ def test_its_recipe_repeats_a_run_and_a_start_that_is_not_there_is_told_before_a
 @pytest.fixture
 def missing(monkeypatch):
     def fetch(tell=None):
-        raise PluginError("expected the person model, could not fetch it (no network); connect to the internet")
+        raise MissingModelError("expected the person model, could not fetch it (no network); connect to the internet")
 
     monkeypatch.setattr(model.weights, "fetch_weights", fetch)
 
@@ -254,6 +254,15 @@ def test_without_the_model_the_threshold_is_used_and_the_choice_is_open(session,
         assert line.startswith("scene.npy: the threshold is used, since the person model is missing: expected the")
     assert list_artifacts(session, "remover") == []
     assert prepare(session, RECIPE, inputs["scene"]).manifest()["inputs"]["remover"]["name"] == "threshold"
+
+
+def test_another_fault_is_not_taken_for_a_missing_model(session, inputs, monkeypatch):
+    def fail(self, count, size):
+        raise PluginError("the source gives floats")
+
+    monkeypatch.setattr(ArraySource, "sample", fail)
+    with pytest.raises(PluginError, match="the source gives floats"):
+        decide_remover(session, RECIPE, inputs["scene"])
 
 
 def test_once_the_model_is_there_the_choice_is_another(session, inputs, missing, monkeypatch, tmp_path):

@@ -205,7 +205,13 @@ def test_plain_frames_are_no_hindrance(grey):
 def test_what_is_transparent_is_background():
     frames = colour((90, 200, 250), (255, 255, 255))
     decision = decide(frames, alpha=True)
-    assert (decision.name, decision.options) == ("threshold", {"level": 740})
+    assert (decision.name, decision.options) == ("threshold", {"level": 760})
+    assert np.array_equal(Threshold(ThresholdOptions(**decision.options)).remove(frames) == 0, BODIES)
+
+
+def test_white_clothes_on_transparency_are_the_dancers():
+    frames = colour((250, 250, 250), (255, 255, 255))
+    decision = decide(frames, alpha=True)
     assert np.array_equal(Threshold(ThresholdOptions(**decision.options)).remove(frames) == 0, BODIES)
 
 

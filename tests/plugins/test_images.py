@@ -202,6 +202,19 @@ def test_transparency_of_a_palette_and_of_grey_is_white(tmp_path, kind):
     assert source(tmp_path).info().alpha
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_masks_that_number_their_dancers_are_black_and_white(tmp_path, kind):
+    for number, labels in enumerate([(0, 1), (0, 1, 2)]):
+        mask = np.zeros((60, 100), kind)
+        for label in labels:
+            mask[20:40, 20 * label : 20 * label + 10] = label
+        cv2.imwrite(str(tmp_path / f"{number}.png"), mask)
+    one, two = read(tmp_path)
+    assert set(np.unique(one)) == set(np.unique(two)) == {0, 255}
+    assert (one[25, 25] == 255).all()
+    assert (two[25, 45] == 255).all()
+
+
 def test_masks_of_0_and_1_are_black_and_white(tmp_path):
     write(tmp_path / "1.png", corner()[..., 0] // 255)
     write(tmp_path / "2.png", corner()[..., 0])

@@ -14,7 +14,15 @@ from deepdance.errors import InputError
 from deepdance.folders import FOLDER, Listing, describe_names, list_folder, show_path
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
 from deepdance_plugins._files import CHUNK_BYTES, hash_files, shrink_to_fit, translate_errors
-from deepdance_plugins.sources.array_values import SLACK, WHITE, UnfitError, lay_on_white, to_grey_levels
+from deepdance_plugins.sources.array_values import (
+    HIGHEST_LABEL,
+    MOST_LABELS,
+    SLACK,
+    WHITE,
+    UnfitError,
+    lay_on_white,
+    to_grey_levels,
+)
 from deepdance_plugins.sources.exif import find_orientation, turn_upright
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
@@ -120,8 +128,9 @@ def _decode(data: UInt8) -> npt.NDArray[Any] | None:
 def _to_eight_bits(image: npt.NDArray[Any], path: Path) -> UInt8:
     """Of 16 bits the upper half; floats, and masks of 0 and 1, are shares of white. Raises InputError."""
     if image.dtype == np.uint8:
-        grey = np.asarray(image, np.uint8)
-        return grey * np.uint8(255) if grey.ndim == 2 and grey.max() == 1 else grey
+        return _spread_labels(np.asarray(image, np.uint8))
+    if image.dtype == np.uint16 and image.ndim == 2 and image.max() <= HIGHEST_LABEL:
+        return _spread_labels(image.astype(np.uint8))
     if image.dtype == np.uint16:
         return np.rint(image / 257).astype(np.uint8)
     try:
@@ -129,6 +138,12 @@ def _to_eight_bits(image: npt.NDArray[Any], path: Path) -> UInt8:
     except UnfitError as error:
         got, advice = error.args
         raise InputError(f"{show_path(path)}: expected an image, got {got}; {advice}") from None
+
+
+def _spread_labels(picture: UInt8) -> UInt8:
+    """A mask of few, low values, such as 0 and 1, as black and white; any other picture as it is."""
+    few = picture.ndim == 2 and 0 < picture.max() <= HIGHEST_LABEL and len(np.unique(picture)) <= MOST_LABELS
+    return np.where(picture, np.uint8(WHITE), np.uint8(0)) if few else picture
 
 
 def _letterbox(image: UInt8, size: tuple[int, int]) -> UInt8:

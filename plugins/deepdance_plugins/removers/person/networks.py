@@ -7,6 +7,7 @@ the files that MediaPipe 0.10.21 publishes.
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -31,6 +32,8 @@ MARGIN = 1.25
 """How much larger than the body's circle the square is that is looked at."""
 
 
+CHATTER = "TensorFlow Lite XNNPACK delegate"
+"""What LiteRT prints at its first network."""
 _LOADING = Lock()
 """Output is captured for the whole process, by one thread at a time."""
 
@@ -182,5 +185,10 @@ class _Network:
 
 def load_network(path: Path) -> _Network:
     """A network from its file, without what LiteRT prints about it."""
-    with _LOADING, capture_output():
-        return _Network(path)
+    with _LOADING:
+        with capture_output() as said:
+            network = _Network(path)
+        for line in said[0].splitlines():
+            if CHATTER not in line:
+                print(line, file=sys.stderr)  # noqa: T201  (another thread's, whose output was captured too)
+    return network

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from deepdance.errors import PluginError
+from deepdance.errors import MissingModelError
 from deepdance.workspace import write_atomically
 
 FOLDER_VARIABLE = "DEEPDANCE_MODELS"
@@ -58,7 +58,7 @@ def have_weights() -> bool:
 
 
 def fetch_weights(tell: Tell = lambda what, done, total: None) -> Path:
-    """The folder with both files, which are fetched if they are not there. Raises PluginError.
+    """The folder with both files, which are fetched if they are not there. Raises MissingModelError.
 
     `tell` is called with what is fetched, and the bytes that are here and those of the whole.
     """
@@ -136,8 +136,8 @@ def _is_whole(path: Path, digest: str) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest
 
 
-def _report(reason: str) -> PluginError:
-    return PluginError(
+def _report(reason: str) -> MissingModelError:
+    return MissingModelError(
         f"expected the person model, could not fetch it ({' '.join(reason.split())}); connect to the internet and try "
         f"again, or run `python -m pip {' '.join(REQUEST)}` elsewhere and set {FOLDER_VARIABLE} to the folder with its "
         "file; --remover threshold needs no model"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import chain
 
 FORMATS = {
-    "mov": (".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".f4v", ".qt", ".mj2"),
+    "mov": (".mp4", ".mov", ".m4v", ".3gp", ".3gpp", ".3g2", ".f4v", ".qt", ".mj2"),
     "matroska": (".mkv", ".webm", ".mk3d"),
     "avi": (".avi", ".divx"),
     "mpegts": (".ts", ".mts", ".m2ts", ".m2t"),
-    "mpeg": (".mpg", ".mpeg", ".vob", ".mod", ".tod"),
+    "mpeg": (".mpg", ".mpeg", ".mpe", ".m2p", ".vob", ".mod", ".tod"),
     "mpegvideo": (".m2v", ".m1v", ".mpv"),
     "gif": (".gif",),
     "apng": (".apng",),
