@@ -19,8 +19,11 @@ SAMPLED = 12
 PAPER_LEVEL = 230
 """The paper's level of R+G+B, taken wherever it is nearly as good as the best one."""
 NEARLY = 0.08
-NOT_WHITE = 760
-"""What is transparent was laid on white: R+G+B above this, an edge's worth below 765, is background."""
+NEARLY_WHITE, CLEARLY_DARKER = 760, 700
+"""What is transparent was laid on white, which is 765: R+G+B above this is background. The first level keeps light
+clothes, the second leaves out the specks of a transparency that was compressed."""
+LIGHT_CLOTHES = 0.1
+"""Share of the figure that lies between the two levels, from which on it is no specks."""
 LEVELS = tuple(range(30, 750, 20))
 SIMILAR = 24
 """A pixel is as the ground is if no channel differs by more,"""
@@ -56,7 +59,8 @@ def choose_remover(source: FrameSource[Any], box: tuple[int, int], find_people: 
     and what that raises.
     """
     if source.info().alpha:
-        return Decision(THRESHOLD, "what is transparent is background", {"level": NOT_WHITE})
+        level = _choose_white(source.sample(SAMPLED, box))
+        return Decision(THRESHOLD, "what is transparent is background", {"level": level})
     frames = source.sample(SAMPLED, box)
     figures = find_figures(frames)
     drawn = None if figures is None else _choose_level(frames, figures)
@@ -66,6 +70,14 @@ def choose_remover(source: FrameSource[Any], box: tuple[int, int], find_people: 
     if seen >= SEEN:
         return Decision(PERSON, f"the ground is not plain, and a person is seen in {seen:.0%} of the frames")
     return Decision(THRESHOLD, f"a person is seen in {seen:.0%} of the frames only", dict(BEST_GUESS))
+
+
+def _choose_white(frames: UInt8) -> int:
+    """The level above which frames that were laid on white are background."""
+    brightness = frames.sum(axis=3, dtype=np.int16)
+    figure = np.count_nonzero(brightness <= NEARLY_WHITE)
+    light = np.count_nonzero((brightness > CLEARLY_DARKER) & (brightness <= NEARLY_WHITE))
+    return NEARLY_WHITE if light >= LIGHT_CLOTHES * figure else CLEARLY_DARKER
 
 
 def find_figures(frames: UInt8) -> Masks | None:

@@ -205,7 +205,7 @@ def test_plain_frames_are_no_hindrance(grey):
 def test_what_is_transparent_is_background():
     frames = colour((90, 200, 250), (255, 255, 255))
     decision = decide(frames, alpha=True)
-    assert (decision.name, decision.options) == ("threshold", {"level": 760})
+    assert (decision.name, decision.options) == ("threshold", {"level": 700})
     assert np.array_equal(Threshold(ThresholdOptions(**decision.options)).remove(frames) == 0, BODIES)
 
 
