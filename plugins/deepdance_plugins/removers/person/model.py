@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,6 +38,15 @@ SAME_PLACE = 0.4
 LIKELY_AREA = (0.25, 4.0)
 """What moves where nobody is seen is the dancer if it is so many times as large as they were."""
 AREA_MEMORY = 0.8
+
+
+class Sketch(NamedTuple):
+    """A body at half the frame's size."""
+
+    probability: Float32
+    mask: Mask
+    seen: bool
+    """Whether the networks saw it, or only that it moves."""
 
 
 class Person(BackgroundRemover[PersonOptions]):
@@ -85,24 +96,36 @@ class Person(BackgroundRemover[PersonOptions]):
     def remove(self, frames: UInt8) -> UInt8:
         """`(n, h, w, 3)` RGB → `(n, h, w)`, 0 or 255 alone. A frame that shows nobody is background."""
         halves = [halve(frame) for frame in frames]
-        differences = [self._backdrop.compare(half) if self._backdrop else None for half in halves]
-        found = self._follow(frames, differences)
         out = np.full(frames.shape[:3], BACKGROUND, np.uint8)
-        for target, half, looks, difference in zip(out, halves, found, differences, strict=True):
-            target[self._draw(half, looks, difference, target.shape)] = 0
+        with ThreadPoolExecutor(1) as beside:  # the networks take most of the time, and let another thread work
+            compare = self._backdrop.compare if self._backdrop else _compare_nothing
+            compared = [beside.submit(compare, half) for half in halves]
+            sketches = {
+                number: beside.submit(_sketch, halves[number], looks, compared[number].result())
+                for number, looks in self._follow(frames, (each.result() for each in compared))
+            }
+            for number, target in enumerate(out):
+                target[self._draw(sketches[number].result(), target.shape)] = 0
         return out
 
-    def _follow(self, frames: UInt8, differences: Sequence[Difference | None]) -> list[list[Look]]:
-        """Who is seen in each frame; where nobody was, once more, from where somebody is in the frame after."""
+    def _follow(self, frames: UInt8, differences: Iterable[Difference | None]) -> Iterator[tuple[int, list[Look]]]:
+        """Each frame's number and who is seen in it, as soon as that is known.
+
+        Where nobody is, they are sought once more, backwards, from where they are in the frame after.
+        """
         found = []
-        for frame, difference in zip(frames, differences, strict=True):
+        for number, (frame, difference) in enumerate(zip(frames, differences, strict=True)):
             looks = self._find(self._tracker, frame, difference)
             self._tracker.keep(looks)
             found.append(looks)
-        for i in range(len(frames) - 2, -1, -1):
-            if not found[i]:
-                found[i] = self._tracker.look_at(frames[i], [look.square for look in found[i + 1]])
-        return found
+            if looks:
+                yield number, looks
+        later: list[Look] = []
+        for number in reversed(range(len(found))):
+            if not found[number]:
+                found[number] = self._tracker.look_at(frames[number], [look.square for look in later])
+                yield number, found[number]
+            later = found[number]
 
     def _find(self, tracker: Tracker, frame: UInt8, difference: Difference | None) -> list[Look]:
         """Who is in a frame: as the tracker finds them or, where that is not what moves, in another look at that."""
@@ -124,19 +147,12 @@ class Person(BackgroundRemover[PersonOptions]):
             return drop_twins([*one, *other])
         return max(one, other, key=lambda looks: measure_agreement(looks, difference))
 
-    def _draw(self, half: UInt8, looks: Sequence[Look], difference: Difference | None, shape: tuple[int, ...]) -> Mask:
+    def _draw(self, sketch: Sketch, shape: tuple[int, ...]) -> Mask:
         """The dancer in a frame, at its full size."""
-        if not looks and difference is None:
+        if not self._is_likely(float(sketch.mask.sum()), sketch.seen):
             return np.zeros(shape, bool)
-        probability = combine(half, looks, difference)
-        rough = probability > 0.5
-        mask = tidy(rough, spread(looks, half.shape[:2]) > 0)
-        seen = bool(mask.any())
-        if not seen:
-            mask = tidy(rough)
-        if not self._is_likely(float(mask.sum()), seen):
-            return np.zeros(shape, bool)
-        return np.asarray(cv2.resize(fill_up(probability, mask), shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)
+        smooth = fill_up(sketch.probability, sketch.mask)
+        return np.asarray(cv2.resize(smooth, shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)
 
     def _is_likely(self, area: float, seen: bool) -> bool:
         """Whether a body is as large as those before; one that the networks have seen always is."""
@@ -144,6 +160,22 @@ class Person(BackgroundRemover[PersonOptions]):
             self._area = area if self._area is None else AREA_MEMORY * self._area + (1 - AREA_MEMORY) * area
             return True
         return self._area is not None and LIKELY_AREA[0] < area / max(self._area, 1) < LIKELY_AREA[1]
+
+
+def _compare_nothing(half: UInt8) -> Difference | None:
+    """There is no backdrop to compare with."""
+
+
+def _sketch(half: UInt8, looks: Sequence[Look], difference: Difference | None) -> Sketch:
+    """What is seen in a frame and, where the networks saw nothing of it, what moves."""
+    if not looks and difference is None:
+        nobody = np.zeros(half.shape[:2], np.float32)
+        return Sketch(nobody, nobody > 0, False)
+    probability = combine(half, looks, difference)
+    rough = probability > 0.5
+    mask = tidy(rough, spread(looks, half.shape[:2]) > 0)
+    seen = bool(mask.any())
+    return Sketch(probability, mask if seen else tidy(rough), seen)
 
 
 def halve(frame: UInt8) -> UInt8:
