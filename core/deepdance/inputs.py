@@ -15,15 +15,13 @@ from deepdance.folders import FOLDER, Listing, describe_kind, list_folder, show_
 from deepdance.frames import fit_size
 from deepdance.interfaces import FrameSource, SourceInfo
 from deepdance.plugins import KINDS, Registry
-from deepdance.recipe import AUTO, Choice, Recipe, apply_settings
+from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe, apply_settings
 from deepdance.validation import validate
 
 DEMO = "demo"
 """The location of the demo dancer. Paths are absolute, so a file of that name is another thing."""
 FALLBACK = "ffmpeg"
 """The source that reads what no other claims."""
-REMOVERS = ("threshold", "person")
-"""Those that `auto` chooses from."""
 STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 PAPER_SIZE = (120, 200)
@@ -185,15 +183,15 @@ def _find_meant_remover(recipe: Recipe, registry: Registry, locations: Sequence[
     Raises OptionError, PluginError.
     """
     if recipe.remover.options:
-        for name in REMOVERS:
+        for name in (THRESHOLD, PERSON):
             if recipe.remover.options.keys() <= registry.options_model("remover", name).model_fields.keys():
                 return name
         raise OptionError(
-            f"expected options of one of {', '.join(REMOVERS)}, got {', '.join(recipe.remover.options)}; "
+            f"expected options of one of {THRESHOLD}, {PERSON}, got {', '.join(recipe.remover.options)}; "
             "choose --remover"
         )
     paper = recipe.preset == "paper" or set(locations) <= {DEMO}
-    return "threshold" if paper else AUTO
+    return THRESHOLD if paper else AUTO
 
 
 def find_frame_size(recipe: Recipe, registry: Registry) -> tuple[int, int] | None:

@@ -21,8 +21,8 @@ from deepdance.inputs import open_source, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
 from deepdance.pipeline import describe_component, render
 from deepdance.plausibility import Doubt, find_doubt
-from deepdance.recipe import AUTO, Choice, Recipe
-from deepdance.removal import BEST_GUESS, PAPER_LEVEL, PERSON, THRESHOLD, Decision, choose_remover
+from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
+from deepdance.removal import BEST_GUESS, PAPER_LEVEL, Decision, choose_remover
 from deepdance.session import Session
 from deepdance.workspace import Artifact
 
@@ -83,7 +83,8 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
         log.warning("%s: the threshold is used, since the person model is missing: %s", show_location(location), error)
         return Choice(name=THRESHOLD, options=dict(BEST_GUESS))
     choice = Choice(name=notes["name"], options=notes["options"])
-    log.info("%s: --remover %s: %s", show_location(location), _type_choice(choice), notes["reason"])
+    flags = f"--remover {choice.name}{_type_settings(choice.options)}"
+    log.info("%s: %s: %s", show_location(location), flags, notes["reason"])
     return choice
 
 
@@ -96,10 +97,9 @@ def _decide(session: Session, source: FrameSource[Any], box: tuple[int, int]) ->
     return choose_remover(source, box, find_people)
 
 
-def _type_choice(choice: Choice) -> str:
-    """A choice as flags."""
-    settings = "".join(f" --set remover.{key}={str(value).lower()}" for key, value in choice.options.items())
-    return f"{choice.name}{settings}"
+def _type_settings(options: Mapping[str, Any]) -> str:
+    """A remover's options as flags, each after a blank."""
+    return "".join(f" --set remover.{key}={str(value).lower()}" for key, value in options.items())
 
 
 def _find_box(recipe: Recipe) -> tuple[int, int]:
@@ -279,8 +279,8 @@ def _advise(remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
         return "save it with 0 for the dancer and 255 for the ground" if doubt.inverted else "choose another input"
     options = remover["options"]
     if doubt.inverted and options.get("invert") is False:
-        level = f" --set remover.level={options['level']}" if options["level"] != PAPER_LEVEL else ""
-        return f"try --set remover.invert=true{level}"
+        level = {} if options["level"] == PAPER_LEVEL else {"level": options["level"]}
+        return f"try{_type_settings({'invert': True, **level})}"
     return f"try --remover {THRESHOLD if remover['name'] == PERSON else PERSON}"
 
 

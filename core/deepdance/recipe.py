@@ -24,6 +24,8 @@ from deepdance.plugins import KINDS
 from deepdance.validation import validate
 
 AUTO = "auto"
+THRESHOLD, PERSON = "threshold", "person"
+"""The removers that `auto` chooses from."""
 
 
 class Choice(BaseModel):

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from deepdance.arrays import Float64, Int64, UInt8
 from deepdance.interfaces import FrameSource
+from deepdance.recipe import PERSON, THRESHOLD
 
-PERSON, THRESHOLD = "person", "threshold"
 SAMPLED = 12
 """Frames, spread over an input, that are looked at."""
 PAPER_LEVEL = 230
