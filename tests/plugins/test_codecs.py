@@ -9,12 +9,16 @@ from deepdance.interfaces import Training
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error
 from deepdance_plugins.codecs.conv_ae.model import ConvAE, ConvAEOptions, build_decoder, build_encoder
 from deepdance_plugins.codecs.pca import PCA, PCAOptions
-from deepdance_plugins.codecs.sdf_ae import model as sdf_ae
+from deepdance_plugins.codecs.sdf_ae import fitting
 from deepdance_plugins.codecs.sdf_ae.model import SdfAE, SdfAEOptions
 
 CODECS = [
     pytest.param(PCA, PCAOptions(latent_dim=12), id="pca"),
-    pytest.param(SdfAE, SdfAEOptions(steps=30, batch_size=32, latent_dim=12, coefficients=40, units=64), id="sdf-ae"),
+    pytest.param(
+        SdfAE,
+        SdfAEOptions(prior="none", steps=30, batch_size=32, latent_dim=12, coefficients=40, units=64),
+        id="sdf-ae",
+    ),
     pytest.param(ConvAE, ConvAEOptions(epochs=3, batch_size=16, latent_dim=12), id="conv-ae"),
 ]
 
@@ -88,8 +92,8 @@ def test_the_history_is_what_keras_would_compute(silhouettes, once):
 
 def test_sdf_ae_does_not_learn_a_short_video_by_heart(silhouettes):
     frames = Silhouettes.of(silhouettes[:4])
-    codec = SdfAE(SdfAEOptions(steps=10_000, latent_dim=8, coefficients=8, units=8, blocks=0))
-    assert len(codec.fit(frames, frames.between(4, 4), Training())) == sdf_ae.MOST_EPOCHS
+    codec = SdfAE(SdfAEOptions(prior="none", steps=10_000, latent_dim=8, coefficients=8, units=8, blocks=0))
+    assert len(codec.fit(frames, frames.between(4, 4), Training())) == fitting.MOST_EPOCHS
 
 
 def test_pca_is_as_good_as_an_exact_decomposition(silhouettes, once):

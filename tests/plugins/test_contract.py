@@ -15,7 +15,7 @@ OPTIONS = {
     "demo": {"seconds": 13},
     "array": {"fps": 20},
     "pca": {"latent_dim": 12},
-    "sdf-ae": {"steps": 6, "batch_size": 32, "latent_dim": 12, "coefficients": 40, "units": 32},
+    "sdf-ae": {"prior": "none", "steps": 6, "batch_size": 32, "latent_dim": 12, "coefficients": 40, "units": 32},
     "conv-ae": {"epochs": 2, "batch_size": 16, "latent_dim": 12},
     "flow": {"context": 5, "units": 16, "width": 16, "blocks": 1, "steps": 12, "batch_size": 128},
     "lstm4": RECURRENT,

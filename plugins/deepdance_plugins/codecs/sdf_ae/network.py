@@ -1,8 +1,8 @@
-"""The network of `sdf-ae`: a variational autoencoder of a field's principal components."""
+"""The network of `sdf-ae` while it learns: a variational autoencoder of a field's principal components."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,8 @@ import numpy as np
 from deepdance.interfaces import Float32
 from deepdance_plugins._keras.backend import KerasTensor, keras, layers, ops
 from deepdance_plugins._keras.layers import add_residual_block
+from deepdance_plugins.codecs.sdf_ae.error import FieldError
 
-LEAST_CHANGE = 0.5
-"""Pixels of a field whose deviation, in px, is smaller lie far outside the dancer."""
 FIRST_LOG_VARIANCE = -4.0
 """Latents begin almost without noise, as PCA's have none."""
 
@@ -38,35 +37,46 @@ def build_decoder(deviations: Float32, pose: int, units: int, blocks: int) -> ke
 def _build_network(linear: Float32, bias: Any, units: int, blocks: int, name: str) -> keras.Model:
     """A linear path and, added to it, residual blocks that end in zero."""
     inputs = keras.Input((linear.shape[0],))
-    straight = layers.Dense(linear.shape[1], use_bias=False)
-    hidden = layers.Dense(units)(inputs)
-    for _ in range(blocks):
-        hidden = add_residual_block(hidden, units)
-    end = layers.Dense(linear.shape[1], kernel_initializer="zeros")
-    outputs = layers.Add()([straight(inputs), end(layers.LayerNormalization()(hidden))])
+    straight = layers.Dense(linear.shape[1], use_bias=False, name="straight")
+    hidden = layers.Dense(units, name="first")(inputs)
+    for block in range(blocks):
+        hidden = add_residual_block(hidden, units, name=str(block))
+    end = layers.Dense(linear.shape[1], kernel_initializer="zeros", name="end")
+    outputs = layers.Add()([straight(inputs), end(layers.LayerNormalization(name="norm")(hidden))])
     straight.kernel.assign(linear)
     end.bias.assign(bias)
     return keras.Model(inputs, outputs, name=name)
 
 
-def build_field_error(basis: Float32, spread: Float32, mean: Float32) -> Callable[..., KerasTensor]:
-    """The error of fields, `(n,)`, given true and rebuilt components: a mean square in px², near outlines above all.
+def read_weights(network: keras.Model) -> dict[str, Float32]:
+    """A network's weights as `inference.Network` takes them: `LAYER.kernel`, `LAYER.bias` and so on."""
+    return {_name(variable): np.asarray(variable) for variable in network.variables}
 
-    A pixel at distance f counts .1 + exp(-(f/2)²): what is deep inside or far outside does not show. `basis` is the
-    change of the field `(k, p)` that a component makes, `spread` the components' deviations `(k,)`; pixels that hardly
-    ever change are left out.
-    """
-    # The products with all pixels are most of the work of a step, and those that stay outside tell nothing. Their error
-    # is taken for 0: hence the mean over those kept, times their share.
-    changing = np.sqrt(np.square(basis * spread[:, None]).sum(axis=0)) > LEAST_CHANGE
-    kept_basis, kept_mean, share = basis[:, changing], mean[changing], float(changing.mean())
 
-    def error(truth: KerasTensor, rebuilt: KerasTensor) -> KerasTensor:
-        distance = ops.matmul(truth, kept_basis) + kept_mean
-        weight = 0.1 + ops.exp(-ops.square(distance / 2))
-        return share * ops.mean(weight * ops.square(ops.matmul(truth - rebuilt, kept_basis)), axis=-1)
+def write_weights(network: keras.Model, weights: Mapping[str, Float32]) -> None:
+    """Set a network to weights that `read_weights` gave."""
+    for variable in network.variables:
+        variable.assign(weights[_name(variable)])
 
-    return error
+
+def _name(variable: keras.Variable) -> str:
+    return ".".join(variable.path.split("/")[-2:])
+
+
+def build_loss(error: FieldError) -> Callable[..., KerasTensor]:
+    """`error` of a batch, `(n,)`, given true and rebuilt components, as Keras can follow it."""
+
+    def loss(truth: KerasTensor, rebuilt: KerasTensor) -> KerasTensor:
+        field = ops.matmul(truth, error.basis) + error.mean
+        change = ops.matmul(rebuilt - truth, error.basis)
+        blur = field / error.softness
+        squares = (error.far + ops.exp(-ops.square(field / 2))) * ops.square(change)
+        # Binary cross-entropy of what is covered, less that of the truth with itself.
+        wrong = ops.softplus(blur + change / error.softness) - ops.softplus(blur)
+        wrong = wrong - ops.sigmoid(blur) * change / error.softness
+        return error.share * ops.mean(squares + error.cover * wrong, axis=-1)
+
+    return loss
 
 
 class Variational(keras.Model):  # type: ignore[misc]

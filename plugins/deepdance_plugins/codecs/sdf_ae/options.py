@@ -1,17 +1,24 @@
 """The options of `sdf-ae`."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepdance.interfaces import Options, Presets
 
+FIXED = ("latent_dim", "coefficients", "units", "blocks", "radius")
+"""What the prior was trained with, and another value of which needs a codec of the video's own."""
+
 
 class SdfAEOptions(Options):
-    """The defaults take less than ten minutes on two cores, however long the video is."""
+    """With the prior hardly anything is learned; without it, it takes ten minutes on two cores, however long the video.
+
+    All but `prior` and `refine` say how a codec is trained on the video alone.
+    """
 
     presets: ClassVar[Presets] = {"quick": {"steps": 400}}
 
+    prior: Literal["body", "none"] = Field("body", description="begin with what bodies look like, or with nothing")
     latent_dim: int = Field(128, ge=6, description="numbers in a latent vector; the first five place it")
     coefficients: int = Field(640, ge=1, description="principal components of the field that the network works on")
     units: int = Field(1024, ge=1, description="units of a layer")
@@ -22,3 +29,10 @@ class SdfAEOptions(Options):
     refine: int = Field(8, ge=0, description="steps down the error that an encoded pose takes after the encoder")
     batch_size: int = Field(256, ge=1, description="frames in one step of the optimizer")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's at its highest; it falls to 0 as a cosine")
+
+    @model_validator(mode="after")
+    def _check_prior(self) -> Self:
+        changed = [name for name in FIXED if getattr(self, name) != type(self).model_fields[name].default]
+        if self.prior == "body" and changed:
+            raise ValueError(f"the prior has a {changed[0]} of its own; set prior to none too")
+        return self

@@ -1,0 +1,143 @@
+"""What fields look like: their principal components, and the networks that put 128 numbers in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from deepdance.interfaces import Float32
+from deepdance_plugins.codecs.sdf_ae.distance_field import Canvas
+from deepdance_plugins.codecs.sdf_ae.error import FieldError
+from deepdance_plugins.codecs.sdf_ae.inference import Network
+
+PIXELS_APART = 5
+"""While a pose is refined only every fifth pixel of the canvas is looked at: a field is smooth."""
+REFINE_RATE, FADING, EPSILON = 0.03, 0.9, 1e-8
+"""Adam's step, both of its betas, and its epsilon, of the refinement of an encoded pose."""
+PROBE = 0.5
+"""How far a latent is moved to see how far it moves outlines, in deviations."""
+
+Stored = Mapping[str, npt.NDArray[Any]]
+"""Arrays as they lie in a file. One of int8 has a `….scale` beside it, which its rows are to be multiplied by."""
+
+
+class FieldModel:
+    """Fields on a canvas ↔ pose latents, `(n, h, w)` ↔ `(n, pose)`; it does not change once it is made."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._arrays = {
+            name: values.astype(np.float32) * stored.get(f"{name}.scale", np.float32(1))
+            for name, values in stored.items()
+            if not name.endswith(".scale")
+        }
+        self.canvas = Canvas.from_array(self._arrays["canvas"])
+        self.radius = float(self._arrays["radius"])
+        self.encoder = Network.from_arrays("encoder", self._arrays)
+        self.decoder = Network.from_arrays("decoder", self._arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The model as it was saved."""
+        with np.load(path, allow_pickle=False) as saved:
+            return cls({name: saved[name] for name in saved})
+
+    def save(self, path: Path) -> None:
+        """Write all arrays as `.npz`."""
+        np.savez(path, **self._stored)  # type: ignore[arg-type]
+
+    @property
+    def mean(self) -> Float32:
+        """The mean field, `(p,)`."""
+        return self._arrays["mean"]
+
+    @property
+    def basis(self) -> Float32:
+        """The principal components, `(k, p)`."""
+        return self._arrays["basis"]
+
+    @property
+    def deviations(self) -> Float32:
+        """Of the components, `(k,)`."""
+        return self._arrays["deviations"]
+
+    @property
+    def pose(self) -> int:
+        """How many latents there are."""
+        return len(self._arrays["importance"])
+
+    @property
+    def weights(self) -> Mapping[str, Float32]:
+        """The networks' weights, as `encoder.LAYER.kernel` and so on."""
+        return {name: values for name, values in self._arrays.items() if name.startswith(("encoder.", "decoder."))}
+
+    @cached_property
+    def error(self) -> FieldError:
+        """What the networks are trained by."""
+        return FieldError.of(self.basis, self.mean, self.deviations)
+
+    @cached_property
+    def _quick_error(self) -> FieldError:
+        return self.error.thin(PIXELS_APART)
+
+    def with_weights(self, weights: Mapping[str, Float32]) -> FieldModel:
+        """The same with other networks, whose latents are scaled by how far they move outlines."""
+        fixed = {name: self._arrays[name] for name in ("canvas", "radius", "mean", "basis", "deviations")}
+        decoder = Network.from_arrays("decoder", weights)
+        return FieldModel({**fixed, **weights, "importance": measure_importance(decoder)})
+
+    def project(self, fields: Float32) -> Float32:
+        """Fields `(n, h, w)` → components `(n, k)`, in deviations of the first."""
+        rows = fields.reshape(len(fields), -1) - self.mean
+        components: Float32 = rows @ self.basis.T / self.deviations[0]
+        return components
+
+    def assemble(self, components: Float32) -> Float32:
+        """Components `(n, k)` → fields `(n, h, w)`."""
+        fields: Float32 = (components * self.deviations[0]) @ self.basis + self.mean
+        return fields.reshape(-1, *self.canvas.shape)
+
+    def encode(self, fields: Float32, refine: int) -> Float32:
+        """Fields → latents, each times how far it moves outlines: whoever predicts them then looks at what shows.
+
+        They take `refine` steps down their own error after the encoder.
+        """
+        components = self.project(fields)
+        guess = self.encoder(components)[:, : self.pose]
+        return self._refine(guess, components, refine) * self._arrays["importance"]
+
+    def decode(self, latents: Float32) -> Float32:
+        """Latents → fields."""
+        return self.assemble(self.decoder(latents / self._arrays["importance"]))
+
+    def _refine(self, pose: Float32, components: Float32, steps: int) -> Float32:
+        """Poses after some steps of Adam down their own error: an encoder is only a guess at the best latents.
+
+        (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders; Kingma and Ba 2015.)
+        """
+        # Both averages of Adam fade as fast, and faster than is usual: in eight steps the usual second one, .999, would
+        # not leave the first gradient behind.
+        mean, square = np.zeros_like(pose), np.zeros_like(pose)
+        for step in range(1, steps + 1):
+            rebuilt, kept = self.decoder.trace(pose)
+            slope = self.decoder.pull_back(self._quick_error.measure_slope(components, rebuilt), kept)
+            mean = FADING * mean + (1 - FADING) * slope
+            square = FADING * square + (1 - FADING) * slope**2
+            unbiased = 1 - FADING**step
+            pose = pose - REFINE_RATE * mean / unbiased / (np.sqrt(square / unbiased) + EPSILON)
+        return pose
+
+
+def measure_importance(decoder: Network) -> Float32:
+    """How far each latent moves the field, `(pose,)`, beside the one that moves it farthest."""
+    pose = decoder.inputs
+    moved = np.concatenate([np.zeros((1, pose)), PROBE * np.eye(pose), -PROBE * np.eye(pose)]).astype(np.float32)
+    rebuilt = decoder(moved)
+    way = np.linalg.norm(rebuilt[1 : pose + 1] - rebuilt[pose + 1 :], axis=1)
+    # A latent that the decoder does not look at would be divided by nothing.
+    return np.asarray(np.maximum(way / way.max(), 1e-3), np.float32)

@@ -1,0 +1,176 @@
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHARED, needs_shared
+from dancers import SIZE, draw_dancer
+from pydantic import ValidationError
+
+from deepdance.errors import PluginError
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import Training
+from deepdance.metrics.shapes import iou
+from deepdance_plugins.codecs.sdf_ae import fitting, model, prior
+from deepdance_plugins.codecs.sdf_ae.error import FieldError
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel
+from deepdance_plugins.codecs.sdf_ae.inference import Network
+from deepdance_plugins.codecs.sdf_ae.model import SdfAE
+from deepdance_plugins.codecs.sdf_ae.options import SdfAEOptions
+
+RNG = np.random.default_rng(3)
+
+
+def draw(count: int) -> np.ndarray:
+    return draw_dancer(40, seed=1)[:count]
+
+
+def fitted(frames: np.ndarray, **options) -> SdfAE:
+    codec, whole = SdfAE(SdfAEOptions(**options)), Silhouettes.of(frames)
+    codec.fit(whole.between(0, len(frames) - 4), whole.between(len(frames) - 4, len(frames)), Training())
+    return codec
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small decoder with random weights, in Keras and in NumPy."""
+    from deepdance_plugins.codecs.sdf_ae.network import build_decoder, read_weights, write_weights
+
+    keras_network = build_decoder(np.linspace(3, 0.1, 20, dtype=np.float32), 6, 16, 2)
+    weights = {
+        name: 0.3 * RNG.standard_normal(values.shape).astype(np.float32)
+        for name, values in read_weights(keras_network).items()
+    }
+    write_weights(keras_network, weights)
+    return keras_network, Network(weights)
+
+
+def test_the_network_in_numpy_is_the_one_that_keras_trained(network):
+    in_keras, in_numpy = network
+    latents = RNG.standard_normal((5, 6)).astype(np.float32)
+    assert in_numpy(latents) == pytest.approx(np.asarray(in_keras(latents)), abs=1e-5)
+
+
+def test_the_slope_of_the_error_is_the_one_that_keras_follows(network):
+    from deepdance_plugins._keras.backend import gradient, ops
+    from deepdance_plugins.codecs.sdf_ae.network import build_loss
+
+    in_keras, in_numpy = network
+    error = FieldError.of(*(RNG.standard_normal(shape).astype(np.float32) for shape in ((20, 40), 40)), np.ones(20))
+    latents, truth = (RNG.standard_normal((3, size)).astype(np.float32) for size in (6, 20))
+    loss = build_loss(error)
+    slope = gradient(lambda pose: ops.sum(loss(truth, in_keras(pose))))(ops.convert_to_tensor(latents))
+    rebuilt, kept = in_numpy.trace(latents)
+    assert in_numpy.pull_back(error.measure_slope(truth, rebuilt), kept) == pytest.approx(np.asarray(slope), rel=1e-3)
+
+
+def test_the_error_of_the_truth_is_none():
+    error = FieldError.of(np.eye(4, dtype=np.float32), np.zeros(4, np.float32), np.ones(4, np.float32))
+    truth = RNG.standard_normal((2, 4)).astype(np.float32)
+    assert error.measure_slope(truth, truth) == pytest.approx(0)
+
+
+def test_a_stored_model_of_small_integers_is_what_it_was_after_a_file(tmp_path):
+    body = prior.load_prior()
+    body.save(tmp_path / "again.npz")
+    again = FieldModel.load(tmp_path / "again.npz")
+    fields = body.decode(np.zeros((1, body.pose), np.float32))
+    assert np.array_equal(again.decode(np.zeros((1, body.pose), np.float32)), fields)
+
+
+def test_the_prior_is_small_and_the_file_that_was_made(tmp_path, monkeypatch):
+    assert prior.PATH.stat().st_size <= 16e6
+    damaged = tmp_path / "prior.npz"
+    damaged.write_bytes(prior.PATH.read_bytes()[:-1])
+    monkeypatch.setattr(prior, "PATH", damaged)
+    prior.load_prior.cache_clear()
+    with pytest.raises(PluginError, match="add --set codec.prior=none"):
+        prior.load_prior()
+    prior.load_prior.cache_clear()
+
+
+def test_the_prior_shows_a_body_and_nothing_is_trained(caplog):
+    with caplog.at_level(logging.INFO, "deepdance"):
+        codec = fitted(draw(24))
+    assert "nothing is trained" in caplog.text
+    assert iou(draw(24), codec.decode(codec.encode(draw(24)))).mean() > 0.93
+
+
+def test_keras_does_not_start_where_nothing_is_trained():
+    script = """
+import sys
+from dancers import draw_dancer
+from deepdance.frames import Silhouettes
+from deepdance.interfaces import Training
+from deepdance_plugins.codecs.sdf_ae.model import SdfAE, SdfAEOptions
+
+frames = Silhouettes.of(draw_dancer(40, seed=1))
+codec = SdfAE(SdfAEOptions())
+codec.fit(frames.between(0, 30), frames.between(30, 40), Training())
+codec.decode(codec.encode(frames[:4]))
+assert "keras" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120, cwd=Path(__file__).parents[1])
+
+
+def test_what_the_networks_do_not_know_they_are_taught(caplog, monkeypatch):
+    monkeypatch.setattr(fitting, "ADAPTING", {"steps": 8, "batch_size": 16, "learning_rate": 3e-4})
+    monkeypatch.setattr(model, "LEAST_IOU", 1.0)
+    monkeypatch.setattr(SdfAE, "_draw_components", lambda self, frames: frames)
+    with caplog.at_level(logging.INFO, "deepdance"):
+        fitted(draw(24))
+    assert "is adapted to these silhouettes" in caplog.text
+
+
+def test_what_is_no_body_is_learned_anew(caplog):
+    stripes = np.full((12, *SIZE), 255, np.uint8)
+    for number, frame in enumerate(stripes):
+        frame[:, number % 4 :: 4] = 0
+    with caplog.at_level(logging.INFO, "deepdance"):
+        fitted(stripes, steps=2, batch_size=8)
+    assert "a codec is trained anew" in caplog.text
+
+
+def test_an_adapted_codec_is_the_same_after_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "ADAPTING", {"steps": 4, "batch_size": 16, "learning_rate": 3e-4})
+    monkeypatch.setattr(model, "LEAST_IOU", 1.0)
+    monkeypatch.setattr(SdfAE, "_draw_components", lambda self, frames: frames)
+    codec = fitted(draw(16))
+    codec.save(tmp_path)
+    again = SdfAE.load(tmp_path, codec.options)
+    assert np.array_equal(again.decode(again.encode(draw(4))), codec.decode(codec.encode(draw(4))))
+
+
+def test_a_picture_at_another_size_is_of_the_same_body():
+    codec = fitted(draw(12))
+    latents = codec.encode(draw(2))
+    assert np.array_equal(codec.decode_at(latents, SIZE), codec.decode(latents))
+    large = codec.decode_at(latents, (1080, 1920))
+    assert np.array_equal(large[:, :, 60:-60], codec.decode_at(latents, (1080, 1800)))
+    assert (large[:, :, :60] == 255).all()
+    assert (large < 128).mean() == pytest.approx((draw(2) < 128).mean() * 1800 / 1920, rel=0.05)
+
+
+def test_wild_latents_are_pictures():
+    codec = fitted(draw(12))
+    assert codec.decode(np.full((2, codec.latent_dim), 1e4, np.float32)).shape == (2, *SIZE)
+
+
+@pytest.mark.parametrize("option", ["latent_dim", "coefficients", "units", "blocks", "radius"])
+def test_what_the_prior_fixes_is_no_option_beside_it(option):
+    with pytest.raises(ValidationError, match=f"the prior has a {option} of its own; set prior to none too"):
+        SdfAEOptions(**{option: 7})
+    assert getattr(SdfAEOptions(prior="none", **{option: 7}), option) == 7
+
+
+@needs_shared
+def test_real_dancers_are_shown_with_their_limbs():
+    with np.load(SHARED / "shadowdance/train_02_masks.npz") as saved:
+        masks = np.unpackbits(saved["masks_3fps"], axis=1).reshape(-1, 120, 200)[-42:]
+    frames = np.where(masks, 0, 255).astype(np.uint8)
+    codec = fitted(frames)
+    reached = codec._judge(frames, codec._rebuild(frames))
+    assert reached[0] > 0.955
+    assert reached[1] > 0.92
