@@ -170,7 +170,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def _build_picture(self, shape: tuple[int, int]) -> str:
         height, width = shape
-        return f"{self._lay_on_white('f')}{self._crop}scale={width}:{height}:flags=area,format=rgb24"
+        return f"{self._lay_on_white('f')}{self._crop}scale={width}:{height}:flags=area,format={command.PLANES}"
 
     def _build_reading(self, fps: float, shape: tuple[int, int], *, find_cuts: bool) -> list[str]:
         """The command for frames to the standard output and, to find cuts, points to the side file.
@@ -192,9 +192,9 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _chunks(self, process: FfmpegProcess, shape: tuple[int, int]) -> Iterator[UInt8]:
         count = 0
         try:
-            for chunk in process.chunks((*shape, 3)):
-                count += len(chunk)
-                yield chunk
+            for planes in process.chunks((3, *shape)):
+                count += len(planes)
+                yield _interleave(planes)
         except StalledError:
             refuse_stalled(self._name, count)
         _check_disk(process.finish(), process.messages)
@@ -226,6 +226,17 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 "%s: its clock jumps%s by %+.0f s after %.1f s; that time is left out, and no move is learnt across it",
                 self._name, f" {len(jumps)} times, first" if len(jumps) > 1 else "", length, at,
             )  # fmt: skip
+
+
+def _interleave(planes: UInt8) -> UInt8:
+    """`PLANES` `(n, 3, h, w)` as pixels `(n, h, w, 3)`, red first."""
+    import cv2
+
+    count, channels, height, width = planes.shape
+    frames = np.empty((count, height, width, channels), np.uint8)
+    for (green, blue, red), target in zip(planes, frames, strict=True):
+        cv2.merge([red, green, blue], target)
+    return frames
 
 
 def _list_jumps(printed: Sequence[float]) -> list[tuple[float, float]]:
