@@ -173,7 +173,23 @@ def shrink(silhouettes: UInt8, size: tuple[int, int]) -> UInt8:
     height, width = fit_size(given_height, given_width, size)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     way = cv2.INTER_AREA if height < given_height else cv2.INTER_LINEAR
+    quartered = (given_height, given_width) == (4 * height, 4 * width)
     out = np.full((len(silhouettes), *size), BACKGROUND, np.uint8)
     for frame, target in zip(silhouettes, out, strict=True):
-        target[top : top + height, left : left + width] = cv2.resize(frame, (width, height), interpolation=way)
+        small = _quarter(frame) if quartered else cv2.resize(frame, (width, height), interpolation=way)
+        target[top : top + height, left : left + width] = small
     return out
+
+
+def _quarter(frame: UInt8) -> UInt8:
+    """What `INTER_AREA` makes of each 4×4 block, in half the time: OpenCV vectorises halving alone.
+
+    16 times as bright, nothing is rounded but the mean.
+    """
+    import cv2
+
+    height, width = frame.shape
+    total = np.multiply(frame, 16, dtype=np.uint16)
+    for part in (2, 4):
+        total = cv2.resize(total, (width // part, height // part), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.convertScaleAbs(total, alpha=1 / 16))

@@ -192,9 +192,11 @@ def test_the_import_is_lazy():
     assert len(modules) < 5
 
 
-def test_a_run_of_linear_models_needs_no_framework(tmp_path):
-    arguments = 'source={"name": "demo", "seconds": 12}, codec="pca", sequence="ridge", size=(24, 40), frames=9'
-    code = f"import deepdance, sys; deepdance.run({arguments}); print(*{{'keras', 'tensorflow'}} & set(sys.modules))"
+@pytest.mark.parametrize("sequence", ["ridge", "motion-field"])
+def test_a_run_of_linear_models_needs_no_framework(tmp_path, sequence):
+    given = f'source={{"name": "demo", "seconds": 30}}, codec="pca", sequence="{sequence}", size=(24, 40), frames=9'
+    heavy = {"keras", "tensorflow", "scipy"}
+    code = f"import deepdance, sys; deepdance.run({given}); print(*{heavy} & set(sys.modules))"
     ran = python(code, cwd=tmp_path)
     assert (ran.stdout, ran.stderr) == ("\n", "")
 

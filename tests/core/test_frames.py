@@ -48,6 +48,16 @@ def test_a_writer_refuses_frames_of_another_size(tmp_path):
         writer.write(np.zeros((1, 5, 6), np.uint8))
 
 
+def test_quarters_of_any_greys_are_what_area_averaging_makes():
+    import cv2
+
+    greys = np.random.default_rng(0).integers(0, 256, (480, 800), np.uint8)
+    halves = np.tile(np.kron([[0, 255], [255, 0]], np.ones((2, 2))), (120, 200)).astype(np.uint8)  # means of 127.5
+    for frame in (greys, halves):
+        small = cv2.resize(frame, (200, 120), interpolation=cv2.INTER_AREA)
+        assert np.array_equal(shrink(frame[None], (120, 200))[0], small)
+
+
 def test_shrinking_the_papers_frames_averages_blocks_of_four():
     rng = np.random.default_rng(0)
     frames = (rng.random((3, 480, 800)) > 0.5).astype(np.uint8) * 255

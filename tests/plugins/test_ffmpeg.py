@@ -318,3 +318,19 @@ def test_a_shadowdance_video_gives_every_tenth_frame():
             if number == 50:
                 break
     assert len(first) + sum(len(chunk) for chunk in chunks) == 414
+
+
+def test_a_file_is_probed_once_until_it_changes(tmp_path, monkeypatch):
+    starts = []
+    start = ffmpeg_process.FfmpegProcess.__init__
+    monkeypatch.setattr(
+        ffmpeg_process.FfmpegProcess, "__init__", lambda self, *a, **k: starts.append(a) or start(self, *a, **k)
+    )
+    path = write_numbered(tmp_path / "video.mp4", constant(30, 30))
+    first, again = [(each.info(), each.fingerprint()) for each in (source(path), source(path))]
+    assert first == again
+    assert len(starts) == 1
+    write_numbered(path, constant(15, 30), size=(32, 80))
+    changed = source(path)
+    assert (changed.info().height, changed.info().seconds) == (32, pytest.approx(2, abs=0.1))
+    assert changed.fingerprint() != first[1]

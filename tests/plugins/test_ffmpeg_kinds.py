@@ -383,6 +383,18 @@ def test_what_is_progressive_is_bit_for_bit_what_ffmpeg_decodes(tmp_path):
     np.testing.assert_array_equal(read(path, 30), decoded)
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])
+def test_colours_that_are_scaled_are_those_of_exact_arithmetic(tmp_path, pixels):
+    blocks = np.random.default_rng(0).integers(0, 256, (6, 18, 32, 3), np.uint8)
+    path = write_frames(
+        tmp_path / "colours.mp4", np.kron(blocks, np.ones((1, 20, 20, 1), np.uint8)), "-pix_fmt", pixels
+    )
+    exact = "scale=160:90:flags=area+accurate_rnd+full_chroma_int+full_chroma_inp,format=gbrp16le"
+    ffmpeg("-i", path, "-vf", exact, "-f", "rawvideo", tmp_path / "raw")
+    planes = np.fromfile(tmp_path / "raw", "<u2").reshape(6, 3, 90, 160) / 257
+    assert np.abs(read(path, 30, (90, 160)) - planes[:, [2, 0, 1]].transpose(0, 2, 3, 1)).mean() < 0.6
+
+
 KINDS: dict[str, Sequence[str]] = {
     **dict.fromkeys(["a.m2v", "a.m1v", "a.mpg", "a.vob", "a.mjpeg", "a.avi", "a.mov", "a.mkv", "a.webm", "a.ogv"], ()),
     **dict.fromkeys(["a.wmv", "a.flv", "a.nut", "a.wtv", "a.apng", "a.gif"], ()),

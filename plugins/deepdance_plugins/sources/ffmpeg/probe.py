@@ -207,7 +207,8 @@ def _may_be_interlaced(stream: VideoStream) -> bool:
 def probe_picture(path: Path, video: Video, name: str) -> Picture:
     """Let ffmpeg itself show the first frame: it alone knows how it crops and turns it. Raises InputError."""
     graph = f"{video.pad}{SHOW},format=rgb24|rgba[out]"
-    words = build_command(path, video.decoding, graph, ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"])
+    output = ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"]
+    words = build_command(path, [*video.decoding, "-threads", "1"], graph, output)
     with FfmpegProcess(words) as process:
         try:
             content = process.read()

@@ -10,7 +10,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from deepdance.errors import InputError
 from deepdance.frames import spread_evenly
 from deepdance.interfaces import FrameSource, SourceInfo, UInt8
 from deepdance_plugins._ffmpeg.process import SIDE_FILE, FfmpegProcess, StalledError
-from deepdance_plugins._files import find_file, hash_files, show_path, shrink_to_fit
+from deepdance_plugins._files import find_file, hash_files, show_path, shrink_to_fit, translate_errors
 from deepdance_plugins.sources.ffmpeg import command, cuts
 from deepdance_plugins.sources.ffmpeg.options import FfmpegOptions
 from deepdance_plugins.sources.ffmpeg.probe import (
@@ -43,6 +43,31 @@ STAMP_ERROR = 1e-6
 """Seconds: ffmpeg prints six digits."""
 LOOK_RATE = 3.0
 """Frames a second, at least, of what must be read for a look."""
+
+
+Version = tuple[int, ...]
+
+
+def _tell_version(path: Path) -> Version:
+    """What changes when a file does: each stage of a run opens a source of its own, and they ask the same of a file."""
+    with translate_errors(path):
+        status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache
+def _probe_video(path: Path, name: str, version: Version) -> Video:
+    return probe_video(path, name)
+
+
+@lru_cache
+def _probe_picture(path: Path, video: Video, name: str, version: Version) -> Picture:
+    return probe_picture(path, video, name)
+
+
+@lru_cache
+def _hash(path: Path, version: Version) -> str:
+    return hash_files([path])
 
 
 class Crop(NamedTuple):
@@ -73,11 +98,11 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     @cached_property
     def _video(self) -> Video:
-        return probe_video(self._path, self._name)
+        return _probe_video(self._path, self._name, _tell_version(self._path))
 
     @cached_property
     def _picture(self) -> Picture:
-        return probe_picture(self._path, self._video, self._name)
+        return _probe_picture(self._path, self._video, self._name, _tell_version(self._path))
 
     @cached_property
     def _part(self) -> Crop:
@@ -99,7 +124,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def fingerprint(self) -> str:
         """Size and hash of the whole file."""
-        return hash_files([self._path])
+        return _hash(self._path, _tell_version(self._path))
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
@@ -170,7 +195,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def _build_picture(self, shape: tuple[int, int]) -> str:
         height, width = shape
-        return f"{self._lay_on_white('f')}{self._crop}scale={width}:{height}:flags=area,format=rgb24"
+        return f"{self._lay_on_white('f')}{self._crop}scale={width}:{height}:flags=area,format={command.PLANES}"
 
     def _build_reading(self, fps: float, shape: tuple[int, int], *, find_cuts: bool) -> list[str]:
         """The command for frames to the standard output and, to find cuts, points to the side file.
@@ -192,9 +217,9 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _chunks(self, process: FfmpegProcess, shape: tuple[int, int]) -> Iterator[UInt8]:
         count = 0
         try:
-            for chunk in process.chunks((*shape, 3)):
-                count += len(chunk)
-                yield chunk
+            for planes in process.chunks((3, *shape)):
+                count += len(planes)
+                yield _interleave(planes)
         except StalledError:
             refuse_stalled(self._name, count)
         _check_disk(process.finish(), process.messages)
@@ -226,6 +251,17 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
                 "%s: its clock jumps%s by %+.0f s after %.1f s; that time is left out, and no move is learnt across it",
                 self._name, f" {len(jumps)} times, first" if len(jumps) > 1 else "", length, at,
             )  # fmt: skip
+
+
+def _interleave(planes: UInt8) -> UInt8:
+    """`PLANES` `(n, 3, h, w)` as pixels `(n, h, w, 3)`, red first."""
+    import cv2
+
+    count, channels, height, width = planes.shape
+    frames = np.empty((count, height, width, channels), np.uint8)
+    for (green, blue, red), target in zip(planes, frames, strict=True):
+        cv2.merge([red, green, blue], target)
+    return frames
 
 
 def _list_jumps(printed: Sequence[float]) -> list[tuple[float, float]]:
