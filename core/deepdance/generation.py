@@ -60,7 +60,7 @@ def interpolate(
     itself: the published code mixed from a zero vector there, which decodes to noise. `cuts` `(k,)` tells the keys that
     begin a new shot: nothing is mixed across a cut.
     """
-    position = np.minimum(np.arange(frames, dtype=np.float64) * (key_fps / fps), len(keys) - 1)
+    position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
     return _draw_shots(keys, position, np.zeros(len(keys), bool) if cuts is None else cuts, curve)
 
 
@@ -96,7 +96,7 @@ def _find_return(dance: Float32, cuts: Bools, length: int) -> tuple[float, int, 
 def interpolate_loop(keys: Float32, cuts: Bools, frames: int, *, curve: str = "smooth") -> Float32:
     """What lies between the keys `(k, d)` of a loop, from the last to the first too: `(frames, d)`, a loop again."""
     around = np.arange(-LOOP_LEAD, len(keys) + LOOP_LEAD) % len(keys)
-    position = LOOP_LEAD + np.arange(frames) * (len(keys) / frames)
+    position: Float64 = LOOP_LEAD + np.arange(frames) * np.float64(len(keys) / frames)
     return _draw_shots(keys[around], position, cuts[around], curve)
 
 

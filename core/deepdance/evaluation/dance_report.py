@@ -50,7 +50,8 @@ def report_dances(
 ) -> DanceReport:
     """Measure streams of chunks `(n, h, w)`, one dance each, at the reference's rate and size.
 
-    `shots` has the first frame of each shot of each dance: as in the real frames, a cut is no motion. A stream is read once, chunk by chunk. Raises InputError for another size or an empty stream.
+    `shots` has the first frames of each dance's shots: as in the real frames, a cut is no motion. A stream is read
+    once, chunk by chunk. Raises InputError for another size or an empty stream.
     """
     if not streams:
         raise InputError("expected a dance to measure, got none; give at least one stream")

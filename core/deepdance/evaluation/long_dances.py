@@ -103,7 +103,10 @@ def _measure(
     evaluated_from: int,
     on_progress: OnProgress,
 ) -> Table:
-    """Streams of `total` frames in all, whose `shots` begin at these frames, the real dance, and the last training frame held, with curves over time."""
+    """Streams of `total` frames in all, the real dance, and the last training frame held, with curves over time.
+
+    `shots` has the first frame of each shot, for each stream.
+    """
     meter = ProgressMeter(len(frames) + total, on_progress)
     # With nothing held out all frames serve as both parts: real is then what was learned, and there is no floor.
     train = frames.between(0, evaluated_from or len(frames))
