@@ -47,8 +47,10 @@ class Coverage:
         ratio = (self._shown + 1) / (self._shown.sum() * self._target + 1)
         overshown = ratio ** (2 * self._options.variety)
         distances *= overshown[self._regions[self._starts]].astype(np.float32) * self._factor
-        # Far, but not excluded: in a short video everything may be resting.
-        distances[self._rests_until[self._starts] > now] *= FAR
+        # Far, but not excluded: in a short video everything may be resting. The very latent that a shot begins at has
+        # no distance to enlarge.
+        resting = self._rests_until[self._starts] > now
+        distances[resting] = FAR * np.maximum(distances[resting], distances.mean() / 1000)
 
     def add(self, start: int, stop: int, now: int) -> None:
         """Note that the movement from `start` up to `stop` was followed, which took until frame `now`."""

@@ -21,15 +21,16 @@ def find_framings(clips: Sequence[Float32], span: int) -> Int64:
 
     Shots are compared by their mean latents, in units of what moves in `span` frames (Mahalanobis 1936): how large the
     dancer is moves little within a shot, and so tells shots apart. Grouped by average linkage (Sokal and Michener
-    1958), those of one framing lie no farther apart than the two halves of most shots: movements lead from one to the
-    other.
+    1958), those of one framing lie no farther apart than the two halves of most shots, or than the dancer moves in any
+    direction: movements lead from one to the other.
     """
     halves = [half for clip in clips if len(clip) > 2 * span for half in np.array_split(clip, 2)]
     if len(clips) < 2 or not halves:
         return np.zeros(len(clips), np.int64)
     units = _measure_units(clips, span)
     first, second = (_average(halves[part::2]) @ units for part in (0, 1))
-    reach = float(np.percentile(np.linalg.norm(first - second, axis=1), ALIKE))
+    # At least 1, what moves in a direction: of a dance that only repeats itself both halves are the same.
+    reach = max(1.0, float(np.percentile(np.linalg.norm(first - second, axis=1), ALIKE)))
     tree = linkage(pdist(_average(clips) @ units), "average")
     return np.asarray(fcluster(tree, reach, "distance"), np.int64) - 1
 
