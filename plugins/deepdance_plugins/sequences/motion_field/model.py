@@ -134,7 +134,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
 
     def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> tuple[Float32, Bools]:
         """One dance `(steps, d)`, movement after movement, each from where the one before has led; and its cuts."""
-        coverage = Coverage(self._starts, self._regions, self._liveliness, temperature, self.options)
+        coverage = Coverage(self._starts, self._regions, self._framings, self._liveliness, temperature, self.options)
         dance = np.empty((steps + self.options.longest, seed.shape[1]), np.float32)
         cuts = np.zeros(len(dance), bool)
         window = seed[-self.context :]
