@@ -122,14 +122,14 @@ def framed(sizes: list[float], length: int = 90) -> list[np.ndarray]:
 SIZES = [0.0, 0.9, 0.02, 0.91, 1.8, 0.05, 0.88, 1.82]
 
 
-@pytest.mark.parametrize("scale", [1, 100])
-def test_shots_of_one_size_are_of_one_framing(scale):
-    framings = find_framings([scale * shot for shot in framed(SIZES)], 15)
+@pytest.mark.parametrize(("scale", "length"), [(1, 90), (100, 90), (1, 24)])
+def test_shots_of_one_size_are_of_one_framing(scale, length):
+    framings = find_framings([scale * shot for shot in framed(SIZES, length)], 15)
     groups = {tuple(np.flatnonzero(framings == number)) for number in range(framings.max() + 1)}
     assert groups == {(0, 2, 5), (1, 3, 6), (4, 7)}
 
 
-@pytest.mark.parametrize("clips", [framed([0.0]), framed([0.0, 0.9], 10), [np.zeros((90, 3), np.float32)] * 3])
+@pytest.mark.parametrize("clips", [framed([0.0]), framed([0.0, 0.01]), [np.zeros((90, 3), np.float32)] * 3])
 def test_what_cannot_be_told_apart_is_of_one_framing(clips):
     assert set(find_framings(clips, 15)) == {0}
 

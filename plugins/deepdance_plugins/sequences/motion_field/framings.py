@@ -24,10 +24,12 @@ def find_framings(clips: Sequence[Float32], span: int) -> Int64:
     1958), those of one framing lie no farther apart than the two halves of most shots, or than the dancer moves in any
     direction: movements lead from one to the other.
     """
-    halves = [half for clip in clips if len(clip) > 2 * span for half in np.array_split(clip, 2)]
-    if len(clips) < 2 or not halves:
+    if len(clips) < 2:
         return np.zeros(len(clips), np.int64)
+    # Where most shots are shorter than two such spans, less time must do.
+    span = max(1, min(span, int(np.median([len(clip) for clip in clips])) // 2))
     units = _measure_units(clips, span)
+    halves = [half for clip in clips if len(clip) > span for half in np.array_split(clip, 2)]
     first, second = (_average(halves[part::2]) @ units for part in (0, 1))
     # At least 1, what moves in a direction: of a dance that only repeats itself both halves are the same.
     reach = max(1.0, float(np.percentile(np.linalg.norm(first - second, axis=1), ALIKE)))
