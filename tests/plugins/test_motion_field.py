@@ -1,9 +1,13 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
+from conftest import SHARED, needs_shared
 
+from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
+from deepdance_plugins.codecs.pca import PCA, PCAOptions
 from deepdance_plugins.sequences.motion_field import coverage
 from deepdance_plugins.sequences.motion_field.framings import find_framings
 from deepdance_plugins.sequences.motion_field.model import MotionField, MotionFieldOptions
@@ -178,3 +182,24 @@ def test_framings_are_kept(tmp_path):
     for kept, made in zip(MotionField.load(tmp_path, model.options).generate_shots(seed, 500),
                           model.generate_shots(seed, 500), strict=True):  # fmt: skip
         assert np.array_equal(kept, made)
+
+
+@needs_shared
+@pytest.mark.parametrize("number", [0, 4])
+def test_a_real_video_s_framings_are_found_and_kept_in_latents_of_any_codec(number):
+    shots = json.loads((SHARED / f"shadowdance/train_0{number}.json").read_text())["shots"]
+    with np.load(SHARED / f"shadowdance/train_0{number}_masks.npz") as archive:
+        masks = np.unpackbits(archive["masks_10fps"], axis=1).reshape(-1, 120, 200)[:, ::3, ::3]
+    frames = (1 - masks) * np.uint8(255)
+    codec = PCA(PCAOptions(latent_dim=64))
+    codec.fit(Silhouettes.of(frames), Silhouettes.of(frames[:0]), Training())
+    clips = np.split(codec.encode(frames), [-(-shot["start"] // 3) for shot in shots[1:]])
+
+    framings = find_framings(clips, 15)
+    of = {kind: {framings[n] for n, shot in enumerate(shots) if shot["framing"] == kind} for kind in ("full", "hip")}
+    assert not of["full"] & of["hip"]
+    assert len(set(framings)) < len(shots)
+
+    model = fitted(clips)
+    _, cuts = model.generate_shots(np.stack([clip[10:16] for clip in clips[:5]]), 1000)
+    assert 0.5 < cuts.mean() / ((len(clips) - 1) / len(frames)) < 1.5
