@@ -52,6 +52,10 @@ Codec = Annotated[str | None, choose_component("codec")]
 Sequence = Annotated[str | None, choose_component("sequence")]
 Renderer = Annotated[str | None, choose_component("renderer")]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe in TOML; other flags change it.")]
+Loop = Annotated[
+    float | None,
+    typer.Option(help="Seconds of a loop that joins without a jump, in place of --frames. Default: 0, no loop."),
+]
 Size = Annotated[
     str | None,
     typer.Option(

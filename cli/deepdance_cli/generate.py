@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepdance_cli import arguments
 from deepdance_cli.arguments import Json, Log, RunName, Workspace
 from deepdance_cli.output import print_json
 
@@ -14,6 +15,7 @@ from deepdance_cli.output import print_json
 def generate(
     run: RunName,
     frames: Annotated[int | None, typer.Option(help="Frames to generate. Default: as the run's.")] = None,
+    loop: arguments.Loop = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second of the video. Default: as the run's.")] = None,
     out: Annotated[Path, typer.Option(help="The file to write: .mp4, .gif, or .png for a contact sheet.")] = Path(
         "dance.mp4"
@@ -38,7 +40,14 @@ def generate(
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
 
-    changes = {"frames": frames, "render_fps": fps, "start": start, "temperature": temperature, "seed": seed}
+    changes = {
+        "frames": frames,
+        "loop": loop,
+        "render_fps": fps,
+        "start": start,
+        "temperature": temperature,
+        "seed": seed,
+    }
     place, name = locate_run(run, workspace)
     with open_session(place.root, log or ()) as session:
         video = runs.generate(session, name, out, {key: value for key, value in changes.items() if value is not None})

@@ -39,6 +39,7 @@ def run(
         float | None, typer.Option(help="How wild: 0 is calm, 1 as learned. Some models know only one way. Default: 1.")
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
+    loop: arguments.Loop = None,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -63,7 +64,7 @@ def run(
     from deepdance_cli.show import print_paper_table
 
     values = {"preset": preset, "fps": fps, "size": arguments.parse_size(size), "seed": seed, "frames": frames}
-    values |= {"start": start, "temperature": temperature}
+    values |= {"start": start, "temperature": temperature, "loop": loop}
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
     made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):

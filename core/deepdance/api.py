@@ -45,6 +45,7 @@ class DanceFields(TypedDict, total=False):
     start: str | int | Path
     temperature: float
     frames: int
+    loop: float
     curve: str
     render_fps: float
     seed: int

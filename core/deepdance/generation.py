@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
 
-from deepdance.arrays import Float32, Int64
+from deepdance.arrays import Bools, Float32, Float64, Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Clip
 from deepdance.recipe import Opening
+
+LOOP_TOLERANCE = 0.05
+"""A loop of keys may be shorter or longer by this share; shown at its own pace, it takes the seconds asked for."""
+LOOP_LEAD = 3
+"""Keys of a loop's other end that its curve needs on each side."""
 
 
 def take_opening(
@@ -45,15 +51,69 @@ def count_keyframes(frames: int, key_fps: float, fps: float) -> int:
     return ceil((frames - 1) * key_fps / fps) + 1
 
 
-def interpolate(keys: Float32, key_fps: float, fps: float, frames: int, *, curve: str = "smooth") -> Float32:
+def interpolate(
+    keys: Float32, key_fps: float, fps: float, frames: int, *, curve: str = "smooth", cuts: Bools | None = None
+) -> Float32:
     """What lies between successive keys: `(k, d)` at `key_fps` → `(frames, d)` at `fps` (the paper's ×10 is 3 → 30).
 
     `smooth` is a Catmull-Rom spline (Catmull and Rom 1974), `linear` the paper's mixing. Frame 0 is the first key
-    itself: the published code mixed from a zero vector there, which decodes to noise.
+    itself: the published code mixed from a zero vector there, which decodes to noise. `cuts` `(k,)` tells the keys that
+    begin a new shot: nothing is mixed across a cut.
     """
     position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
-    # the last frame may lie on the last key: it is the end of the span before, for none begins there
-    left = np.minimum(position.astype(int), max(len(keys) - 2, 0))
+    return _draw_shots(keys, position, np.zeros(len(keys), bool) if cuts is None else cuts, curve)
+
+
+def close_loop(dance: Float32, cuts: Bools, length: int) -> tuple[Float32, Bools, float]:
+    """The part of a dance `(n, d)` whose end leads back to its beginning most smoothly, as a loop of keys `(k, d)`.
+
+    k is within `LOOP_TOLERANCE` of `length`. With its cuts `(k,)`, and the gap that was closed, in median steps of the
+    dance: a share of it is added to every key, so that none jumps.
+    """
+    steps = np.linalg.norm(np.diff(dance, axis=0), axis=1)
+    median = float(np.median(steps[~cuts[1:]])) if not cuts[1:].all() else 0.0
+    slack = int(length * LOOP_TOLERANCE)
+    lengths = [k for k in range(length - slack, length + slack + 1) if k < len(dance) - 1]
+    _, start, length = min(_find_return(dance, cuts, k) for k in lengths)
+    gap = dance[start] - dance[start + length]
+    share = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)[:, None]
+    keys = dance[start : start + length] + share * gap
+    return keys, cuts[start : start + length], float(np.linalg.norm(gap)) / max(median, 1e-9)
+
+
+def _find_return(dance: Float32, cuts: Bools, length: int) -> tuple[float, int, int]:
+    """How near, in pose and movement, a dance comes to where it was `length` keys before; where from; the length."""
+    velocity = np.diff(dance, axis=0)
+    # Row i is of pose i + 1, which has a movement into it.
+    apart = np.square(dance[1 + length :] - dance[1:-length]).sum(axis=1)
+    apart += np.square(velocity[length:] - velocity[:-length]).sum(axis=1)
+    # Into the first frame of a shot there is no movement.
+    apart[cuts[1 + length :] | cuts[1:-length]] = np.inf
+    start = int(apart.argmin())
+    return float(apart[start]), start + 1, length
+
+
+def interpolate_loop(keys: Float32, cuts: Bools, frames: int, *, curve: str = "smooth") -> Float32:
+    """What lies between the keys `(k, d)` of a loop, from the last to the first too: `(frames, d)`, a loop again."""
+    around = np.arange(-LOOP_LEAD, len(keys) + LOOP_LEAD) % len(keys)
+    position: Float64 = LOOP_LEAD + np.arange(frames) * np.float64(len(keys) / frames)
+    return _draw_shots(keys[around], position, cuts[around], curve)
+
+
+def _draw_shots(keys: Float32, position: Float64, cuts: Bools, curve: str) -> Float32:
+    """The curves through the keys of each shot at rising positions, 1 being the second key."""
+    begins = np.flatnonzero(cuts[1:]) + 1
+    # A cut lies halfway between two keys; up to there either shot goes on as it was going.
+    shots = np.split(position, np.searchsorted(position, begins - 0.5))
+    bounds = pairwise([0, *begins.tolist(), len(keys)])
+    return np.concatenate(
+        [_draw_curve(keys[begin:end], shot - begin, curve) for (begin, end), shot in zip(bounds, shots, strict=True)]
+    )
+
+
+def _draw_curve(keys: Float32, position: Float64, curve: str) -> Float32:
+    """The curve through the keys `(k, d)` of one shot at positions `(n,)`, 1 being the second key: `(n, d)`."""
+    left = np.floor(position).astype(int)
     fraction = (position - left)[:, None].astype(np.float32)
     before, start, end, after = (_take_keys(keys, left + step) for step in (-1, 0, 1, 2))
     if curve == "linear":

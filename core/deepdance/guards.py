@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Float32, UInt8
+from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.errors import InputError, PluginError, RenderError
 from deepdance.frames import BACKGROUND, Silhouettes
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel, Training
@@ -99,15 +99,28 @@ class SequenceGuards(SequenceModel[Any]):
         return super().fit(train, validation, training)
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        if not np.isfinite(seed).all():
-            raise InputError("expected finite latents to start from, got NaN or infinity; start from other frames")
-        seed = np.asarray(seed, np.float32)
-        shape = (len(seed), steps, seed.shape[-1])
+        seed, shape = _check_seed(seed, steps)
         if not steps:
             return np.empty(shape, np.float32)
         return _check(
             self, "latents", super().generate(seed, steps, temperature=temperature, rng=rng), shape, np.float32
         )
+
+    def generate_shots(
+        self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0
+    ) -> tuple[Float32, Bools]:
+        seed, shape = _check_seed(seed, steps)
+        if not steps:
+            return np.empty(shape, np.float32), np.empty(shape[:2], bool)
+        latents, cuts = super().generate_shots(seed, steps, temperature=temperature, rng=rng)
+        return _check(self, "latents", latents, shape, np.float32), _check(self, "cuts", cuts, shape[:2], bool)
+
+
+def _check_seed(seed: Float32, steps: int) -> tuple[Float32, tuple[int, int, int]]:
+    """The seeds `(b, context, d)` as float32, and the shape of what follows them. Raises InputError."""
+    if not np.isfinite(seed).all():
+        raise InputError("expected finite latents to start from, got NaN or infinity; start from other frames")
+    return np.asarray(seed, np.float32), (len(seed), steps, seed.shape[-1])
 
 
 class RendererGuards(Renderer[Any]):

@@ -22,7 +22,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from deepdance.arrays import Float32 as Float32  # noqa: PLC0414  (offered from here too)
+from deepdance.arrays import Bools as Bools  # noqa: PLC0414  (offered from here too)
+from deepdance.arrays import Float32 as Float32  # noqa: PLC0414
 from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
 from deepdance.errors import InputError
 from deepdance.events import Event
@@ -233,6 +234,16 @@ class SequenceModel(ABC, Generic[OptionsT]):
 
         Guarded: seeds are float32 and finite, else it is an InputError; `steps` is at least 1.
         """
+
+    def generate_shots(
+        self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0
+    ) -> tuple[Float32, Bools]:
+        """What `generate` gives, and which latents begin a new shot, `(b, steps)`: nothing is mixed across such a cut.
+
+        One shot is the default: override it where a dance cuts. Guarded as `generate` is.
+        """
+        latents = self.generate(seed, steps, temperature=temperature, rng=rng)
+        return latents, np.zeros(latents.shape[:2], bool)
 
     @abstractmethod
     def save(self, folder: Path) -> None:

@@ -5,17 +5,18 @@ fit_codec → encode → fit_sequence → dance → decode_frames → render
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deepdance.arrays import Float32, UInt8
+from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.errors import InputError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.frames import Clip, Silhouettes
-from deepdance.generation import count_keyframes, interpolate, take_opening
+from deepdance.generation import close_loop, count_keyframes, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.plugins import KINDS
 from deepdance.recipe import AUTO, Recipe
@@ -24,6 +25,12 @@ from deepdance.splits import Split, split_frames, split_latents
 from deepdance.workspace import Artifact, write_atomically
 
 DECODE_BATCH = 64
+LOOP_SEARCH = 300
+"""Seconds of dance that a loop is sought in."""
+LOOP_GAP = 2.0
+"""Median steps between the ends of a loop that nobody sees, spread over it."""
+
+log = logging.getLogger("deepdance")
 
 
 def import_components(session: Session, recipe: Recipe) -> None:
@@ -132,10 +139,33 @@ def dance(
 ) -> Float32:
     """New latents at `render_fps`, `(frames, d)`. `video` holds those of the video that the recipe starts from."""
     opening = take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
-    steps = count_keyframes(recipe.frames, recipe.fps, recipe.render_fps)
-    new = model.generate(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)[0]
-    keys = new if recipe.start.kind == "noise" else np.concatenate([opening[-1:], new])
-    return interpolate(keys, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve)
+    if recipe.loop:
+        return _dance_loop(recipe, model, opening)
+    new, cuts = _generate(recipe, model, opening, count_keyframes(recipe.frames, recipe.fps, recipe.render_fps))
+    if recipe.start.kind != "noise":
+        new, cuts = np.concatenate([opening[-1:], new]), np.append(False, cuts)
+    return interpolate(new, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve, cuts=cuts)
+
+
+def _dance_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> Float32:
+    """The smoothest loop in a long dance. Warns where it jumps."""
+    length = max(round(recipe.loop * recipe.fps), 2)
+    steps = max(round(LOOP_SEARCH * recipe.fps), 3 * length)
+    keys, cuts, gap = close_loop(*_generate(recipe, model, opening, steps), length)
+    if gap > LOOP_GAP:
+        log.warning(
+            "the loop's ends lie %.1f median steps apart, more than %g: it may slide; try another --seed or a longer "
+            "--loop",
+            gap,
+            LOOP_GAP,
+        )
+    return interpolate_loop(keys, cuts, max(round(recipe.loop * recipe.render_fps), 1), curve=recipe.curve)
+
+
+def _generate(recipe: Recipe, model: SequenceModel[Any], opening: Float32, steps: int) -> tuple[Float32, Bools]:
+    """One dance `(steps, d)`, and which of its latents begin a new shot."""
+    latents, cuts = model.generate_shots(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)
+    return latents[0], cuts[0]
 
 
 def decode_frames(

@@ -121,6 +121,12 @@ class Recipe(BaseModel):
     ] = Field(default=Opening("last"), description="last, random, noise, a frame number, or a video")
     temperature: float = Field(default=1.0, ge=0, le=10, description="0 is calm, 1 as learned, more is wilder")
     frames: int = Field(default=300, ge=1, description="frames of the finished dance")
+    loop: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description="seconds of a loop that joins without a jump, in place of `frames`; 0: none",
+    )
     curve: Literal["smooth", "linear"] = Field(default="smooth", description="how frames lie between keyframes")
     render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
 

@@ -150,7 +150,7 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
     if more:
         raise InputError(f"expected one video, got the {1 + len(more)} in {typed}; name one of them")
     record, recipe = session.workspace.open_run(name)
-    recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps)})
+    recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps), "loop": 0})
     _refuse_overwriting(location, out)
     renderer = renderer_for(session.registry, recipe, out)
     _tell_start(session, record, recipe)

@@ -27,7 +27,8 @@ def test_it_resolves_to_the_same_recipe(tmp_path, kind, name, preset):
 @pytest.mark.parametrize(("kind", "name"), BUILT_IN)
 def test_every_option_is_there_with_its_meaning(kind, name):
     text = write_commented(Recipe(**{kind: name}), discover())
-    entries = text[text.index(f"[{kind}]") :].split("\n\n")
+    table = text[text.index(f"[{kind}]") :].partition("\n[")[0]
+    entries = table.strip().split("\n\n")
     for option, field in discover().options_model(kind, name).model_fields.items():
         (entry,) = [e for e in entries if e.splitlines()[-1].removeprefix("#").startswith(f"{option} =")]
         assert field.description in entry.replace("\n# ", " ")

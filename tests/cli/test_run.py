@@ -90,6 +90,23 @@ def test_temperature_and_seed_reach_a_model_that_knows_chance(dd, video, tmp_pat
     assert [np.array_equal(one, other) for one, other in pairwise(dances)] == [True, False, True, False]
 
 
+def test_a_loop_is_as_long_as_was_asked_for_and_what_is_danced_on_is_none(dd, video, tmp_path):
+    def read(name):
+        return probe(tmp_path / name)[1].astype(float)
+
+    result = dd("run", video, *PCA, "--seq", "motion-field", "--size", "24x40", "--fps", "10", "--loop", 2)
+    assert result.code == 0, result.err
+    run = "dancer-pca-motion-field"
+    loop = read(f"workspace/runs/{run}/dance.mp4")
+    assert len(loop) == 60
+    steps = np.abs(loop - np.roll(loop, 1, axis=0)).mean(axis=(1, 2))
+    assert steps[0] <= steps[1:].max()
+    assert dd("generate", run, "--loop", 1.5, "--fps", 20, "--out", "shorter.mp4").code == 0
+    assert dd("generate", run, "--loop", 0, "--frames", 7, "--out", "none.mp4").code == 0
+    assert dd("extend", video, "--run", run, "--seconds", 1, "--out", "on.mp4").code == 0
+    assert [len(read(name)) for name in ("shorter.mp4", "none.mp4", "on.mp4")] == [30, 7, 270]
+
+
 def test_extend_shows_the_video_and_goes_on_without_a_jump(dd, video, workspace, tmp_path):
     run = ("--run", "dancer-conv-ae-lstm4", "--workspace", workspace)
     result = dd("extend", video, *run, "--seconds", 1, "--out", "e.mp4")

@@ -91,6 +91,12 @@ class _(MySequence):
         return super().generate(seed, steps, temperature=temperature, rng=rng + steps // 50)
 
 
+@breaks("sequence", "shots_are_what_is_generated")
+class _(MySequence):
+    def generate_shots(self, seed, steps, *, temperature=1.0, rng=0):
+        return super().generate_shots(seed, steps, temperature=temperature, rng=rng + 1)
+
+
 @breaks("sequence", "a_batch_begins_as_its_first_alone")
 class _(MySequence):
     def generate(self, seed, steps, *, temperature=1.0, rng=0):

@@ -3,7 +3,8 @@ import pytest
 
 from deepdance.errors import OptionError
 from deepdance.frames import Clip
-from deepdance.generation import count_keyframes, interpolate, take_opening
+from deepdance.generation import close_loop, count_keyframes, interpolate, interpolate_loop, take_opening
+from deepdance.interfaces import SequenceModel
 from deepdance.pipeline import dance
 from deepdance.recipe import Opening, Recipe
 
@@ -29,6 +30,71 @@ def test_a_smooth_curve_goes_through_the_keys_and_follows_a_turn_where_lines_cut
 
 def test_a_single_key_stands_still():
     assert (interpolate(np.ones((1, 3), np.float32), 3, 30, 5) == 1).all()
+
+
+@pytest.mark.parametrize("curve", ["smooth", "linear"])
+def test_nothing_lies_between_two_shots_and_each_goes_on_as_it_was_going(curve):
+    keys = np.array([0, 1, 2, 3, 50, 49, 48, 90], np.float32)[:, None]
+    cuts = np.array([0, 0, 0, 0, 1, 0, 0, 1], bool)
+    frames = interpolate(keys, 1, 4, 29, curve=curve, cuts=cuts)[:, 0]
+    up, down, still = np.split(frames, [14, 26])
+    assert up == pytest.approx(np.arange(14) / 4, abs=1e-5)
+    assert down == pytest.approx(50.5 - np.arange(12) / 4, abs=1e-4)
+    assert (still == 90).all()
+
+
+def test_a_dance_without_cuts_is_one_curve():
+    keys = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
+    uncut = interpolate(keys, 3, 30, 81)
+    assert np.array_equal(interpolate(keys, 3, 30, 81, cuts=np.zeros(9, bool)), uncut)
+    assert np.array_equal(interpolate(keys, 3, 30, 81, cuts=np.eye(9, dtype=bool)[0]), uncut)
+
+
+def wander(count: int) -> np.ndarray:
+    """A smooth walk `(count, 3)` that comes near to where it was every 20 keys or so, and never quite there."""
+    time = np.arange(count)[:, None] * np.array([0.31, 0.173, 0.0911])
+    return (np.sin(time) * [1, 0.2, 0.2]).astype(np.float32)
+
+
+def median_step(latents: np.ndarray) -> float:
+    return float(np.median(np.linalg.norm(np.diff(latents, axis=0), axis=1)))
+
+
+@pytest.mark.parametrize(("length", "frames"), [(80, 240), (40, 121), (20, 50)])
+def test_a_loop_goes_on_at_its_end_as_it_does_anywhere(length, frames):
+    dance = wander(3000)
+    keys, cuts, gap = close_loop(dance, np.zeros(3000, bool), length)
+    assert abs(len(keys) - length) <= 0.05 * length
+    assert gap < 2
+    assert not cuts.any()
+    shown = interpolate_loop(keys, cuts, frames)
+    assert len(shown) == frames
+    steps = np.linalg.norm(shown - np.roll(shown, 1, axis=0), axis=1)
+    assert steps[0] < 1.3 * max(steps[-1], steps[1])
+    turns = np.linalg.norm(np.roll(shown, -1, axis=0) - 2 * shown + np.roll(shown, 1, axis=0), axis=1)
+    assert max(turns[0], turns[-1]) <= 1.5 * turns[1:-1].max()
+
+
+def test_the_gap_of_a_loop_is_told_and_spread():
+    straight = np.arange(100, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
+    keys, _, gap = close_loop(straight, np.zeros(100, bool), 10)
+    assert gap == pytest.approx(10, rel=0.01)
+    assert np.ptp(np.diff(keys[:, 0])) < 1e-4
+
+
+def test_a_loop_may_cut_but_not_at_its_join():
+    dance = wander(400)
+    best, _, _ = close_loop(dance, np.zeros(400, bool), 20)
+    begin = int(np.abs(dance - best[0]).sum(axis=1).argmin())
+    cuts = np.zeros(400, bool)
+    cuts[begin] = cuts[begin + 19 : begin + 22] = True
+    other, inside, _ = close_loop(dance, cuts, 20)
+    assert not np.array_equal(other, best)
+    assert not inside[0]
+    number = np.arange(len(other))
+    two_shots = other + np.float32(100) * (number >= 5)[:, None]
+    shown = interpolate_loop(two_shots, (number == 0) | (number == 5), 60)[:, 0]
+    assert not ((shown > 3) & (shown < 97)).any()
 
 
 @pytest.mark.parametrize(("frames", "key_fps", "fps"), [(300, 3, 30), (1, 3, 30), (11, 3, 30), (12, 3, 30), (7, 10, 4)])
@@ -79,6 +145,8 @@ class Recorder:
         self.seed, self.asked = seed, asked
         return np.full((1, steps, 2), -1, np.float32)
 
+    generate_shots = SequenceModel.generate_shots
+
 
 @pytest.mark.parametrize(("begin", "shown"), [("5", 12), ("noise", -1)])
 def test_a_dance_shows_the_real_frame_it_starts_from_but_no_noise(begin, shown):
@@ -90,3 +158,31 @@ def test_a_dance_shows_the_real_frame_it_starts_from_but_no_noise(begin, shown):
 
 def test_another_video_gives_its_last_latents():
     assert start("x.mp4", LATENTS[:9])[:, 0].tolist() == list(range(1, 9))
+
+
+class Walker(SequenceModel):
+    """A sequence model that wanders or, unless it `returns` or is drawn otherwise, goes straight on."""
+
+    context = 8
+
+    def __init__(self, returns: bool) -> None:
+        self.returns = returns
+
+    def generate(self, seed, steps, **asked):
+        straight_on = np.arange(steps, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+        return (wander(steps) if self.returns or asked["rng"] else straight_on)[None]
+
+    fit = save = load = None
+
+
+def test_a_dance_of_loop_seconds_is_a_loop_and_one_that_jumps_is_warned_of(caplog):
+    recipe = Recipe(loop=4, fps=10, render_fps=25, start="0")
+    latents = np.zeros((30, 3), np.float32)
+    frames = dance(recipe, Walker(True), latents, CLIPS)
+    assert frames.shape == (100, 3)
+    assert np.linalg.norm(frames[-1] - frames[0]) < 2 * median_step(frames)
+    assert not caplog.records
+    dance(recipe, Walker(False), latents, CLIPS)
+    assert "median steps apart, more than 2: it may slide; try another --seed" in caplog.text
+    dance(recipe.changed({"seed": 1}), Walker(False), latents, CLIPS)
+    assert len(caplog.records) == 1

@@ -45,14 +45,19 @@ class DanceReport:
     slopes: dict[str, Estimate | None]
 
 
-def report_dances(reference: Reference, streams: Sequence[Iterable[UInt8]]) -> DanceReport:
+def report_dances(
+    reference: Reference, streams: Sequence[Iterable[UInt8]], shots: Sequence[Sequence[int]] | None = None
+) -> DanceReport:
     """Measure streams of chunks `(n, h, w)`, one dance each, at the reference's rate and size.
 
-    A stream is read once, chunk by chunk. Raises InputError for another size or an empty stream.
+    `shots` has the first frames of each dance's shots: as in the real frames, a cut is no motion. A stream is read
+    once, chunk by chunk. Raises InputError for another size or an empty stream.
     """
     if not streams:
         raise InputError("expected a dance to measure, got none; give at least one stream")
-    return _report(reference, [reference.compare(stream) for stream in streams])
+    begins = shots or [[0]] * len(streams)
+    dances = [reference.compare(stream, starts) for stream, starts in zip(streams, begins, strict=True)]
+    return _report(reference, dances)
 
 
 def report_real(reference: Reference) -> DanceReport:

@@ -56,10 +56,11 @@ def measure_long_dances(run: OpenedRun, on_progress: OnProgress = ignore_progres
     recipe, frames = run.recipe, run.frames
     starts = choose_starts(frames.clips, run.evaluated_from, run.model.context, seeds)
     openings = run.latents[starts[:, None] + np.arange(run.model.context)]
-    dances = run.model.generate(openings, length, temperature=recipe.temperature, rng=recipe.seed)
+    dances, cuts = run.model.generate_shots(openings, length, temperature=recipe.temperature, rng=recipe.seed)
     streams = [decode_frames(run.codec, dance) for dance in dances]
+    shots = [[0, *(np.flatnonzero(each[1:]) + 1).tolist()] for each in cuts]
     name = f"{recipe.codec.name} × {recipe.sequence.name}"
-    return _measure("Long dances", name, streams, seeds * length, frames, run.evaluated_from, on_progress)
+    return _measure("Long dances", name, streams, shots, seeds * length, frames, run.evaluated_from, on_progress)
 
 
 def measure_videos(
@@ -71,7 +72,8 @@ def measure_videos(
 ) -> Table:
     """Videos, each one dance at the rate of the real `frames`, beside those, held out from `evaluated_from`."""
     streams = [video.chunks() for video in videos]
-    return _measure("Videos", name, streams, sum(map(len, videos)), frames, evaluated_from, on_progress)
+    shots = [[clip.start for clip in video.clips] for video in videos]
+    return _measure("Videos", name, streams, shots, sum(map(len, videos)), frames, evaluated_from, on_progress)
 
 
 def choose_starts(clips: Sequence[Clip], evaluated_from: int, context: int, count: int) -> Int64:
@@ -95,17 +97,21 @@ def _measure(
     title: str,
     name: str,
     streams: Sequence[Iterable[UInt8]],
+    shots: Sequence[Sequence[int]],
     total: int,
     frames: Silhouettes,
     evaluated_from: int,
     on_progress: OnProgress,
 ) -> Table:
-    """Streams of `total` frames in all, the real dance, and the last training frame held, with curves over time."""
+    """Streams of `total` frames in all, the real dance, and the last training frame held, with curves over time.
+
+    `shots` has the first frame of each shot, for each stream.
+    """
     meter = ProgressMeter(len(frames) + total, on_progress)
     # With nothing held out all frames serve as both parts: real is then what was learned, and there is no floor.
     train = frames.between(0, evaluated_from or len(frames))
     reference = Reference.fit(train, frames.between(evaluated_from, len(frames)), meter.track)
-    report, real = report_dances(reference, [meter.track(stream) for stream in streams]), report_real(reference)
+    report, real = report_dances(reference, [meter.track(stream) for stream in streams], shots), report_real(reference)
     copied = report_copy(reference, report.frames // report.dances)
     rows = [
         Row(name, "model", _collect_figures(report)),

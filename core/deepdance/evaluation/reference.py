@@ -5,7 +5,7 @@ The held-out frames are measured in the same way, as if they had been generated,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -92,9 +92,12 @@ class Reference:
             train[len(train) - 1 :],
         )
 
-    def compare(self, chunks: Iterable[UInt8]) -> Comparison:
-        """Read chunks `(n, h, w)` of one continuous dance, once. Raises InputError for another size or none at all."""
-        stream = measure_stream(self._check(chunks), self.frame_components, [0])
+    def compare(self, chunks: Iterable[UInt8], starts: Sequence[int] = (0,)) -> Comparison:
+        """Read chunks `(n, h, w)` of one dance, once; its shots begin at `starts`.
+
+        Raises InputError for another size or none at all.
+        """
+        stream = measure_stream(self._check(chunks), self.frame_components, starts)
         return _compare(stream, self.motion_components, self.index, self.threshold)
 
     def _check(self, chunks: Iterable[UInt8]) -> Iterator[UInt8]:

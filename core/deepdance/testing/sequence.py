@@ -84,6 +84,14 @@ def a_long_dance_begins_as_a_short_one(subject: SequenceSubject) -> None:
     expect_same({"latents": short}, {"latents": long[:, :SHORT]}, f"in {SHORT} steps and in {LONG}")
 
 
+def shots_are_what_is_generated(subject: SequenceSubject) -> None:
+    """`generate_shots` gives the latents of `generate`, and for each whether it begins a new shot, `(b, steps)`."""
+    model, seeds = subject.component, subject.seeds(2)
+    latents, cuts = model.generate_shots(seeds, STEPS, rng=6)
+    expect_same({"latents": latents}, {"latents": model.generate(seeds, STEPS, rng=6)}, "with cuts and without")
+    expect_array(cuts, (2, STEPS), np.bool_, "cuts")
+
+
 def a_batch_begins_as_its_first_alone(subject: SequenceSubject) -> None:
     """The first of a batch is continued as if it were alone."""
     model, seeds = subject.component, subject.seeds(3)

@@ -1,3 +1,4 @@
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from dancers import draw_dancer
 from deepdance.evaluation.long_dances import choose_starts, measure_long_dances, measure_videos
 from deepdance.evaluation.streams import ignore_progress
 from deepdance.frames import Clip, Silhouettes
+from deepdance.interfaces import SequenceModel
 from deepdance.recipe import Recipe
 
 EVALUATED_FROM = 300
@@ -28,6 +30,8 @@ class Numbers:
     def generate(self, seed, steps, *, temperature=1.0, rng=0):
         self.asked.append((seed, steps, temperature, rng))
         return seed[:, -1:] + self.step * np.arange(1, steps + 1, dtype=np.float32)[:, None]
+
+    generate_shots = SequenceModel.generate_shots
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,25 @@ def test_dances_start_from_real_contexts_held_out_and_not(real):
         assert not start < EVALUATED_FROM < start + 40
     assert (choose_starts(real.clips, 0, 4, 3) >= 0).sum() == 3
     assert (choose_starts(real.clips, 395, 40, 3) < 355).all()
+
+
+def test_a_cut_is_no_motion_neither_in_a_dance_nor_in_a_video(real, monkeypatch):
+    shots = np.concatenate([np.arange(60), np.arange(250, 310)])
+    cuts = np.arange(120) == 60
+
+    def measure_told(told):
+        latents = shots[None, :, None].astype(np.float32).repeat(3, axis=0)
+        monkeypatch.setattr(Numbers, "generate_shots", lambda *given, **asked: (latents, told[None].repeat(3, axis=0)))
+        return value(measure(real)[0], "model", "motion")
+
+    def measure_clips(*starts):
+        clips = [Clip(start, stop, "v", 10.0) for start, stop in itertools.pairwise([*starts, 120])]
+        return value(measure_videos("v", [Silhouettes([real[shots]], clips)], real, EVALUATED_FROM), "model", "motion")
+
+    with_cut, without = measure_clips(0, 60), measure_clips(0)
+    assert with_cut < 0.999 * without
+    assert measure_told(cuts) == pytest.approx(with_cut)
+    assert measure_told(np.zeros(120, bool)) == pytest.approx(without)
 
 
 def test_a_model_that_replays_its_training_is_measured_as_one(real):

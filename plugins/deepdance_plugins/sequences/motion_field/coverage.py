@@ -31,9 +31,16 @@ class Coverage:
     """
 
     def __init__(
-        self, starts: Int64, regions: Int64, liveliness: Float32, temperature: float, options: MotionFieldOptions
+        self,
+        starts: Int64,
+        regions: Int64,
+        framings: Int64,
+        liveliness: Float32,
+        temperature: float,
+        options: MotionFieldOptions,
     ) -> None:
         self._starts, self._regions, self._options = starts, regions, options
+        self._material = np.bincount(framings)[framings]
         # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
         preference = liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
         self._target = np.bincount(regions, preference, minlength=REGIONS * PACES) / preference.sum()
@@ -47,14 +54,17 @@ class Coverage:
         ratio = (self._shown + 1) / (self._shown.sum() * self._target + 1)
         overshown = ratio ** (2 * self._options.variety)
         distances *= overshown[self._regions[self._starts]].astype(np.float32) * self._factor
-        # Far, but not excluded: in a short video everything may be resting.
-        distances[self._rests_until[self._starts] > now] *= FAR
+        # Far, but not excluded: in a short video everything may be resting. The very latent that a shot begins at has
+        # no distance to enlarge.
+        resting = self._rests_until[self._starts] > now
+        distances[resting] = FAR * np.maximum(distances[resting], distances.mean() / 1000)
 
     def add(self, start: int, stop: int, now: int) -> None:
         """Note that the movement from `start` up to `stop` was followed, which took until frame `now`."""
         self._shown += np.bincount(self._regions[start + 1 : stop], minlength=len(self._shown))
-        margin = 2 * self._options.longest
-        self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + REST * self._options.longest
+        margin = min(2 * self._options.longest, int(self._material[start]) // 8)
+        rest = min(REST * self._options.longest, int(self._material[start]) // 4)
+        self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + rest
 
 
 def assign_regions(states: Float32, liveliness: Float32, seed: int) -> Int64:

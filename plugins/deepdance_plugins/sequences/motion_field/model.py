@@ -9,16 +9,19 @@ from typing import Self
 
 import numpy as np
 
-from deepdance.arrays import Float64, Int64
+from deepdance.arrays import Bools, Float64, Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
-from deepdance_plugins.sequences.motion_field.coverage import Coverage, assign_regions
+from deepdance_plugins.sequences.motion_field.coverage import FAR, Coverage, assign_regions
+from deepdance_plugins.sequences.motion_field.framings import find_framings
 from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
 
 MOST_STARTS = 25_000
 """Of more, evenly spaced ones are compared, so that a search stays quick."""
 LEAST_LIVELINESS = 0.1
 """Of the mean: the calmest that a movement counts as."""
+UNCUT = 1 << 60
+"""Frames of a shot that never ends."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
 
@@ -31,6 +34,10 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     and not through them; m is how far the movement goes, 1 in a mean frame, so nothing slides while the dancer holds
     still. After one to two seconds it goes on with another. Poses and paces shown more than in the video seem
     farther away, so a dance comes by all of them as often as the dancer did, and is never caught in one.
+
+    Where a video has full figures and close-ups, nobody moves from one to the other: a dance goes on with movements of
+    its own framing, and cuts to another shot as often as the video does, or never.
+
     Below a `temperature` of 1 calm movements are wanted more often than the dancer showed them, above it lively ones.
     It flattens the draw among the neighbours too; at 0 the nearest is taken.
     """
@@ -39,6 +46,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         super().__init__(options)
         self._latents: Float32 = np.empty((0, 0), np.float32)
         self._stops: Int64 = np.empty(0, np.int64)
+        self._framings: Int64 = np.empty(0, np.int64)
         self._regions: Int64 = np.empty(0, np.int64)
         self._starts: Int64 = np.empty(0, np.int64)
         self._states: Float32 = np.empty((0, 0), np.float32)
@@ -55,6 +63,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._latents = np.concatenate(long_enough)
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
+        self._framings = np.repeat(find_framings(long_enough, self.options.longest), lengths)
         self._prepare()
         states = self._compute_states(np.arange(len(self._latents)))
         self._regions = assign_regions(states, self._liveliness, training.seed)
@@ -63,11 +72,17 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return [metrics]
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+        return self.generate_shots(seed, steps, temperature=temperature, rng=rng)[0]
+
+    def generate_shots(
+        self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0
+    ) -> tuple[Float32, Bools]:
         dances = [
             self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
             for number, one in enumerate(seed)
         ]
-        return np.stack(dances)
+        latents, cuts = zip(*dances, strict=True)
+        return np.stack(latents), np.stack(cuts)
 
     def _prepare(self) -> None:
         """Find the latents `(m,)` that a movement can be followed from and their motion states, how far the dancer has
@@ -117,24 +132,53 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         unit = np.sqrt(np.float32(self.context - 1))
         return np.concatenate([last, weight * (last - before), weight * (last - first) / unit], axis=-1)
 
-    def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> Float32:
-        """One dance `(steps, d)`: movement after movement, each from where the one before has led."""
-        options = self.options
-        coverage = Coverage(self._starts, self._regions, self._liveliness, temperature, options)
-        dance = np.empty((len(seed) + steps + options.longest, seed.shape[1]), np.float32)
-        dance[: len(seed)] = seed
-        now = len(seed)
-        while now < len(seed) + steps:
-            distances = self._measure_distances(dance[now - self.context : now])
+    def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> tuple[Float32, Bools]:
+        """One dance `(steps, d)`, movement after movement, each from where the one before has led; and its cuts."""
+        coverage = Coverage(self._starts, self._regions, self._framings, self._liveliness, temperature, self.options)
+        dance = np.empty((steps + self.options.longest, seed.shape[1]), np.float32)
+        cuts = np.zeros(len(dance), bool)
+        window = seed[-self.context :]
+        start = int(self._starts[self._measure_distances(window).argmin()])
+        now, cut_at = 0, self._measure_shot(start)
+        while now < steps:
+            if now == cut_at:
+                start = self._choose_shot(start, coverage, now, rng)
+                window = self._latents[start + 1 - self.context : start + 1]
+                cuts[now], cut_at = True, now + self._measure_shot(start)
+                coverage.add(start, start + 1, now)  # or it would be followed itself: a copy
+            distances = self._measure_distances(window)
             coverage.stretch(distances, now)
-            start = int(self._starts[_draw_neighbour(distances, options.neighbours, temperature, rng)])
-            length = int(rng.integers(options.shortest, options.longest + 1))
+            start = self._draw_start(distances, start, temperature, rng)
+            length = min(int(rng.integers(self.options.shortest, self.options.longest + 1)), cut_at - now)
             stop = min(start + 1 + length, int(self._stops[start]))
-            movement = self._follow(start, stop, dance[now - 1])
+            movement = self._follow(start, stop, window[-1])
             dance[now : now + len(movement)] = movement
             now += len(movement)
+            window = np.concatenate([window, movement])[-self.context :]
             coverage.add(start, stop, now)
-        return dance[len(seed) : len(seed) + steps]
+        return dance[:steps], cuts[:steps]
+
+    def _draw_start(self, distances: Float32, followed: int, temperature: float, rng: np.random.Generator) -> int:
+        """A latent to go on from, given squared distances `(m,)`, of the framing of what was followed."""
+        alike = np.flatnonzero(self._framings[self._starts] == self._framings[followed])
+        return int(self._starts[alike[_draw_neighbour(distances[alike], self.options.neighbours, temperature, rng)]])
+
+    def _measure_shot(self, latent: int) -> int:
+        """Frames of the shot that a latent is of: a dance stays as long in one."""
+        stops = self._stops
+        if self.options.cuts == "none" or stops[0] == stops[-1]:
+            return UNCUT
+        return int(stops[latent] - np.searchsorted(stops, stops[latent]))
+
+    def _choose_shot(self, followed: int, coverage: Coverage, now: int, rng: np.random.Generator) -> int:
+        """The latent that another shot begins at, more likely where little was shown of what follows it."""
+        stops = self._stops[self._starts]
+        # Each shot is as likely as any other, however long it is: so those of a dance are as long as the video's.
+        distances = np.bincount(stops)[stops].astype(np.float32)
+        coverage.stretch(distances, now)
+        distances[stops == self._stops[followed]] *= FAR
+        odds = 1 / distances.astype(np.float64)
+        return int(rng.choice(self._starts, p=odds / odds.sum()))
 
     def _measure_distances(self, window: Float32) -> Float32:
         """Squared distances `(m,)` of the state at the end of a window `(context, d)` from those of all starts."""
@@ -168,13 +212,20 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
 
     def save(self, folder: Path) -> None:
-        np.savez(folder / "motion_field.npz", latents=self._latents, stops=self._stops, regions=self._regions)
+        np.savez(
+            folder / "motion_field.npz",
+            latents=self._latents,
+            stops=self._stops,
+            regions=self._regions,
+            framings=self._framings,
+        )
 
     @classmethod
     def load(cls, folder: Path, options: MotionFieldOptions) -> Self:
         model = cls(options)
         with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
-            model._latents, model._stops, model._regions = (saved[name] for name in ("latents", "stops", "regions"))
+            model._latents, model._stops = saved["latents"], saved["stops"]
+            model._regions, model._framings = saved["regions"], saved["framings"]
         model._prepare()
         return model
 

@@ -1,5 +1,7 @@
 """The options of `motion-field`."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from deepdance.interfaces import Options
@@ -20,3 +22,6 @@ class MotionFieldOptions(Options):
     )
     movement: float = Field(0.7, ge=0, description="weight of the movement beside the pose in a comparison")
     variety: float = Field(0.5, ge=0, description="how much what was shown more than in the video seems farther away")
+    cuts: Literal["as-shown", "none"] = Field(
+        "as-shown", description="a dance keeps its framing, and cuts to another shot as often as the video, or never"
+    )
