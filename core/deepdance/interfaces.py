@@ -26,7 +26,7 @@ from deepdance.arrays import Float32 as Float32  # noqa: PLC0414  (offered from 
 from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
 from deepdance.errors import InputError
 from deepdance.events import Event
-from deepdance.frames import Silhouettes, spread_evenly
+from deepdance.frames import Silhouettes, redraw, spread_evenly
 
 LONGEST_LOOK = 10_000
 """Frames that `FrameSource.sample` reads of a source that may have no end."""
@@ -191,6 +191,16 @@ class FrameCodec(ABC, Generic[OptionsT]):
 
         Guarded: latents are finite and at least one. One with NaN or infinity in it is shown as background (255).
         """
+
+    def decode_at(self, latents: Float32, size: tuple[int, int]) -> UInt8:
+        """`(n, d)` latents → `(n, *size)` uint8 silhouettes, drawn for `size` (height, width).
+
+        They keep their shape: they are centred, and what is left over is background. At the size of `decode` they are
+        what it gives. This one redraws the outlines of `decode`: override it where latents know more than those show.
+
+        Guarded: as for `decode`.
+        """
+        return redraw(self.decode(latents), size)
 
     @abstractmethod
     def save(self, folder: Path) -> None:
