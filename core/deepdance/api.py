@@ -50,14 +50,20 @@ class DanceFields(TypedDict, total=False):
     seed: int
 
 
-class RecipeFields(DanceFields, total=False):
+class FileFields(DanceFields, total=False):
+    """What another dance that becomes a file may change besides."""
+
+    render_size: str | tuple[int, int]
+    renderer: Component
+
+
+class RecipeFields(FileFields, total=False):
     """The fields of a `Recipe`, which says what they mean."""
 
     source: Component
     remover: Component
     codec: Component
     sequence: Component
-    renderer: Component
     preset: str
     fps: float
     size: tuple[int, int]
@@ -119,8 +125,11 @@ class Run:
         with follow(self._session.listen):
             return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
 
-    def generate(self, out: str | Path, **changes: Unpack[DanceFields]) -> Path:
-        """Another dance from the same models, as a file. Raises OptionError."""
+    def generate(self, out: str | Path, **changes: Unpack[FileFields]) -> Path:
+        """Another dance from the same models, as a file, or a folder where `out` has no ending. Raises OptionError.
+
+        `renderer` is a name, or a dict of options with or without a name: without one, the ending decides.
+        """
         with follow(self._session.listen):
             return runs.generate(self._session, self.name, Path(out), changes)
 

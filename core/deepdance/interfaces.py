@@ -255,7 +255,7 @@ class SequenceModel(ABC, Generic[OptionsT]):
 
 
 class Renderer(ABC, Generic[OptionsT]):
-    """Writes silhouettes to a file."""
+    """Writes silhouettes to a file, or to a folder of files where `path` has no ending."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -264,7 +264,8 @@ class Renderer(ABC, Generic[OptionsT]):
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
         """Write chunks `(n, height, width)` to `path` as they come; what they raise passes.
 
-        `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
+        `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns. A folder
+        is made by the renderer, and its files are called by numbers: `000001.png`.
 
         Guarded: no chunk is empty; without a frame it is a RenderError, and so is an OSError in writing.
         """
