@@ -38,7 +38,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     What is made there may be a file or a folder, and takes the place of the one that was.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -51,7 +51,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 def _move_over(temporary: Path, path: Path) -> None:
     """Rename to `path`. A folder that is there already goes first aside, for no rename replaces one."""
     if temporary.is_dir() and path.is_dir():
-        aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+        aside = path.with_name(f".{path.name}-{os.getpid()}-old")
         path.replace(aside)
         temporary.replace(path)
         shutil.rmtree(aside, ignore_errors=True)
