@@ -56,7 +56,7 @@ def _find_suffix(out: Path) -> str:
 
 def _list(suffixes: Any) -> str:
     files = sorted(set(suffixes) - {FOLDER})
-    return ", ".join([*files, "in none for a folder"] if FOLDER in suffixes else files)
+    return ", ".join([*files, "or none for a folder"] if FOLDER in suffixes else files)
 
 
 def check_place(out: Path, location: str = "") -> None:

@@ -38,7 +38,7 @@ def test_the_ending_or_the_name_decides_who_writes(tmp_path, out, asked, name, o
         (
             "a.txt",
             "",
-            "--out: expected a name ending in .gif, .mov, .mp4, .png, .svg, .webm, in none for a folder, got",
+            "--out: expected a name ending in .gif, .mov, .mp4, .png, .svg, .webm, or none for a folder, got",
         ),
         ("a.mp4", "hap", "--out: expected a name ending in .mov for hap, got 'a.mp4'"),
         ("a.gif", {"crf": 3}, "renderer.crf: gif has no such option (it has: ink, ground)"),
