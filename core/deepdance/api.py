@@ -81,7 +81,7 @@ class Run:
 
     @property
     def video(self) -> Path:
-        """The file of the finished dance. Raises WorkspaceError before the run is finished."""
+        """The file of the dance, or the folder of its pictures. Raises WorkspaceError before the run is finished."""
         if not self._record.video:
             raise WorkspaceError(f"expected a finished run, got {self.name!r}, unfinished; run it again to go on")
         return self.folder / self._record.video

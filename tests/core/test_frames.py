@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from conftest import SHARED, needs_shared
 
 from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, redraw, shrink, spread_evenly
 
@@ -97,6 +98,18 @@ def test_an_outline_enlarged_nine_times_is_smooth_and_sharp_however_soft_it_was(
     assert np.ptp(radii) < 3
     assert 0.2 < measure_grey(large) < 1.5
     assert measure_grey(cv2.resize(small[0], (1800, 1080), interpolation=cv2.INTER_CUBIC)) > 4
+
+
+@needs_shared
+@pytest.mark.parametrize("number", range(4))
+def test_redrawn_silhouettes_of_real_dancers_are_those_of_the_large_masks(number):
+    packed = np.load(SHARED / f"shadowdance/train_0{number}_masks_full_3fps.npz")
+    height, width = packed["shape"]
+    inside = np.unpackbits(packed["masks"][::60], axis=1)[:, : height * width].reshape(-1, height, width) > 0
+    small = shrink(np.where(inside, np.uint8(0), np.uint8(255)), (120, 200))
+    large = redraw(small, (480, 800))
+    assert (inside & (large < 128)).sum() > 0.98 * (inside | (large < 128)).sum()
+    assert np.mean((large > 25) & (large < 230)) < 0.005
 
 
 def test_what_is_all_grey_is_enlarged_as_it_is():

@@ -22,4 +22,4 @@ class Png(Renderer[PngOptions]):
         path.mkdir(exist_ok=True)
         pattern = Path(str(path).replace("%", "%%")) / "%06d.png"
         filters = f"{paint(self.options)},format=rgba"
-        write_video(frames, repr(float(fps)), pattern, ["-vf", filters, "-c:v", "png", "-f", "image2"])
+        write_video(frames, repr(float(fps)), pattern, ["-vf", filters, "-c:v", "png", "-pred", "up", "-f", "image2"])
