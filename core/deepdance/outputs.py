@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def choose_renderer(recipe: Recipe, registry: Registry, out: Path, asked: str | 
     name = given.pop("name", "") or _find_renderer(recipe, registry, out)
     suffixes = registry.find("renderer", name).spec.suffixes
     if _find_suffix(out) not in suffixes:
-        raise OptionError(f"--out: expected a name ending in {_list(suffixes)} for {name}, got {out.name!r}")
+        raise OptionError(f"--out: expected a name ending in {_list_endings(suffixes)} for {name}, got {out.name!r}")
     known = registry.options_model("renderer", name).model_fields
     written = recipe.renderer.options if name == recipe.renderer.name else {}
     # a run of an earlier version may have an option that there is no more, such as `scale`
@@ -46,7 +46,7 @@ def _find_renderer(recipe: Recipe, registry: Registry, out: Path) -> str:
     entry = registry.for_suffix("renderer", suffix)
     if entry is None:
         known = {suffix for e in registry.entries if e.spec.kind == "renderer" for suffix in e.spec.suffixes}
-        raise OptionError(f"--out: expected a name ending in {_list(known)}, got {out.name!r}")
+        raise OptionError(f"--out: expected a name ending in {_list_endings(known)}, got {out.name!r}")
     return registry.reference(entry)
 
 
@@ -54,7 +54,7 @@ def _find_suffix(out: Path) -> str:
     return out.suffix.lower() or FOLDER
 
 
-def _list(suffixes: Any) -> str:
+def _list_endings(suffixes: Iterable[str]) -> str:
     files = sorted(set(suffixes) - {FOLDER})
     return ", ".join([*files, "or none for a folder"] if FOLDER in suffixes else files)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from contourpy import contour_generator
 
 from deepdance.arrays import Float64
 from deepdance.frames import BACKGROUND, MIDDLE
@@ -63,6 +62,8 @@ class Svg(Renderer[SvgOptions]):
 
 def trace(picture: UInt8) -> str:
     """The outlines of a silhouette `(height, width)` as the data of an SVG path, in its pixels, holes among them."""
+    from contourpy import contour_generator
+
     rows, columns = (np.flatnonzero((picture < MIDDLE).any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return NOTHING
