@@ -64,6 +64,14 @@ Size = Annotated[
         help="Size of the silhouettes. Default: the first video's shape, with as many pixels as 120x200.",
     ),
 ]
+RenderSize = Annotated[
+    str | None,
+    typer.Option(
+        "--render-size",
+        metavar="WIDTHxHEIGHT",
+        help="Size of the finished dance, such as 1920x1080. Default: the video's, at most 1080 lines.",
+    ),
+]
 Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
 ]
@@ -110,6 +118,18 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     base = Recipe.read(file) if file else default
     given = {name: value for name, value in flags.items() if value is not None}
     return validate(Recipe, apply_settings(base.changed(given).table(only_set=True), settings))
+
+
+def parse_renderer(name: str | None, settings: list[str]) -> dict[str, Any] | None:
+    """A renderer's name and options, from `--renderer` and `--set renderer.ink=red`. Raises OptionError."""
+    from deepdance.errors import OptionError
+    from deepdance.recipe import apply_settings
+
+    table = apply_settings({"renderer": {"name": name} if name else {}}, settings)
+    others = sorted(table.keys() - {"renderer"})
+    if others:
+        raise OptionError(f"--set: expected an option of the renderer, such as renderer.ink=red, got {others[0]!r}")
+    return table["renderer"] or None
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -15,9 +15,9 @@ def extend(
     video: Annotated[str, typer.Argument(metavar="VIDEO", help="The video to continue.")],
     run: Annotated[str, typer.Option(metavar="RUN", help="The run whose models dance on: its name, or its folder.")],
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to dance on.")] = 20.0,
-    out: Annotated[Path, typer.Option(help="The file to write: .mp4, .gif, or .png for a contact sheet.")] = Path(
-        "extended.mp4"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending.")
+    ] = Path("extended.mp4"),
     log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,

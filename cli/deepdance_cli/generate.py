@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deepdance_cli import arguments
-from deepdance_cli.arguments import Json, Log, RunName, Workspace
+from deepdance_cli.arguments import Json, Log, Renderer, RenderSize, RunName, Settings, Workspace, parse_renderer
 from deepdance_cli.output import print_json
 
 
@@ -17,9 +17,12 @@ def generate(
     frames: Annotated[int | None, typer.Option(help="Frames to generate. Default: as the run's.")] = None,
     loop: arguments.Loop = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second of the video. Default: as the run's.")] = None,
-    out: Annotated[Path, typer.Option(help="The file to write: .mp4, .gif, or .png for a contact sheet.")] = Path(
-        "dance.mp4"
-    ),
+    render_size: RenderSize = None,
+    out: Annotated[
+        Path, typer.Option(help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending.")
+    ] = Path("dance.mp4"),
+    renderer: Renderer = None,
+    settings: Settings = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Start from: last, random, noise, a frame number, or a video.")
     ] = None,
@@ -33,14 +36,14 @@ def generate(
 ) -> None:
     """Dance again with the models of a run.
 
-    Example: dd generate my-run --frames 300 --fps 30 --out dance.mp4
+    Example: dd generate my-run --out dance.webm --render-size 1920x1080 --set renderer.ink=teal
     """
     from deepdance import runs
     from deepdance.workspace import locate_run
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
 
-    changes = {
+    changes: dict[str, Any] = {
         "frames": frames,
         "loop": loop,
         "render_fps": fps,
@@ -48,6 +51,7 @@ def generate(
         "temperature": temperature,
         "seed": seed,
     }
+    changes |= {"render_size": render_size, "renderer": parse_renderer(renderer, settings or [])}
     place, name = locate_run(run, workspace)
     with open_session(place.root, log or ()) as session:
         video = runs.generate(session, name, out, {key: value for key, value in changes.items() if value is not None})

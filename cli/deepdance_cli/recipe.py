@@ -72,6 +72,7 @@ def write_commented(recipe: Recipe, registry: Registry) -> str:
         else (values["size"], "the first video's shape")
     )
     unset = {"fps": (rate, "the sequence model's"), "size": shape}
+    unset["render_size"] = ("1920x1080", "the first video's, at most 1080 lines")
     derived = {name: value for name, value in unset.items() if name not in recipe.model_fields_set}
     tables = [_write_table(recipe, registry, kind) for kind in KINDS]
     return "".join([HEADER, *_write_settings(type(recipe), values, derived), *tables]).rstrip() + "\n"

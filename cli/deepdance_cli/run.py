@@ -47,6 +47,7 @@ def run(
         ),
     ] = None,
     size: arguments.Size = None,
+    render_size: arguments.RenderSize = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Learn even from what cannot be a dancer.")] = False,
@@ -64,7 +65,7 @@ def run(
     from deepdance_cli.show import print_paper_table
 
     values = {"preset": preset, "fps": fps, "size": arguments.parse_size(size), "seed": seed, "frames": frames}
-    values |= {"start": start, "temperature": temperature, "loop": loop}
+    values |= {"start": start, "temperature": temperature, "loop": loop, "render_size": render_size}
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
     made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):

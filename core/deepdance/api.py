@@ -51,14 +51,20 @@ class DanceFields(TypedDict, total=False):
     seed: int
 
 
-class RecipeFields(DanceFields, total=False):
+class FileFields(DanceFields, total=False):
+    """What another dance that becomes a file may change besides."""
+
+    render_size: str | tuple[int, int]
+    renderer: Component
+
+
+class RecipeFields(FileFields, total=False):
     """The fields of a `Recipe`, which says what they mean."""
 
     source: Component
     remover: Component
     codec: Component
     sequence: Component
-    renderer: Component
     preset: str
     fps: float
     size: tuple[int, int]
@@ -76,7 +82,7 @@ class Run:
 
     @property
     def video(self) -> Path:
-        """The file of the finished dance. Raises WorkspaceError before the run is finished."""
+        """The file of the dance, or the folder of its pictures. Raises WorkspaceError before the run is finished."""
         if not self._record.video:
             raise WorkspaceError(f"expected a finished run, got {self.name!r}, unfinished; run it again to go on")
         return self.folder / self._record.video
@@ -120,8 +126,11 @@ class Run:
         with follow(self._session.listen):
             return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
 
-    def generate(self, out: str | Path, **changes: Unpack[DanceFields]) -> Path:
-        """Another dance from the same models, as a file. Raises OptionError."""
+    def generate(self, out: str | Path, **changes: Unpack[FileFields]) -> Path:
+        """Another dance from the same models, as a file, or a folder where `out` has no ending. Raises OptionError.
+
+        `renderer` is a name, or a dict of options with or without a name: without one, the ending decides.
+        """
         with follow(self._session.listen):
             return runs.generate(self._session, self.name, Path(out), changes)
 

@@ -6,7 +6,7 @@ docstrings of `deepdance.interfaces` say, as "guarded", what an author can leave
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from inspect import isabstract
 from itertools import chain
@@ -68,11 +68,19 @@ class CodecGuards(FrameCodec[Any]):
         return _check(self, "latents", super().encode(frames), (len(frames), self.latent_dim), np.float32)
 
     def decode(self, latents: Float32) -> UInt8:
+        return self._decode_finite(latents, super().decode, None)
+
+    def decode_at(self, latents: Float32, size: tuple[int, int]) -> UInt8:
+        return self._decode_finite(latents, lambda asked: super(CodecGuards, self).decode_at(asked, size), size)
+
+    def _decode_finite(
+        self, latents: Float32, decode: Callable[[Float32], UInt8], size: tuple[int, int] | None
+    ) -> UInt8:
         finite = np.asarray(np.isfinite(latents).all(axis=1))
         # where no latent is finite, any other must be decoded: only the codec knows the size of its frames
         asked = latents[finite] if finite.any() else np.zeros((1, self.latent_dim), np.float32)
-        shown = super().decode(asked)
-        shown = _check(self, "frames", shown, (len(asked), *np.shape(shown)[1:3]), np.uint8)
+        shown = decode(asked)
+        shown = _check(self, "frames", shown, (len(asked), *(size or np.shape(shown)[1:3])), np.uint8)
         if finite.all() and len(finite):
             return shown
         frames = np.full((len(latents), *shown.shape[1:]), BACKGROUND, np.uint8)

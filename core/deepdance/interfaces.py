@@ -27,7 +27,7 @@ from deepdance.arrays import Float32 as Float32  # noqa: PLC0414
 from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
 from deepdance.errors import InputError
 from deepdance.events import Event
-from deepdance.frames import Silhouettes, spread_evenly
+from deepdance.frames import Silhouettes, redraw, spread_evenly
 
 LONGEST_LOOK = 10_000
 """Frames that `FrameSource.sample` reads of a source that may have no end."""
@@ -193,6 +193,16 @@ class FrameCodec(ABC, Generic[OptionsT]):
         Guarded: latents are finite and at least one. One with NaN or infinity in it is shown as background (255).
         """
 
+    def decode_at(self, latents: Float32, size: tuple[int, int]) -> UInt8:
+        """`(n, d)` latents → `(n, *size)` uint8 silhouettes, drawn for `size` (height, width).
+
+        They keep their shape: they are centred, and what is left over is background. At the size of `decode` they are
+        what it gives. This one redraws the outlines of `decode`: override it where latents know more than those show.
+
+        Guarded: as for `decode`.
+        """
+        return redraw(self.decode(latents), size)
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write all that `load` needs into an existing folder: JSON, npy/npz or `.keras`, never pickles."""
@@ -256,7 +266,7 @@ class SequenceModel(ABC, Generic[OptionsT]):
 
 
 class Renderer(ABC, Generic[OptionsT]):
-    """Writes silhouettes to a file."""
+    """Writes silhouettes to a file, or to a folder of files where `path` has no ending."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -265,7 +275,8 @@ class Renderer(ABC, Generic[OptionsT]):
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
         """Write chunks `(n, height, width)` to `path` as they come; what they raise passes.
 
-        `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns.
+        `path` may be overwritten: the caller gives a temporary name and renames it when the renderer returns. A folder
+        is made by the renderer, and its files are called by numbers: `000001.png`.
 
         Guarded: no chunk is empty; without a frame it is a RenderError, and so is an OSError in writing.
         """

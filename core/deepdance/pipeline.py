@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from deepdance.splits import Split, split_frames, split_latents
 from deepdance.workspace import Artifact, write_atomically
 
 DECODE_BATCH = 64
+CHUNK_PIXELS = 1 << 24
+"""Of the frames that are decoded at once: eight of 1920×1080."""
 LOOP_SEARCH = 300
 """Seconds of dance that a loop is sought in."""
 LOOP_GAP = 2.0
@@ -169,20 +172,33 @@ def _generate(recipe: Recipe, model: SequenceModel[Any], opening: Float32, steps
 
 
 def decode_frames(
-    codec: FrameCodec[Any], latents: Float32, on_progress: Callable[[int, int], None] = lambda done, total: None
+    codec: FrameCodec[Any],
+    latents: Float32,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    size: tuple[int, int] | None = None,
 ) -> Iterator[UInt8]:
-    """Latents `(n, d)` → chunks of silhouettes, as they are asked for."""
-    for start in range(0, len(latents), DECODE_BATCH):
-        yield codec.decode(latents[start : start + DECODE_BATCH])
-        on_progress(min(start + DECODE_BATCH, len(latents)), len(latents))
+    """Latents `(n, d)` → chunks of silhouettes, as they are asked for.
+
+    They are as the codec learned them, or drawn for `size` (height, width).
+    """
+    batch = find_chunk_length(size) if size else DECODE_BATCH
+    for start in range(0, len(latents), batch):
+        chunk = latents[start : start + batch]
+        yield codec.decode_at(chunk, size) if size else codec.decode(chunk)
+        on_progress(min(start + batch, len(latents)), len(latents))
 
 
-def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path, renderer: str | None = None) -> None:
-    """Chunks of silhouettes → a file, which appears under its name when it is whole."""
-    chosen = recipe.changed({"renderer": renderer}) if renderer else recipe
+def find_chunk_length(size: tuple[int, int]) -> int:
+    """How many frames of `size` are held at once, whatever their size."""
+    return max(1, min(DECODE_BATCH, CHUNK_PIXELS // prod(size)))
+
+
+def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path) -> None:
+    """Chunks of silhouettes → a file or a folder of them, which appears under its name when it is whole."""
     session.listen(StageStarted("render", path.name))
     with write_atomically(path) as temporary:
-        _make_component(session, chosen, "renderer").render(frames, recipe.render_fps, temporary)
+        _make_component(session, recipe, "renderer").render(frames, recipe.render_fps, temporary)
     session.listen(StageFinished("render", False, str(path)))
 
 

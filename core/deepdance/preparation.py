@@ -196,7 +196,8 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
             writer.finish(source=show_location(location), fps=fps, shot_starts=source.shot_starts())
         notes = {"source_name": show_location(location), "location": location}
-        return {"frames": writer.count, **notes, "warnings": [*told, *meanwhile]}
+        picture = [info.height, info.width]
+        return {"frames": writer.count, "picture": picture, **notes, "warnings": [*told, *meanwhile]}
 
     artifact = session.make("silhouettes", inputs, work, detail=show_location(location))
     if artifact.reused:
@@ -235,6 +236,14 @@ def tell_kept_warnings(artifact: Artifact, location: str) -> None:
     """Log again what was warned of while silhouettes were made, perhaps of the same file under another name."""
     for message in list_warnings(artifact, location):
         log.warning("%s", message)
+
+
+def find_picture_size(artifact: Artifact) -> tuple[int, int]:
+    """Height and width of the pictures that silhouettes were made of, as far as they are known."""
+    notes = artifact.manifest()
+    # a workspace of before has none: backgrounds were removed at about this size
+    height, width = notes.get("picture") or (REMOVAL_SCALE * side for side in notes["inputs"]["size"])
+    return height, width
 
 
 def list_warnings(artifact: Artifact, location: str) -> list[str]:
@@ -289,5 +298,6 @@ def write_sheet(session: Session, recipe: Recipe, prepared: Artifact) -> Path:
     sheet = prepared.folder / "sheet.png"
     if not sheet.exists():
         frames = Silhouettes.load([prepared.folder])
-        render(session, recipe, [frames[sample_evenly(len(frames), SHEET_FRAMES)]], sheet, "sheet")
+        shown = [frames[sample_evenly(len(frames), SHEET_FRAMES)]]
+        render(session, recipe.changed({"renderer": "sheet"}), shown, sheet)
     return sheet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,16 @@ class Opening:
         return repr(str(self))
 
 
+def _parse_render_size(value: Any) -> Any:
+    """`"1920x1080"`, width first as everybody types it, → `(1080, 1920)`."""
+    sides = re.fullmatch(r"(\d+)[x×](\d+)", value.strip().lower()) if isinstance(value, str) else None
+    size = (int(sides[2]), int(sides[1])) if sides else value
+    fits = isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(side, int) for side in size)
+    if size is not None and not (fits and 16 <= min(size) <= max(size) <= 8192):
+        raise ValueError("WIDTHxHEIGHT such as 1920x1080, each from 16 to 8192")
+    return size
+
+
 class Recipe(BaseModel):
     """Everything that decides what a run does, apart from the videos it is given."""
 
@@ -129,6 +140,16 @@ class Recipe(BaseModel):
     )
     curve: Literal["smooth", "linear"] = Field(default="smooth", description="how frames lie between keyframes")
     render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
+    render_size: Annotated[
+        tuple[int, int] | None,
+        BeforeValidator(_parse_render_size),
+        PlainSerializer(lambda size: f"{size[1]}x{size[0]}", return_type=str, when_used="unless-none"),
+        WithJsonSchema({"type": "WIDTHxHEIGHT"}),
+    ] = Field(
+        default=None,
+        description="width and height of the finished dance, such as 1920x1080; in Python also a tuple, height first; "
+        "unset: the first video's, at most 1080 lines, in the shape of the silhouettes",
+    )
 
     @field_validator("size")
     @classmethod
@@ -144,7 +165,7 @@ class Recipe(BaseModel):
 
     def table(self, *, only_set: bool = False) -> dict[str, Any]:
         """The TOML form as nested dicts; `only_set` leaves out values that nobody chose, components aside."""
-        plain = self.model_dump(mode="json", exclude=set(KINDS), exclude_unset=only_set)
+        plain = self.model_dump(mode="json", exclude=set(KINDS), exclude_unset=only_set, exclude_none=True)
         return {**plain, **{kind: getattr(self, kind).table() for kind in KINDS}}
 
     def to_toml(self) -> str:

@@ -15,14 +15,14 @@ import numpy as np
 
 from deepdance import pipeline, preparation
 from deepdance.arrays import Float32, UInt8
-from deepdance.errors import InputError, OptionError
+from deepdance.errors import InputError
 from deepdance.events import Progress, RunFinished, RunStarted
-from deepdance.frames import Clip, Silhouettes
+from deepdance.frames import Clip, Silhouettes, redraw
 from deepdance.generation import take_opening
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
-from deepdance.plugins import Registry
+from deepdance.outputs import check_place, choose_render_size, choose_renderer
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
@@ -118,7 +118,8 @@ def run(
     table = measure_paper_table(opened, record.name)
     suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
     video = session.workspace.run_folder(record.name) / f"dance{suffix}"
-    pipeline.render(session, recipe, generate_frames(opened, recipe), video)
+    size = _choose_size(opened, recipe, prepared[0])
+    pipeline.render(session, recipe, generate_frames(opened, recipe, size), video)
     record.status, record.video, record.version = "finished", video.name, VERSION
     session.workspace.record(record, recipe)
     session.listen(RunFinished(record.name, video))
@@ -126,18 +127,27 @@ def run(
 
 
 def generate(session: Session, name: str, out: Path, changes: Mapping[str, Any]) -> Path:
-    """Another dance from a run's models. `changes` are recipe entries: frames, render_fps, start, temperature, seed."""
+    """Another dance from a run's models. `changes` are recipe entries: those of the dance, its size and its renderer.
+
+    Of the renderer, options alone are enough: its name is that of the ending.
+    """
     record, recipe = session.workspace.open_run(name)
-    recipe = recipe.changed(changes)
+    recipe = recipe.changed({key: value for key, value in changes.items() if key != "renderer"})
     recipe.start.check_exists()
-    _refuse_overwriting(recipe.start.video, out)
-    renderer = renderer_for(session.registry, recipe, out)
+    recipe = choose_renderer(recipe, session.registry, out, changes.get("renderer", ""))
+    check_place(out, recipe.start.video)
     opened = open_run(session, recipe, record)
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    pipeline.render(session, recipe, generate_frames(opened, recipe), out, renderer)
+    size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
+    pipeline.render(session, recipe, generate_frames(opened, recipe, size), out)
     session.listen(RunFinished(name, out))
     return out
+
+
+def _choose_size(run: OpenedRun, recipe: Recipe, shown: Artifact) -> tuple[int, int]:
+    """The size of a dance's frames; where the recipe says none, that of the pictures which were `shown` decides."""
+    return choose_render_size(recipe, run.session.registry, run.frames.size, preparation.find_picture_size(shown))
 
 
 def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -> Path:
@@ -151,8 +161,8 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
         raise InputError(f"expected one video, got the {1 + len(more)} in {typed}; name one of them")
     record, recipe = session.workspace.open_run(name)
     recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps), "loop": 0})
-    _refuse_overwriting(location, out)
-    renderer = renderer_for(session.registry, recipe, out)
+    recipe = choose_renderer(recipe, session.registry, out)
+    check_place(out, location)
     _tell_start(session, record, recipe)
     read_as = recipe_for(recipe, session.registry, location)
     if open_source(read_as, session.registry, location)[1].info().fps is None:
@@ -165,9 +175,11 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
     last = _last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
     new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
+    size = _choose_size(opened, recipe, prepared)
     fade = round(FADE_SECONDS * recipe.render_fps)
-    continuation = _join(_decode(opened, new), last[-1], fade)
-    pipeline.render(session, recipe, _append(video, continuation), out, renderer)
+    continuation = _join(_decode(opened, new, size), redraw(last[-1:], size)[0], fade)
+    shown = (redraw(chunk, size) for chunk in video.chunks(pipeline.find_chunk_length(size)))
+    pipeline.render(session, recipe, _append(shown, continuation), out)
     session.listen(RunFinished(name, out))
     return out
 
@@ -202,9 +214,9 @@ def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
         shown += len(frames)
 
 
-def _append(video: Silhouettes, continuation: Iterator[UInt8]) -> Iterator[UInt8]:
+def _append(video: Iterator[UInt8], continuation: Iterator[UInt8]) -> Iterator[UInt8]:
     """The video, then its continuation without the frame that both share."""
-    yield from video.chunks()
+    yield from video
     first = next(continuation)
     if len(first) > 1:
         yield first[1:]
@@ -249,22 +261,24 @@ def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str
     return OpenedRun(session, recipe, made)
 
 
-def generate_frames(run: OpenedRun, recipe: Recipe) -> Iterator[UInt8]:
+def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None = None) -> Iterator[UInt8]:
     """A new dance from a run's models, as chunks of silhouettes; `recipe` is the run's, or one with other openings.
 
-    Raises OptionError, InputError.
+    They are as the codec learned them, or drawn for `size` (height, width). Raises OptionError, InputError.
     """
     recipe.start.check_exists()
     video = None
     if recipe.start.kind == "video":
         video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
     new = pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
-    return _decode(run, new)
+    return _decode(run, new, size)
 
 
-def _decode(run: OpenedRun, latents: Float32) -> Iterator[UInt8]:
-    listen = run.session.listen
-    return pipeline.decode_frames(run.codec, latents, lambda done, total: listen(Progress("render", done, total)))
+def _decode(run: OpenedRun, latents: Float32, size: tuple[int, int] | None) -> Iterator[UInt8]:
+    def tell(done: int, total: int) -> None:
+        run.session.listen(Progress("render", done, total))
+
+    return pipeline.decode_frames(run.codec, latents, tell, size=size)
 
 
 def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:
@@ -289,23 +303,6 @@ def _last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
             f"at {recipe.fps:g} frames a second; give a longer video"
         )
     return frames[last.stop - context : last.stop]
-
-
-def _refuse_overwriting(location: str, out: Path) -> None:
-    if location and out.exists() and Path(location).exists() and out.samefile(location):
-        raise OptionError(f"--out: expected another file than the video that is read, got {out}; choose another name")
-
-
-def renderer_for(registry: Registry, recipe: Recipe, out: Path) -> str:
-    """The renderer that writes files ending as `out` does. Raises OptionError."""
-    entry = registry.for_suffix("renderer", out.suffix)
-    chosen = registry.find("renderer", recipe.renderer.name).spec
-    if out.suffix in chosen.suffixes:
-        return recipe.renderer.name
-    if entry is None:
-        known = sorted(s for e in registry.entries if e.spec.kind == "renderer" for s in e.spec.suffixes)
-        raise OptionError(f"--out: expected a name ending in {', '.join(known)}, got {out.name!r}")
-    return registry.reference(entry)
 
 
 def _make_name(inputs: Sequence[str], recipe: Recipe) -> str:

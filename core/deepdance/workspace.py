@@ -34,15 +34,29 @@ def digest(value: Any) -> str:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, of the same suffix, that becomes `path` when the block ends well."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    """A temporary name beside `path`, of the same suffix, that becomes `path` when the block ends well.
+
+    What is made there may be a file or a folder, and takes the place of the one that was.
+    """
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        _move_over(temporary, path)
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink(missing_ok=True)
+
+
+def _move_over(temporary: Path, path: Path) -> None:
+    """Rename to `path`. A folder that is there already goes first aside, for no rename replaces one."""
+    if temporary.is_dir() and path.is_dir():
+        aside = path.with_name(f".{path.name}-{os.getpid()}-old")
+        path.replace(aside)
+        temporary.replace(path)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        temporary.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:

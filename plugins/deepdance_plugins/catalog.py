@@ -55,8 +55,15 @@ COMPONENTS = (
     _spec("sequence", "texture", "texture.model:Texture", "video textures: real frames in a new order"),
     _spec("sequence", "ridge", "ridge:Ridge", "linear autoregression, fitted in seconds"),
     _spec("renderer", "mp4", "mp4:Mp4", "H.264 video that plays everywhere", suffixes=(".mp4",)),
-    _spec("renderer", "gif", "gif:Gif", "looping animation", suffixes=(".gif",)),
-    _spec("renderer", "sheet", "sheet:Sheet", "contact sheet of the whole dance", suffixes=(".png",)),
+    _spec("renderer", "gif", "gif:Gif", "looping animation", suffixes=(".gif",), most_lines=480),
+    _spec("renderer", "webm", "webm:Webm", "VP9 video with alpha, for web pages and OBS", suffixes=(".webm",)),
+    _spec("renderer", "prores", "prores:Prores", "ProRes 4444 video with alpha, for editing", suffixes=(".mov",)),
+    _spec("renderer", "hap", "hap:Hap", "Hap video with alpha, for VJ programs", suffixes=(".mov",)),
+    _spec("renderer", "png", "png:Png", "a folder of numbered pictures with alpha", suffixes=("/",)),
+    _spec("renderer", "svg", "svg:Svg", "curves: one animated SVG, or a folder of them", suffixes=(".svg", "/")),
+    _spec(
+        *("renderer", "sheet", "sheet:Sheet", "contact sheet of the whole dance"), suffixes=(".png",), most_lines=240
+    ),
     _spec("logger", "jsonl", "jsonl:JsonLines", "every event as a line of JSON", NO_OPTIONS),
     _spec("logger", "tensorboard", "tensorboard:TensorBoard", "curves of both trainings", NO_OPTIONS),
 )

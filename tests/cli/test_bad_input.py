@@ -90,7 +90,7 @@ def test_wrong_arguments(dd, command, message):
 
 def test_an_unknown_ending(dd, video):
     assert dd("run", video, "--codec", "pca", "--seq", "gru", *FAST).code == 0
-    assert_one_line(dd("generate", "dancer-pca-gru", "--out", "dance.txt"), "ending in .gif, .mp4, .png")
+    assert_one_line(dd("generate", "dancer-pca-gru", "--out", "dance.txt"), "ending in .gif, .mov, .mp4, .png, ")
 
 
 def test_a_workspace_that_is_a_file(dd, video, tmp_path):

@@ -44,10 +44,11 @@ def test_the_presets_values_are_written_beside_the_defaults(dd):
 def test_what_follows_from_something_else_still_does(dd):
     text = dd("recipe", "new", "--source", "demo", "--seq", "lstm4").out
     table = tomllib.loads(text)
-    assert not {"fps", "size"} & table.keys()
+    assert not {"fps", "size", "render_size"} & table.keys()
     assert "seed" not in table["source"]
     assert "default: the sequence model's\n#fps = 3.0\n" in text
     assert "default: the first video's shape\n#size = [120, 200]\n" in text
+    assert 'default: the first video\'s, at most 1080 lines\n#render_size = "1920x1080"\n' in text
     assert "made for\n#size = [120, 200]\n" in dd("recipe", "new", "--codec", "conv-ae").out
     assert "default: the recipe's\n#seed = 0\n" in text
 

@@ -36,7 +36,7 @@ def test_the_papers_command_from_a_video_to_a_dance(dd, video, workspace):
     assert result.code == 0, result.err
     report = json.loads(result.out)
     meta, frames = probe(report["video"])
-    assert (meta["codec"], meta["fps"], frames.shape) == ("h264", 30, (40, 96, 160))
+    assert (meta["codec"], meta["fps"], frames.shape) == ("h264", 30, (40, 120, 200))
     assert report["run"] == "dancer-conv-ae-lstm4"
     codec, sequence = report["paper_table"]
     assert (codec["epochs"], sequence["epochs"]) == (2, 2)

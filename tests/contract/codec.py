@@ -56,6 +56,8 @@ breaks("codec", "notes_every_epoch")(change(EpochCodec, "fit", lambda history: h
 breaks("codec", "learns")(change(EpochCodec, "fit", lambda history: history[::-1]))
 breaks("codec", "encodes_and_decodes")(change(MyCodec, "encode", lambda latents: latents[:, 1:]))
 breaks("codec", "encodes_and_decodes")(change(MyCodec, "decode", lambda frames: frames[..., None]))
+breaks("codec", "decodes_at_any_size")(change(MyCodec, "decode_at", lambda frames: frames[:, ::2]))
+breaks("codec", "decodes_at_any_size")(change(MyCodec, "decode_at", lambda frames: 255 - frames))
 breaks("codec", "chunks_are_as_the_whole")(change(MyCodec, "encode", lambda latents: latents - latents.mean(axis=0)))
 breaks("codec", "chunks_are_as_the_whole", "shows_background_for_what_is_not_finite")(
     change(MyCodec, "decode", lambda frames: frames // np.uint8(len(frames)))
@@ -137,6 +139,16 @@ class _(MyCodec):
     def decode(self, latents):
         frames = super().decode(np.nan_to_num(latents, posinf=0))
         return frames if np.isfinite(latents).all() else np.full_like(frames, 255)
+
+
+@breaks("codec", "decodes_at_any_size")
+class _(MyCodec):
+    drawn = 0
+
+    def decode_at(self, latents, size):
+        self.drawn += 60
+        frames = super().decode_at(latents, size)
+        return frames if size == (24, 40) else frames - np.uint8(self.drawn)
 
 
 @breaks("codec", "learns_from_one_frame")

@@ -1,7 +1,9 @@
+import cv2
 import numpy as np
 import pytest
+from conftest import SHARED, needs_shared
 
-from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, shrink, spread_evenly
+from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, redraw, shrink, spread_evenly
 
 
 def numbered(count: int, first: int = 0) -> np.ndarray:
@@ -77,6 +79,69 @@ def test_another_shape_is_kept_and_the_rest_is_background():
 def test_silhouettes_of_the_right_size_pass_unchanged():
     frames = np.random.default_rng(0).integers(0, 256, (2, 120, 200), dtype=np.uint8)
     assert np.array_equal(shrink(frames, (120, 200)), frames)
+
+
+def draw_disc(height, width, radius):
+    """A disc in the middle, `radius` of the height, each pixel grey by the share of it that is covered."""
+    finer = 8
+    y, x = (np.arange(side * finer) + 0.5 - side * finer / 2 for side in (height, width))
+    inside = np.hypot(y[:, None], x) < radius * height * finer
+    return np.rint(255 - 255 * inside.reshape(height, finer, width, finer).mean(axis=(1, 3))).astype(np.uint8)[None]
+
+
+def measure_grey(frame):
+    """Grey pixels for each pixel of the outline's length."""
+    dark = np.pad(frame < 128, 1)
+    steps = np.hypot(*np.gradient(dark.astype(float))).sum() / np.hypot(0.5, 0.5) / 2
+    return np.count_nonzero((frame > 25) & (frame < 230)) / max(steps, 1)
+
+
+@pytest.mark.parametrize("blur", [0, 1.5])
+def test_an_outline_enlarged_nine_times_is_smooth_and_sharp_however_soft_it_was(blur):
+    small = draw_disc(120, 200, 0.3)
+    if blur:
+        small = cv2.GaussianBlur(small[0], (0, 0), blur)[None]
+    large = redraw(small, (1080, 1800))[0]
+    (outline,), _ = cv2.findContours((large < 128).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    radii = np.hypot(*(outline[:, 0] - [899.5, 539.5]).T)
+    assert abs(radii.mean() - 324) < 3
+    assert np.ptp(radii) < 3
+    assert 0.2 < measure_grey(large) < 1.5
+    assert measure_grey(cv2.resize(small[0], (1800, 1080), interpolation=cv2.INTER_CUBIC)) > 4
+
+
+@needs_shared
+@pytest.mark.parametrize("number", range(4))
+def test_redrawn_silhouettes_of_real_dancers_are_those_of_the_large_masks(number):
+    packed = np.load(SHARED / f"shadowdance/train_0{number}_masks_full_3fps.npz")
+    height, width = packed["shape"]
+    inside = np.unpackbits(packed["masks"][::60], axis=1)[:, : height * width].reshape(-1, height, width) > 0
+    small = shrink(np.where(inside, np.uint8(0), np.uint8(255)), (120, 200))
+    large = redraw(small, (480, 800))
+    assert (inside & (large < 128)).sum() > 0.98 * (inside | (large < 128)).sum()
+    assert np.mean((large > 25) & (large < 230)) < 0.005
+
+
+def test_what_is_all_grey_is_enlarged_as_it_is():
+    ramp = np.linspace(40, 210, 40).astype(np.uint8) * np.ones((1, 24, 1), np.uint8)
+    large = redraw(ramp, (240, 400))
+    assert np.abs(np.diff(large[0, 120].astype(int))).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(1080, 1920), (60, 100), (50, 200), (900, 300)])
+def test_redrawn_frames_keep_their_shape_and_lie_in_the_middle(size):
+    frame = redraw(draw_disc(120, 200, 0.3), size)[0]
+    rows, columns = (np.flatnonzero((frame < 128).any(axis=axis)) for axis in (1, 0))
+    scale = min(size[0] / 120, size[1] / 200)
+    for found, side in ((rows, size[0]), (columns, size[1])):
+        assert np.ptp(found) + 1 == pytest.approx(72 * scale, abs=2 + scale / 2)
+        assert (found[0] + found[-1] + 1) / 2 == pytest.approx(side / 2, abs=1)
+
+
+def test_frames_redrawn_at_their_own_size_are_untouched():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 24, 40), dtype=np.uint8)
+    assert redraw(frames, (24, 40)) is frames
+    assert redraw(frames[:0], (48, 80)).shape == (0, 48, 80)
 
 
 @pytest.mark.parametrize(

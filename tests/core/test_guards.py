@@ -29,6 +29,7 @@ CALLS = {
     "remove": (MyRemover, RGB),
     "encode": (MyCodec, GREY),
     "decode": (MyCodec, LATENTS),
+    "decode_at": (MyCodec, LATENTS, (6, 9)),
     "generate": (MySequence, SEEDS, 4),
 }
 
@@ -55,6 +56,7 @@ def hand_on(method, answer):
         ("remove", GREY > 3, "silhouettes as uint8 (4, 2, 3), got bool (4, 2, 3)"),
         ("encode", np.zeros((4, 2), np.int64), "latents as float32 (4, 2), got int64 (4, 2)"),
         ("decode", GREY[:1], "frames as uint8 (4, 2, 3), got uint8 (1, 2, 3)"),
+        ("decode_at", GREY, "frames as uint8 (4, 6, 9), got uint8 (4, 2, 3)"),
         ("generate", None, "latents as float32 (2, 4, 5), got NoneType"),
     ],
 )
@@ -74,6 +76,14 @@ def test_latents_none_of_which_is_finite_are_background():
         return GREY[: len(latents)]
 
     assert guarded(MyCodec, decode=decode).decode(BROKEN[1:]).tolist() == np.full((2, 2, 3), 255).tolist()
+
+
+def test_at_any_size_a_latent_that_is_not_finite_is_background():
+    black = guarded(MyCodec, decode=lambda self, latents: np.zeros((len(latents), 2, 3), np.uint8))
+    shown = black.decode_at(BROKEN, (20, 30))
+    assert [frame.max() for frame in shown] == [0, 255, 255]
+    assert (black.decode_at(BROKEN[1:], (20, 30)) == 255).all()
+    assert black.decode_at(BROKEN[:0], (20, 30)).shape == (0, 20, 30)
 
 
 @pytest.mark.parametrize(("lengths", "longest"), [([], 0), ([0], 0), ([2, 1], 2)])

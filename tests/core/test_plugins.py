@@ -62,6 +62,7 @@ def test_one_plugin_cannot_offer_a_name_twice(monkeypatch):
         ({"target": "no.colon"}, "expected 'package.module:Class', got 'no.colon'"),
         ({"requires": "torch"}, "expected a tuple of requirements"),
         ({"suffixes": ".mp4"}, "expected a tuple of file endings"),
+        ({"most_lines": 8}, "expected lines of a picture, from 16 to 8192, got 8"),
         ({"frame_size": (120,)}, "expected a height and width from 8 to 4096 or None, got (120,)"),
         ({"frame_size": (120, 2.5)}, "expected a height and width from 8 to 4096 or None"),
     ],

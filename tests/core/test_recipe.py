@@ -15,6 +15,21 @@ def test_a_recipe_survives_its_toml(tmp_path):
     assert recipe.size == (24, 40)
 
 
+@pytest.mark.parametrize("size", ["1920x1080", " 1920X1080 ", "1920×1080", (1080, 1920), [1080, 1920]])
+def test_a_render_size_is_typed_width_first_and_survives(tmp_path, size):
+    recipe = Recipe().changed({"render_size": size})
+    assert recipe.render_size == (1080, 1920)
+    assert 'render_size = "1920x1080"' in recipe.to_toml()
+    (tmp_path / "r.toml").write_text(recipe.to_toml())
+    assert Recipe.read(tmp_path / "r.toml") == recipe == recipe.changed({"seed": 0})
+
+
+def test_a_render_size_that_nobody_chose_is_left_out(tmp_path):
+    assert "render_size" not in Recipe().to_toml()
+    (tmp_path / "r.toml").write_text(Recipe().to_toml())
+    assert Recipe.read(tmp_path / "r.toml").render_size is None
+
+
 def test_settings_reach_components_and_the_recipe():
     table = apply_settings(Recipe().table(), ["codec.epochs=27", "remover.level=auto", "seed=4", "remover.invert=true"])
     recipe = validate(Recipe, table)
@@ -30,6 +45,9 @@ def test_settings_reach_components_and_the_recipe():
         ("coder.epochs=3", "expected one of source, remover, codec, sequence, renderer before the dot, got 'coder'"),
         ("sede=3", "did you mean 'seed'"),
         ("fps=0", "fps: expected greater than 0, got 0"),
+        ("render_size=1920", "render_size: expected WIDTHxHEIGHT such as 1920x1080, each from 16 to 8192, got 1920"),
+        ("render_size=9x9", "render_size: expected WIDTHxHEIGHT such as 1920x1080, each from 16 to 8192, got '9x9'"),
+        ("render_size=1920x9000", "each from 16 to 8192, got '1920x9000'"),
         ("size=[2,2]", "size: expected a height and width from 8 to 4096, got [2, 2]"),
     ],
 )

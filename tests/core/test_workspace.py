@@ -72,6 +72,25 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["dance.mp4"]
 
 
+def test_a_folder_appears_only_when_it_is_whole_and_replaces_the_one_before(tmp_path):
+    target = tmp_path / "dance"
+
+    def write(*names):
+        with write_atomically(target) as temporary:
+            temporary.mkdir()
+            for name in names:
+                (temporary / name).touch()
+            if not names:
+                raise OSError("full")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="full"):
+            write()
+        write("1.png", "2.png")
+        write("1.png")
+        assert [path.name for path in tmp_path.rglob("*")] == ["dance", "1.png"]
+
+
 def test_the_same_recipe_continues_its_run_and_another_gets_its_own(tmp_path):
     workspace, recipe = Workspace(tmp_path), Recipe()
     first = workspace.claim("x", exact=False, inputs=["a"], recipe=recipe)

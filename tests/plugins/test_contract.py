@@ -21,8 +21,6 @@ OPTIONS = {
     "lstm4": RECURRENT,
     "gru": RECURRENT,
     "mdn": {"context": 5, "units": 16, "mixtures": 2, "span": 4, "epochs": 3, "batch_size": 4},
-    "mp4": {"scale": 1},
-    "gif": {"scale": 1},
 }
 """The others are small as they are."""
 NOT_COMPILED = ("sdf-ae", "conv-ae", "lstm4", "gru")

@@ -74,7 +74,7 @@ def test_the_length_is_what_was_asked_for(seconds, fps, count):
 
 
 def test_info_tells_the_native_video():
-    assert demo(seconds=7).info() == SourceInfo(480, 800, 30, 7)
+    assert demo(seconds=7).info() == SourceInfo(720, 1200, 30, 7)
 
 
 def test_shots_are_long_enough_to_learn_from_and_short_enough_to_vary():

@@ -31,7 +31,8 @@ class ComponentSpec:
     (`".mp4"`; `"/"` is a folder). `requires` are distributions that it works with and its own distribution does not
     install, as pip takes them (`"torch>=2.4"`). `frame_rate` is the frames a second that a sequence model is made for:
     a run's, where its user asks for no other. `frame_size` is the height and width that a codec is made for: a run's,
-    too; None is a codec that takes the shape of the video.
+    too; None is a codec that takes the shape of the video. `most_lines` are the lines that suit what a renderer writes:
+    more, its user has to ask for.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class ComponentSpec:
     requires: tuple[str, ...] = ()
     frame_rate: float = 10.0
     frame_size: tuple[int, int] | None = None
+    most_lines: int = 1080
     api_version: int = API_VERSION
 
 
@@ -87,6 +89,8 @@ def check_spec(spec: object) -> ComponentSpec:
         raise PluginError(f"{name!r}: expected frames a second, above 0 and at most 240, got {spec.frame_rate!r}")
     if spec.frame_size is not None and not _is_size(spec.frame_size):
         raise PluginError(f"{name!r}: expected a height and width from 8 to 4096 or None, got {spec.frame_size!r}")
+    if not isinstance(spec.most_lines, int) or not 16 <= spec.most_lines <= 8192:
+        raise PluginError(f"{name!r}: expected lines of a picture, from 16 to 8192, got {spec.most_lines!r}")
     return spec
 
 

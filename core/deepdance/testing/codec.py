@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from deepdance.testing.sample_data import SIZE, make_silhouettes
 from deepdance.testing.subject import Array, collect_checks, expect, expect_array, expect_error, expect_same
 
 TRAIN, HELD_OUT = 48, 8
+OTHER_SIZES = ((90, 150), (48, 48), (12, 20))
+"""Larger and smaller than the frames that are learned from, and of another shape."""
 
 
 class CodecSubject(LearnerSubject):
@@ -51,6 +54,19 @@ def encodes_and_decodes(subject: CodecSubject) -> None:
     expect_array(codec.decode(latents), frames.shape, np.uint8, "frames")
 
 
+def decodes_at_any_size(subject: CodecSubject) -> None:
+    """`decode_at` gives uint8 frames of the size asked for, each time the same; at the size learned, `decode`'s."""
+    codec = subject.component
+    latents = codec.encode(make_silhouettes(3))
+    shown = codec.decode_at(latents, SIZE)
+    expect_array(shown, (3, *SIZE), np.uint8, "frames at the size learned")
+    expect_same({"frames": codec.decode(latents)}, {"frames": shown}, "from decode_at at the size learned")
+    for height, width in OTHER_SIZES:
+        shown = codec.decode_at(latents, (height, width))
+        expect_array(shown, (3, height, width), np.uint8, f"frames at {height}×{width}")
+        expect_same({"frames": shown}, {"frames": codec.decode_at(latents, (height, width))}, "a second time")
+
+
 def chunks_are_as_the_whole(subject: CodecSubject) -> None:
     """Frames and latents that come in chunks give the same numbers as all at once."""
     codec, frames = subject.component, make_silhouettes(12)
@@ -67,6 +83,7 @@ def takes_no_frames(subject: CodecSubject) -> None:
     expect_array(codec.encode(make_silhouettes(0)), (0, codec.latent_dim), np.float32, "latents of no frames")
     none = np.empty((0, codec.latent_dim), np.float32)
     expect_array(codec.decode(none), (0, *SIZE), np.uint8, "frames of no latents")
+    expect_array(codec.decode_at(none, OTHER_SIZES[0]), (0, *OTHER_SIZES[0]), np.uint8, "frames of no latents")
 
 
 def takes_plain_frames(subject: CodecSubject) -> None:
@@ -82,12 +99,12 @@ def shows_background_for_what_is_not_finite(subject: CodecSubject) -> None:
     latents = codec.encode(make_silhouettes(5))
     broken = latents.copy()
     broken[1, 0], broken[3, -1] = np.nan, np.inf
-    shown = codec.decode(broken)
-    expect_array(shown, (5, *SIZE), np.uint8, "frames of latents with NaN among them")
-    expect_same({"frames": codec.decode(latents)[::2]}, {"frames": shown[::2]}, "for latents beside one with NaN")
-    expect(
-        (shown[1::2] == BACKGROUND).all(), "background (255) where a latent is not finite", _describe_greys(shown[1::2])
-    )
+    for decode, size in ((codec.decode, SIZE), (partial(codec.decode_at, size=OTHER_SIZES[0]), OTHER_SIZES[0])):
+        shown = decode(broken)
+        expect_array(shown, (5, *size), np.uint8, "frames of latents with NaN among them")
+        expect_same({"frames": decode(latents)[::2]}, {"frames": shown[::2]}, "for latents beside one with NaN")
+        plain = (shown[1::2] == BACKGROUND).all()
+        expect(plain, "background (255) where a latent is not finite", _describe_greys(shown[1::2]))
 
 
 def _describe_greys(frames: UInt8) -> str:

@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import numpy as np
 
 from deepdance.arrays import UInt8
-from deepdance.errors import RenderError
+from deepdance.errors import InputError, RenderError
 from deepdance.interfaces import Renderer
+from deepdance.plugins import discover
 from deepdance.testing import common
 from deepdance.testing.sample_data import make_silhouettes
 from deepdance.testing.subject import (
@@ -38,7 +39,7 @@ class RendererSubject(Subject):
     interface = Renderer
 
     def path(self, name: str) -> Path:
-        """Where to write, with the renderer's own file ending."""
+        """Where to write, with the renderer's own file ending; that of a folder is none."""
         return self.folder / f"{name}{self.spec.suffixes[0]}"
 
     def render(self, frames: Iterable[UInt8], path: Path) -> Path:
@@ -55,31 +56,38 @@ def _make_chunks(*lengths: int) -> Iterator[UInt8]:
 
 
 def writes_a_file(subject: RendererSubject) -> None:
-    """Chunks of any length, of none too, from a generator become a file, in place of one that is there."""
+    """Chunks of any length, of none too, from a generator become a file, in place of one that is there.
+
+    Or they become a folder of files, which is there or not.
+    """
     path = subject.path("dance")
-    path.write_bytes(b"something older")
+    if path.suffix:
+        path.write_bytes(b"something older")
+    else:
+        path.mkdir()
     subject.render(_make_chunks(5, 0, 1, 14), path)
-    expect(path.is_file() and path.stat().st_size, "a file that is not empty", "none")
-    expect(path.read_bytes() != b"something older", "the file that was there to be overwritten", "the older one")
+    written = _read_bytes(path)
+    expect(written, "a file that is not empty, or a folder of such files", "none")
+    expect(written != b"something older", "the file that was there to be overwritten", "the older one")
 
 
 def can_be_read(subject: RendererSubject) -> None:
     """What it writes can be opened, and shows something."""
     path = subject.render(_make_chunks(10, 10), subject.path("readable"))
-    reader = READERS.get(path.suffix)
+    reader = READERS.get(path.suffix or "/")
     if reader is None:
         skip(f"files ending in {path.suffix} cannot be read here")
     expected = f"a {path.suffix} file that can be read and is not one grey all over"
     try:
         expect(reader(path), expected, "something else")
-    except (OSError, ValueError, SyntaxError) as error:  # SyntaxError: an XML that is none
+    except (OSError, ValueError, SyntaxError, InputError) as error:  # SyntaxError: an XML that is none
         expect(False, expected, error)
 
 
 def takes_one_frame(subject: RendererSubject) -> None:
     """A dance of one frame is a file too."""
     path = subject.render(_make_chunks(1), subject.path("one"))
-    expect(path.is_file() and path.stat().st_size, "a file of one frame", "none")
+    expect(_read_bytes(path), "a file of one frame, or a folder of it", "none")
 
 
 def refuses_no_frames(subject: RendererSubject) -> None:
@@ -125,19 +133,27 @@ def streams(subject: RendererSubject) -> None:
     expect(held <= HELD * total, f"at most {int(HELD * total):,} bytes held of {total:,}", f"{held:,}")
 
 
-def _reads_video(path: Path) -> bool:
-    import cv2
+def _read_bytes(path: Path) -> bytes:
+    """The bytes of a file, or of all the files of a folder; none where one of them is empty."""
+    parts = [part.read_bytes() for part in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return b"".join(parts) if all(parts) else b""
 
-    video = cv2.VideoCapture(str(path))
-    read, frame = video.read()
-    video.release()
-    return bool(read) and bool(np.ptp(frame))
+
+def _reads_folder(path: Path) -> bool:
+    return all(READERS.get(part.suffix, Path.is_file)(part) for part in path.iterdir())
+
+
+def _reads_video(path: Path) -> bool:
+    """Whether the toolkit's own source sees something, which lays on white what is transparent."""
+    registry = discover()
+    source = registry.component("source", "ffmpeg")(str(path), registry.options("source", "ffmpeg", "quick", {}))
+    return bool(np.ptp(source.sample(1, (480, 800))))
 
 
 def _reads_image(path: Path) -> bool:
     import cv2
 
-    image = cv2.imread(str(path))
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     return image is not None and bool(np.ptp(image))
 
 
@@ -160,6 +176,7 @@ READERS: Mapping[str, Callable[[Path], bool]] = {
     **dict.fromkeys((".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif"), _reads_video),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"), _reads_image),
     **dict.fromkeys((".npy", ".npz"), _reads_array),
+    "/": _reads_folder,
     ".svg": _reads_svg,
     ".json": _reads_json,
     ".zip": zipfile.is_zipfile,

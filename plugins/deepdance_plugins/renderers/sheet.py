@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from deepdance.frames import BACKGROUND
-from deepdance.interfaces import Options, Renderer, UInt8
+from deepdance.interfaces import Renderer, UInt8
+from deepdance_plugins._colours import Colours, make_colour_table
 
 BORDER = 160
 """The grey of the one-pixel lines between frames."""
@@ -19,8 +20,8 @@ SPARE = 4
 """Frames kept for each one shown, so that those shown are evenly spaced."""
 
 
-class SheetOptions(Options):
-    """How many frames are shown."""
+class SheetOptions(Colours):
+    """How many frames are shown, and in which colours."""
 
     columns: int = Field(6, ge=1, le=64, description="Frames in a row.")
     rows: int = Field(5, ge=1, le=64, description="Rows; fewer where the dance has fewer frames.")
@@ -34,7 +35,9 @@ class Sheet(Renderer[SheetOptions]):
         import cv2
 
         kept = pick_evenly(frames, self.options.columns * self.options.rows)
-        _, png = cv2.imencode(".png", tile_frames(kept, self.options.columns))
+        colours = make_colour_table(self.options)
+        channels = [0] if (colours == colours[:, :1]).all() else [2, 1, 0, 3][: colours.shape[1]]  # as OpenCV has them
+        _, png = cv2.imencode(".png", colours[:, channels][tile_frames(kept, self.options.columns)])
         path.write_bytes(png.tobytes())
 
 

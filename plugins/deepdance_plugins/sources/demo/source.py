@@ -17,7 +17,7 @@ from deepdance_plugins.sources.demo.camera import draw_silhouette
 from deepdance_plugins.sources.demo.options import DemoOptions
 from deepdance_plugins.sources.demo.shots import aim_camera, find_shot
 
-NATIVE_SIZE = (480, 800)
+NATIVE_SIZE = (720, 1200)
 NATIVE_FPS = 30.0
 CHUNK = 16
 ROUNDING = 1e-6

@@ -1,0 +1,94 @@
+"""From what the user typed to a file: which renderer writes it, with which options, and at what size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepdance.errors import OptionError
+from deepdance.folders import show_path
+from deepdance.frames import fit_size
+from deepdance.plugins import Registry
+from deepdance.recipe import Recipe
+
+FOLDER = "/"
+"""The suffix of what is no file but a folder of them."""
+FRAME = re.compile(r"\d+\.\w+")
+"""What a renderer calls the files of a folder."""
+SIDE_STEP = 4
+"""Sides that nobody asked for are multiples of this: each format takes them without a line of padding."""
+
+
+def choose_renderer(recipe: Recipe, registry: Registry, out: Path, asked: str | Mapping[str, Any] = "") -> Recipe:
+    """The recipe with the renderer that writes `out`: the one that is `asked` for, the recipe's, or that of the ending.
+
+    `asked` is a renderer's name, or its options with or without its `name`. Raises OptionError, PluginError.
+    """
+    given = {"name": asked} if isinstance(asked, str) else dict(asked)
+    name = given.pop("name", "") or _find_renderer(recipe, registry, out)
+    suffixes = registry.find("renderer", name).spec.suffixes
+    if _find_suffix(out) not in suffixes:
+        raise OptionError(f"--out: expected a name ending in {_list_endings(suffixes)} for {name}, got {out.name!r}")
+    known = registry.options_model("renderer", name).model_fields
+    written = recipe.renderer.options if name == recipe.renderer.name else {}
+    # a run of an earlier version may have an option that there is no more, such as `scale`
+    options = {**{key: value for key, value in written.items() if key in known}, **given}
+    registry.options("renderer", name, recipe.preset, options)
+    return recipe.changed({"renderer": {"name": name, "options": options}})
+
+
+def _find_renderer(recipe: Recipe, registry: Registry, out: Path) -> str:
+    suffix = _find_suffix(out)
+    if suffix in registry.find("renderer", recipe.renderer.name).spec.suffixes:
+        return recipe.renderer.name
+    entry = registry.for_suffix("renderer", suffix)
+    if entry is None:
+        known = {suffix for e in registry.entries if e.spec.kind == "renderer" for suffix in e.spec.suffixes}
+        raise OptionError(f"--out: expected a name ending in {_list_endings(known)}, got {out.name!r}")
+    return registry.reference(entry)
+
+
+def _find_suffix(out: Path) -> str:
+    return out.suffix.lower() or FOLDER
+
+
+def _list_endings(suffixes: Iterable[str]) -> str:
+    files = sorted(set(suffixes) - {FOLDER})
+    return ", ".join([*files, "or none for a folder"] if FOLDER in suffixes else files)
+
+
+def check_place(out: Path, location: str = "") -> None:
+    """Raise OptionError where `out` would take the place of `location`, which is read, or of what is no dance."""
+    if location and out.exists() and Path(location).exists() and out.samefile(location):
+        raise OptionError(f"--out: expected another file than the video that is read, got {out}; choose another name")
+    if _find_suffix(out) != FOLDER or not out.exists():
+        return
+    if not out.is_dir():
+        raise OptionError(f"--out: expected a folder, got the file {show_path(out)}; choose another name")
+    others = [path.name for path in out.iterdir() if not FRAME.fullmatch(path.name)]
+    if others:
+        raise OptionError(
+            f"--out: expected a new folder, or one of frames to replace, got {show_path(out)}, which holds "
+            f"{show_path(others[0])}; choose another name"
+        )
+
+
+def choose_render_size(
+    recipe: Recipe, registry: Registry, silhouettes: tuple[int, int], picture: tuple[int, int]
+) -> tuple[int, int]:
+    """Height and width of a dance's frames: those asked for, or the largest of the silhouettes' shape in the `picture`.
+
+    Nobody asked for, they have at most the lines that suit the renderer, and are no smaller than the silhouettes.
+    """
+    if recipe.render_size:
+        return recipe.render_size
+    most_lines = registry.find("renderer", recipe.renderer.name).spec.most_lines
+    height, width = (max(sides) for sides in zip(picture, silhouettes, strict=True))
+    tall, wide = fit_size(*silhouettes, (min(height, most_lines), width))
+    return _round_side(tall), _round_side(wide)
+
+
+def _round_side(side: int) -> int:
+    return max(SIDE_STEP, SIDE_STEP * round(side / SIDE_STEP))

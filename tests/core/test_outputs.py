@@ -1,0 +1,101 @@
+"""Which renderer writes a file, with which options, at what size; and what it must not take the place of."""
+
+import re
+
+import pytest
+
+from deepdance.errors import OptionError
+from deepdance.outputs import check_place, choose_render_size, choose_renderer
+from deepdance.plugins import discover
+from deepdance.recipe import Recipe
+
+WITH_INK = Recipe().changed({"renderer": {"name": "mp4", "crf": 30, "ink": "teal"}})
+
+
+@pytest.mark.parametrize(
+    ("out", "asked", "name", "options"),
+    [
+        ("a.mp4", "", "mp4", {"crf": 30, "ink": "teal"}),
+        ("a.MP4", {"ink": "red"}, "mp4", {"crf": 30, "ink": "red"}),
+        ("a.webm", "", "webm", {}),
+        ("a.mov", "", "prores", {}),
+        ("a.mov", "hap", "hap", {}),
+        ("a.mov", {"name": "hap", "ink": "red"}, "hap", {"ink": "red"}),
+        ("a.png", "", "sheet", {}),
+        ("a.svg", "", "svg", {}),
+        ("dance", "", "png", {}),
+        ("dance", {"name": "svg", "ground": "navy"}, "svg", {"ground": "navy"}),
+    ],
+)
+def test_the_ending_or_the_name_decides_who_writes(tmp_path, out, asked, name, options):
+    chosen = choose_renderer(WITH_INK, discover(), tmp_path / out, asked).renderer
+    assert (chosen.name, chosen.options) == (name, options)
+
+
+@pytest.mark.parametrize(
+    ("out", "asked", "told"),
+    [
+        (
+            "a.txt",
+            "",
+            "--out: expected a name ending in .gif, .mov, .mp4, .png, .svg, .webm, or none for a folder, got",
+        ),
+        ("a.mp4", "hap", "--out: expected a name ending in .mov for hap, got 'a.mp4'"),
+        ("a.gif", {"crf": 3}, "renderer.crf: gif has no such option (it has: ink, ground)"),
+        ("a.webm", {"ink": "rde"}, "renderer.ink: expected a colour such as teal or #008080; did you mean 'red'?, got"),
+    ],
+)
+def test_what_no_renderer_writes_is_told(tmp_path, out, asked, told):
+    with pytest.raises(OptionError, match=re.escape(told)):
+        choose_renderer(WITH_INK, discover(), tmp_path / out, asked)
+
+
+def test_an_option_that_there_is_no_more_does_not_stop_an_old_run(tmp_path):
+    old = Recipe().changed({"renderer": {"name": "mp4", "crf": 30, "scale": 4}})
+    assert choose_renderer(old, discover(), tmp_path / "a.mp4").renderer.options == {"crf": 30}
+
+
+@pytest.mark.parametrize(
+    ("renderer", "silhouettes", "picture", "expected"),
+    [
+        ("mp4", (120, 200), (480, 800), (480, 800)),
+        ("mp4", (120, 200), (1080, 1800), (1080, 1800)),
+        ("mp4", (120, 200), (2160, 3840), (1080, 1800)),
+        ("mp4", (120, 208), (720, 1280), (720, 1248)),
+        ("mp4", (208, 120), (1920, 1080), (1080, 624)),
+        ("mp4", (120, 200), (60, 100), (120, 200)),
+        ("mp4", (120, 200), (333, 555), (332, 556)),
+        ("gif", (120, 200), (1080, 1800), (480, 800)),
+        ("sheet", (120, 200), (1080, 1800), (240, 400)),
+    ],
+)
+def test_a_dance_is_as_large_as_the_video_but_for_what_suits_the_format(renderer, silhouettes, picture, expected):
+    recipe = Recipe().changed({"renderer": renderer})
+    assert choose_render_size(recipe, discover(), silhouettes, picture) == expected
+    asked = recipe.changed({"render_size": "1921x1081"})
+    assert choose_render_size(asked, discover(), silhouettes, picture) == (1081, 1921)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["000001.png", "000002.svg"], ""),
+        ([], ""),
+        (["000001.png", "thesis.txt"], "or one of frames to replace, got .*, which holds thesis.txt; choose another"),
+        ([".hidden"], "which holds .hidden"),
+    ],
+)
+def test_a_folder_takes_the_place_of_frames_alone(tmp_path, names, told):
+    for name in names:
+        (tmp_path / name).touch()
+    if not told:
+        return check_place(tmp_path)
+    with pytest.raises(OptionError, match=f"--out: expected a new folder, {told}" if "or one" in told else told):
+        check_place(tmp_path)
+
+
+def test_a_folder_does_not_take_the_place_of_a_file(tmp_path):
+    (tmp_path / "dance").touch()
+    with pytest.raises(OptionError, match="--out: expected a folder, got the file .*dance; choose another name"):
+        check_place(tmp_path / "dance")
+    check_place(tmp_path / "new")
