@@ -7,6 +7,7 @@ from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error
+from deepdance_plugins.codecs.conv_ae import model as conv_ae
 from deepdance_plugins.codecs.conv_ae.model import ConvAE, ConvAEOptions, build_decoder, build_encoder
 from deepdance_plugins.codecs.pca import PCA, PCAOptions
 from deepdance_plugins.codecs.sdf_ae import model as sdf_ae
@@ -106,3 +107,12 @@ def test_pca_is_as_good_as_an_exact_decomposition(silhouettes, once):
 def test_conv_ae_latents_have_unit_size(silhouettes, once):
     codec, _ = once(*CODECS[-1].values)
     assert np.sqrt(np.square(codec.encode(silhouettes[:100])).mean()) == pytest.approx(1, rel=1e-3)
+
+
+def test_conv_ae_gives_what_its_networks_predict(silhouettes, once):
+    codec, _ = once(*CODECS[-1].values)
+    for count in (1, conv_ae.AT_ONCE + 1):
+        latents = codec.encode(silhouettes[:count])
+        grey = silhouettes[:count, ..., None] / np.float32(255)
+        assert np.abs(latents - codec._encoder.predict_on_batch(grey)).max() < 1e-5
+        assert np.abs(codec.decode(latents) / 255 - codec._decoder.predict_on_batch(latents)[..., 0]).max() < 0.0021
