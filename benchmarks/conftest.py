@@ -32,7 +32,7 @@ def compare(benchmark: Any, request: pytest.FixtureRequest) -> Compare:
     """
 
     def measure(
-        name: str, ours: Callable[[], object], reference: Callable[[], object], *, work: float = 1, rounds: int = 5
+        name: str, ours: Callable[[], object], reference: Callable[[], object], *, work: float = 1, rounds: int = 3
     ) -> None:
         mine: list[tuple[float, float]] = []
         theirs: list[tuple[float, float]] = []

@@ -30,4 +30,4 @@ def test_second_run(compare, tmp_path: Path) -> None:
 
     run_first()
     run_second()
-    compare("second run, another sequence model ÷ the first", run_second, run_first, rounds=3)
+    compare("second run, another sequence model ÷ the first", run_second, run_first, rounds=2)

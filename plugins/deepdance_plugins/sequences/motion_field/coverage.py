@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from math import ceil
 
 import numpy as np
@@ -57,12 +58,17 @@ class Coverage:
         self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + REST * self._options.longest
 
 
-def assign_regions(states: Float32, liveliness: Float32, seed: int) -> Int64:
-    """Which region (k-means) and pace each motion state is of, `(n,)`; a region has as many of every pace."""
-    some = states[:: ceil(len(states) / CLUSTERED)]
+def assign_regions(compute_states: Callable[[Int64], Float32], liveliness: Float32, seed: int) -> Int64:
+    """Which region (k-means) and pace each latent's motion state is of, `(n,)`; a region has as many of every pace.
+
+    The states are asked for a part at a time: all of a long video's are three times its latents.
+    """
+    numbers = np.arange(len(liveliness))
+    some = compute_states(numbers[:: ceil(len(numbers) / CLUSTERED)])
     with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing
         centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
-    regions = np.asarray(vq(states, centres)[0], np.int64)
+    parts = np.array_split(numbers, ceil(len(numbers) / CLUSTERED))
+    regions = np.concatenate([vq(compute_states(part), centres)[0] for part in parts]).astype(np.int64)
     # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
     calm_first = np.lexsort((liveliness, regions))
     sizes = np.bincount(regions)

@@ -56,8 +56,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         lengths = np.array([len(clip) for clip in long_enough])
         self._stops = np.repeat(np.cumsum(lengths), lengths)
         self._prepare()
-        states = self._compute_states(np.arange(len(self._latents)))
-        self._regions = assign_regions(states, self._liveliness, training.seed)
+        self._regions = assign_regions(self._compute_states, self._liveliness, training.seed)
         metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
