@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench docs clean
+.PHONY: run test lint bench bench-short docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/dd run --codec conv-ae --seq lstm4
@@ -18,7 +18,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest benchmarks -s -n 0
+	$(BIN)/python -m pytest benchmarks -s -n 0 --benchmark-json=benchmarks/latest.json
+
+bench-short: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest benchmarks -m short -n 0
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict

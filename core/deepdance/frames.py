@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -72,6 +73,7 @@ class Silhouettes:
             mine = owners == owner
             part = self._parts[owner]
             out[mine] = part[indices[mine] - (self._ends[owner] - len(part))]
+            _unmap(part)
         return out
 
     def chunks(self, length: int = 256) -> Iterator[UInt8]:
@@ -112,6 +114,16 @@ class Silhouettes:
                 clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))
             offset += len(parts[-1])
         return cls(parts, clips)
+
+
+def _unmap(part: UInt8) -> None:
+    """Give back the pages of a file that were read: else a long training holds the whole file in memory at last.
+
+    What the system keeps of the file makes the next reading quick; it takes that memory back when it is short of it.
+    """
+    mapped = getattr(part, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class SilhouetteWriter:

@@ -9,6 +9,7 @@ import numpy as np
 from deepdance.interfaces import Float32
 
 OVERSAMPLING = 10
+BLOCK_ROWS = 4096
 Chunks = Callable[[], Iterable[Float32]]
 
 
@@ -48,7 +49,24 @@ def _project_rows(chunks: Chunks, mean: Float32, probes: Float32) -> Float32:
 
     Orthonormal in every round, or the probes would all turn to the first component and rounding lose the others.
     """
-    return np.linalg.qr(np.concatenate([(rows - mean) @ probes for rows in chunks()]))[0]
+    projected = np.concatenate([(rows - mean) @ probes for rows in chunks()])
+    _orthonormalize(projected)
+    return projected
+
+
+def _orthonormalize(columns: Float32) -> None:
+    """The Q of a tall `(n, k)`, in place, a block of rows at a time: as a whole it would be there four times.
+
+    (Demmel, Grigori, Hoemmen and Langou 2012: Q of the blocks times Q of what is left of them.)
+    """
+    least = max(BLOCK_ROWS, columns.shape[1])  # a block has as many rows as columns, or its Q is narrower
+    blocks = np.array_split(columns, max(1, len(columns) // least))
+    left = []
+    for block in blocks:
+        block[:], triangle = np.linalg.qr(block)
+        left.append(triangle)
+    for block, turn in zip(blocks, np.split(np.linalg.qr(np.concatenate(left))[0], len(blocks)), strict=True):
+        block[:] = block @ turn
 
 
 def _project_back(chunks: Chunks, mean: Float32, left: Float32) -> Float32:

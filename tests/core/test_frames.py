@@ -1,3 +1,7 @@
+import re
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -24,6 +28,23 @@ def test_a_streamed_file_reads_back_as_one_array_with_its_clips(tmp_path):
     assert np.load(tmp_path / "silhouettes.npy").shape == (12, 4, 6)
     assert frames[:][:, 0, 0].tolist() == list(range(12))
     assert frames.clips == [Clip(0, 4, "a.mp4", 3), Clip(4, 12, "a.mp4", 3)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what is mapped")
+def test_what_was_read_does_not_stay_mapped(tmp_path):
+    with SilhouetteWriter(tmp_path, (400, 500)) as writer:
+        for _ in range(100):
+            writer.write(np.zeros((5, 400, 500), np.uint8))
+        writer.finish(source="long", fps=3)
+    frames = Silhouettes.load([tmp_path])
+    before = mapped_megabytes()
+    assert sum(len(chunk) for chunk in frames.between(10, 490).chunks(20)) == 480
+    assert mapped_megabytes() - before < 20
+
+
+def mapped_megabytes() -> float:
+    """What this process holds of files."""
+    return int(re.search(r"RssFile:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 
 def test_several_files_are_one_sequence_and_clips_keep_their_borders(tmp_path):

@@ -7,6 +7,8 @@ from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error
+from deepdance_plugins import _principal_components
+from deepdance_plugins.codecs.conv_ae import model as conv_ae
 from deepdance_plugins.codecs.conv_ae.model import ConvAE, ConvAEOptions, build_decoder, build_encoder
 from deepdance_plugins.codecs.pca import PCA, PCAOptions
 from deepdance_plugins.codecs.sdf_ae import fitting
@@ -107,6 +109,26 @@ def test_pca_is_as_good_as_an_exact_decomposition(silhouettes, once):
     assert codec.encode(silhouettes[:100])[:, 0].std() == pytest.approx(1, rel=0.01)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(12, 12), (100, 12), (16, 16), (100, 40)])
+def test_a_basis_made_in_blocks_spans_the_same(monkeypatch, rows, columns):
+    monkeypatch.setattr(_principal_components, "BLOCK_ROWS", 16)
+    given = np.random.default_rng(0).standard_normal((rows, columns)).astype(np.float32)
+    given[:, 1] = given[:, 0]  # a video that holds still has fewer directions than columns
+    basis = given.copy()
+    _principal_components._orthonormalize(basis)
+    assert np.abs(basis.T @ basis - np.eye(columns)).max() < 1e-5
+    assert np.abs(basis @ (basis.T @ given) - given).max() < 1e-5
+
+
 def test_conv_ae_latents_have_unit_size(silhouettes, once):
     codec, _ = once(*CODECS[-1].values)
     assert np.sqrt(np.square(codec.encode(silhouettes[:100])).mean()) == pytest.approx(1, rel=1e-3)
+
+
+def test_conv_ae_gives_what_its_networks_predict(silhouettes, once):
+    codec, _ = once(*CODECS[-1].values)
+    for count in (1, conv_ae.AT_ONCE + 1):
+        latents = codec.encode(silhouettes[:count])
+        grey = silhouettes[:count, ..., None] / np.float32(255)
+        assert np.abs(latents - codec._encoder.predict_on_batch(grey)).max() < 1e-5
+        assert np.abs(codec.decode(latents) / 255 - codec._decoder.predict_on_batch(latents)[..., 0]).max() < 0.0021

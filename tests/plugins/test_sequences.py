@@ -38,6 +38,23 @@ class TestTheRecurrentModels:
         assert np.abs(generated - plain_loop(model, seed, 130)).max() < 1e-5
         assert generated.std(axis=1).max() > 0
 
+    @pytest.mark.parametrize(("units", "layers"), [(256, 4), (17, 2)])
+    def test_generates_the_same_numbers_at_any_width_and_as_one_of_many(self, cls, units, layers):
+        model = cls(LSTM4Options(units=units, layers=layers))
+        model._model = model._build(128, "relu")
+        seed = np.random.default_rng(0).standard_normal((5, 10, 128)).astype(np.float32)
+        many = model.generate(seed, 12)
+        assert np.abs(many - plain_loop(model, seed, 12)).max() < 1e-5
+        assert np.abs(many).max() > 0.01
+        assert np.array_equal(model.generate(seed[:1], 12)[0], many[0])
+
+    def test_a_loaded_model_keeps_its_last_layer(self, cls, tmp_path):
+        model, _ = fitted(cls, LSTM4Options(**SMALL))
+        model._model.layers[-1].bias.assign(np.full(6, -9.0))
+        model.save(tmp_path)
+        loaded = cls.load(tmp_path, model.options)
+        assert not loaded.generate(np.zeros((1, 5, 6), np.float32), 3).any()
+
     def test_no_window_crosses_a_clip(self, cls):
         counted = []
         clips, options = [circling(9), circling(5), circling(7)], LSTM4Options(**SMALL | {"epochs": 1})

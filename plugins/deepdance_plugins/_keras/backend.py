@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from deepdance.arrays import Float32
 from deepdance.errors import PluginError
 
 FRAMEWORKS = ("tensorflow", "jax")
@@ -78,3 +81,26 @@ def compile_loop(function: Callable[..., Any]) -> Callable[..., Any]:
     if FRAMEWORK == "jax":
         return jax.jit(function)  # type: ignore[no-any-return]
     return tf.function(function, jit_compile=True, reduce_retracing=False)  # type: ignore[no-any-return]
+
+
+def compile_network(network: keras.Model, at_once: int) -> Callable[[Float32], Float32]:
+    """`network` as a function of arrays `(n, …)`, which go through it `at_once` at a time.
+
+    Keras' `predict` does the same, and takes a tenth of a second to begin, however little there is to do. Later changes
+    of the weights count.
+    """
+    call = _compile_call(network)
+
+    def apply(inputs: Float32) -> Float32:
+        parts = (inputs[start : start + at_once] for start in range(0, len(inputs), at_once))
+        return np.concatenate([np.asarray(call(part)) for part in parts])
+
+    return apply
+
+
+def _compile_call(network: keras.Model) -> Callable[[Float32], Any]:
+    if FRAMEWORK == "jax":
+        stateless = jax.jit(lambda weights, inputs: network.stateless_call(weights, [], inputs, training=False)[0])
+        return lambda inputs: stateless([variable.value for variable in network.variables], inputs)
+    signature = tf.TensorSpec(network.input_shape, tf.float32)
+    return tf.function(lambda inputs: network(inputs, training=False), input_signature=[signature])  # type: ignore[no-any-return]

@@ -2,99 +2,173 @@
 
 The plain loop runs the network over the last `context` frames for every new frame, from a zero state each time. So at
 any time `context` windows overlap, each begun one frame after the other. Here all of them advance together by one step
-when a frame comes, as a batch; the one that has now seen `context` frames gives the next frame, and its slot is
-cleared for the window that begins there. A frame costs one step of every layer instead of `context`.
+when a frame comes, as the rows of one product; the one that has now seen `context` frames gives the next frame, and a
+window begins in its place. A frame costs one step of every layer instead of `context`.
+
+It is NumPy alone: nothing is compiled, which for one dance would take longer than dancing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import ceil
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from deepdance.arrays import Bools
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.backend import KerasTensor, ops
 
-STEPS_PER_CALL = 64
-"""Frames that one call of the compiled loop handles; the loop is compiled for this length once."""
-STATES = {"lstm": 2, "gru": 1}
-
-
-def make_empty_windows(cell: str, batch: int, context: int, units: int, layers: int, dim: int) -> tuple[Any, ...]:
-    """The loop's state before any frame: the frames seen, the last output, and each layer's states, all zero."""
-    states = [[np.zeros((batch, context, units), np.float32) for _ in range(STATES[cell])] for _ in range(layers)]
-    return np.zeros((), np.int32), np.zeros((batch, dim), np.float32), states
+WIDEST_BLOCK, NARROWEST_BLOCK = 128, 32
+DANCES_AT_ONCE = 4
+"""More would leave the processor's cache, and gain nothing."""
+GATES = {"lstm": (0.5, 0.5, 1.0, 0.5), "gru": (0.5, 0.5, 1.0)}
+"""What goes into each gate is halved where it goes into a sigmoid: σ(x) is (1 + tanh(x / 2)) / 2."""
 
 
-def build_window_loop(cell: str, activation: Callable[[KerasTensor], KerasTensor]) -> Callable[..., Any]:
-    """The loop, ready to be compiled.
+@dataclass(frozen=True)
+class RecurrentLayer:
+    """One layer's weights, scaled as `GATES` says, the kernels in blocks of columns as `multiply` wants them."""
 
-    It takes the recurrent layers' weights, the last layer's `[kernel, bias]`, the state, and the frames of `t` steps,
-    `(t, b, d)` with a flag `(t,)` each: given from outside, or (False) the network's own last output. It returns the
-    outputs `(t, b, d)` and the new state. The first `context - 1` outputs are of windows not yet full.
+    cell: str
+    kernel: Float32
+    recurrent_kernel: Float32
+    biases: tuple[Float32, Float32]
+    """What is added to the product of each kernel."""
+
+    @classmethod
+    def of(cls, cell: str, kernel: Any, recurrent_kernel: Any, bias: Any) -> RecurrentLayer:
+        """From the weights of a Keras layer: an `lstm`, or a `gru` with `reset_after`."""
+        scale = np.repeat(np.array(GATES[cell], np.float32), recurrent_kernel.shape[0])
+        kernel, recurrent_kernel, bias = (
+            np.asarray(weight, np.float32) * scale for weight in (kernel, recurrent_kernel, bias)
+        )
+        biases = (bias[0], bias[1]) if cell == "gru" else (np.zeros_like(bias), bias)
+        return cls(cell, cut_into_blocks(kernel), cut_into_blocks(recurrent_kernel), biases)
+
+    @property
+    def units(self) -> int:
+        """Numbers in one state."""
+        return int(self.recurrent_kernel.shape[1])
+
+
+def cut_into_blocks(matrix: Float32) -> Float32:
+    """A matrix `(k, n)` as blocks of columns `(n / width, k, width)`; one block where no width divides `n`."""
+    columns = matrix.shape[1]
+    widths = (width for width in range(WIDEST_BLOCK, NARROWEST_BLOCK - 1, -1) if columns % width == 0)
+    return np.ascontiguousarray(matrix.reshape(len(matrix), -1, next(widths, columns)).swapaxes(0, 1))
+
+
+def multiply(rows: Float32, blocks: Float32) -> Float32:
+    """`(b, w, k)` times a matrix in blocks: `(b, w, n)`.
+
+    A product of ten rows with a whole matrix takes five times as long: BLAS then packs the matrix first. It has kernels
+    for small products that read the matrix where it lies, and a block makes one of these.
     """
-    step_cell = {"lstm": step_lstm, "gru": step_gru}[cell]
-
-    def loop(weights: Any, head: Any, state: Any, frames: KerasTensor, is_given: KerasTensor) -> Any:
-        context = state[2][0][0].shape[1]
-
-        def advance_windows(step: KerasTensor, carried: Any) -> Any:
-            (clock, last, layers), outputs = carried
-            # A window begins in slot k at frames k, k + context, …: the slot is cleared by a mask, so that all take the
-            # same step as one batch.
-            keep = 1 - ops.one_hot(clock % context, context)[None, :, None]
-            inputs = ops.where(is_given[step], frames[step], last)[:, None, :]
-            advanced = []
-            for states, layer_weights in zip(layers, weights, strict=True):
-                new_states = step_cell(inputs, [state * keep for state in states], *layer_weights)
-                inputs = new_states[0]
-                advanced.append(new_states)
-            # The window whose slot is cleared at the next frame has now seen `context` frames; a mask picks it too.
-            full = ops.one_hot((clock + 1) % context, context)[None, :, None]
-            output = activation(ops.sum(inputs * full, axis=1) @ head[0] + head[1])
-            return (clock + 1, output, advanced), ops.slice_update(outputs, (step, 0, 0), output[None])
-
-        state, outputs = ops.fori_loop(0, frames.shape[0], advance_windows, (state, ops.zeros_like(frames)))
-        return outputs, state
-
-    return loop
+    count, _, width = blocks.shape
+    out = np.empty((*rows.shape[:2], count, width), np.float32)
+    np.matmul(rows[:, None], blocks, out=out.swapaxes(1, 2))
+    return out.reshape(*rows.shape[:2], count * width)
 
 
-def split_into_calls(seed: Float32, steps: int) -> Iterator[tuple[Float32, Bools]]:
-    """Frames `(STEPS_PER_CALL, b, d)` and their flags for each call of a loop that is to go on from `seed`.
+def dance_on(
+    layers: Sequence[RecurrentLayer], head: Callable[[Float32], Float32], seed: Float32, steps: int
+) -> Float32:
+    """Continue `(b, context, d)` by `steps` frames: `(b, steps, d)`.
 
-    The seed's frames come first; the frames flagged `False` after them are those that the model gives itself.
+    `head` makes frames `(b, 1, d)` of the last layer's outputs `(b, 1, units)`.
     """
+    with ThreadPoolExecutor(1) as helper:
+        parts = [seed[start : start + DANCES_AT_ONCE] for start in range(0, len(seed), DANCES_AT_ONCE)]
+        return np.concatenate([_dance_part(layers, head, part, steps, helper) for part in parts])
+
+
+def _dance_part(
+    layers: Sequence[RecurrentLayer],
+    head: Callable[[Float32], Float32],
+    seed: Float32,
+    steps: int,
+    helper: Executor,
+) -> Float32:
     batch, context, dim = seed.shape
-    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
-    frames = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
-    frames[:context] = seed.swapaxes(0, 1)
-    is_given = np.arange(len(frames)) < context
-    for start in range(0, len(frames), STEPS_PER_CALL):
-        yield frames[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]
+    windows = [_Windows(layer, batch, context, helper) for layer in layers]
+    frames = np.concatenate([seed, np.empty((batch, steps, dim), np.float32)], axis=1)
+    for now in range(context + steps - 1):
+        outputs = frames[:, now : now + 1]
+        for layer in windows:
+            outputs = layer.advance(outputs)
+        if now >= context - 1:
+            frames[:, now + 1 : now + 2] = head(outputs[:, :1])
+    return frames[:, context:]
 
 
-def step_lstm(
-    inputs: KerasTensor, states: list[KerasTensor], kernel: Any, recurrent_kernel: Any, bias: Any
-) -> list[KerasTensor]:
-    """One step of an LSTM with states `[hidden, memory]`, as Keras computes it: the new states."""
+class _Windows:
+    """One layer's states in all open windows, `(b, context + 1, units)` each.
+
+    The first row is the oldest window's, the last that of one that has not begun, and stays zero. A step reads from
+    every row but the first and writes one row before: so each window grows older by a row.
+    """
+
+    def __init__(self, layer: RecurrentLayer, batch: int, context: int, helper: Executor) -> None:
+        self._layer = layer
+        self._helper = helper
+        shape = batch, context + 1, layer.units
+        self._states = [np.zeros(shape, np.float32) for _ in range(STATES[layer.cell])]
+        self._recurrent = helper.submit(self._multiply_recurrent)
+
+    def _multiply_recurrent(self) -> Float32:
+        recurrent = multiply(self._states[0][:, 1:], self._layer.recurrent_kernel)
+        recurrent += self._layer.biases[1]
+        return recurrent
+
+    def advance(self, inputs: Float32) -> Float32:
+        """Give every window its input, `(b, context, k)` or one for all `(b, 1, k)`: the outputs `(b, context, units)`.
+
+        Half of the work needs the new states alone, so another processor does it while this one goes on to the next
+        layer.
+        """
+        given = multiply(inputs, self._layer.kernel)
+        STEPS[self._layer.cell](given, self._recurrent.result(), self._states, self._layer.biases[0])
+        self._recurrent = self._helper.submit(self._multiply_recurrent)
+        return self._states[0][:, :-1]
+
+
+def _step_lstm(given: Float32, gates: Float32, states: Sequence[Float32], _: Float32) -> None:
+    """One step of an LSTM with states `[hidden, memory]`, as Keras computes it; `gates` is overwritten."""
     hidden, memory = states
-    gates = inputs @ kernel + hidden @ recurrent_kernel + bias
-    input_gate, forget_gate, candidate, output_gate = ops.split(gates, 4, axis=-1)
-    memory = ops.sigmoid(forget_gate) * memory + ops.sigmoid(input_gate) * ops.tanh(candidate)
-    return [ops.sigmoid(output_gate) * ops.tanh(memory), memory]
+    units = hidden.shape[2]
+    gates += given
+    np.tanh(gates, out=gates)
+    for sigmoids in (gates[..., : 2 * units], gates[..., 3 * units :]):
+        _move_to_unit_interval(sigmoids)
+    let_in, keep, candidate, let_out = (gates[..., start : start + units] for start in range(0, 4 * units, units))
+    candidate *= let_in
+    keep *= memory[:, 1:]
+    np.add(keep, candidate, out=memory[:, :-1])
+    np.tanh(memory[:, :-1], out=candidate)
+    np.multiply(let_out, candidate, out=hidden[:, :-1])
 
 
-def step_gru(
-    inputs: KerasTensor, states: list[KerasTensor], kernel: Any, recurrent_kernel: Any, bias: Any
-) -> list[KerasTensor]:
+def _step_gru(given: Float32, recurrent: Float32, states: Sequence[Float32], bias: Float32) -> None:
     """One step of a GRU as Keras computes it, with `reset_after`: the reset gate acts behind the recurrent kernel."""
     (hidden,) = states
-    update_in, reset_in, candidate_in = ops.split(inputs @ kernel + bias[0], 3, axis=-1)
-    update_back, reset_back, candidate_back = ops.split(hidden @ recurrent_kernel + bias[1], 3, axis=-1)
-    update = ops.sigmoid(update_in + update_back)
-    candidate = ops.tanh(candidate_in + ops.sigmoid(reset_in + reset_back) * candidate_back)
-    return [update * hidden + (1 - update) * candidate]
+    units = hidden.shape[2]
+    given += bias
+    gates = np.tanh(given[..., : 2 * units] + recurrent[..., : 2 * units])
+    _move_to_unit_interval(gates)
+    update, reset = gates[..., :units], gates[..., units:]
+    candidate = np.tanh(given[..., 2 * units :] + reset * recurrent[..., 2 * units :])
+    hidden[:, :-1] = candidate + update * (hidden[:, 1:] - candidate)
+
+
+def _move_to_unit_interval(values: Float32) -> None:
+    """From (-1, 1), in place."""
+    values *= np.float32(0.5)
+    values += np.float32(0.5)
+
+
+STEPS: dict[str, Callable[[Float32, Float32, Sequence[Float32], Float32], None]] = {
+    "lstm": _step_lstm,
+    "gru": _step_gru,
+}
+STATES = {"lstm": 2, "gru": 1}

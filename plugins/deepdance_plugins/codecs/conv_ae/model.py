@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -11,12 +12,12 @@ from deepdance.arrays import Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
-from deepdance_plugins._keras.backend import keras, layers, load_network
+from deepdance_plugins._keras.backend import compile_network, keras, layers, load_network
 from deepdance_plugins._keras.training import Batch, Samples, save_networks, train_network
 from deepdance_plugins.codecs.conv_ae.options import ConvAEOptions
 
 POOLINGS = 3
-AT_ONCE = 64
+AT_ONCE = 16
 """Frames that go through a network at once; a layer at full size holds 3 MB of each."""
 RELU = {"activation": "relu", "kernel_initializer": "he_normal"}
 
@@ -31,6 +32,8 @@ class ConvAE(FrameCodec[ConvAEOptions]):
 
     _encoder: keras.Sequential
     _decoder: keras.Sequential
+    _run_encoder: Callable[[Float32], Float32]
+    _run_decoder: Callable[[Float32], Float32]
 
     @property
     def latent_dim(self) -> int:
@@ -74,17 +77,18 @@ class ConvAE(FrameCodec[ConvAEOptions]):
                 f"try --size {nearest}"
             )
         keras.utils.set_random_seed(seed)
-        self._encoder = build_encoder(size, self.options.latent_dim)
-        self._decoder = build_decoder(size, self.options.latent_dim)
+        self._take(build_encoder(size, self.options.latent_dim), build_decoder(size, self.options.latent_dim))
         self._decoder.layers[-1].bias.assign([_logit(_measure_mean_grey(frames))])
 
+    def _take(self, encoder: keras.Sequential, decoder: keras.Sequential) -> None:
+        self._encoder, self._decoder = encoder, decoder
+        self._run_encoder, self._run_decoder = (compile_network(network, AT_ONCE) for network in (encoder, decoder))
+
     def encode(self, frames: UInt8) -> Float32:
-        latents: Float32 = self._encoder.predict(_to_grey(frames), batch_size=AT_ONCE, verbose=0)
-        return latents
+        return self._run_encoder(_to_grey(frames))
 
     def decode(self, latents: Float32) -> UInt8:
-        pictures: Float32 = self._decoder.predict(latents, batch_size=AT_ONCE, verbose=0)
-        return np.rint(pictures[..., 0] * 255).astype(np.uint8)
+        return np.rint(self._run_decoder(latents)[..., 0] * 255).astype(np.uint8)
 
     def save(self, folder: Path) -> None:
         save_networks(folder, encoder=self._encoder, decoder=self._decoder)
@@ -92,7 +96,7 @@ class ConvAE(FrameCodec[ConvAEOptions]):
     @classmethod
     def load(cls, folder: Path, options: ConvAEOptions) -> Self:
         codec = cls(options)
-        codec._encoder, codec._decoder = (load_network(folder / f"{name}.keras") for name in ("encoder", "decoder"))
+        codec._take(*(load_network(folder / f"{name}.keras") for name in ("encoder", "decoder")))
         return codec
 
 

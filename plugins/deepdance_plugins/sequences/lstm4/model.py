@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins._keras.backend import compile_loop, keras, layers, load_network
-from deepdance_plugins._keras.sliding_window import build_window_loop, make_empty_windows, split_into_calls
+from deepdance_plugins._keras.backend import keras, layers, load_network
+from deepdance_plugins._keras.sliding_window import RecurrentLayer, dance_on
 from deepdance_plugins._keras.training import Samples, save_networks, train_network
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
 
@@ -26,10 +26,6 @@ class LSTM4(SequenceModel[LSTM4Options]):
 
     cell: ClassVar[str] = "lstm"
     _model: keras.Sequential
-
-    def __init__(self, options: LSTM4Options) -> None:
-        super().__init__(options)
-        self._loop: Callable[..., Any] | None = None
 
     @property
     def context(self) -> int:
@@ -56,19 +52,11 @@ class LSTM4(SequenceModel[LSTM4Options]):
         return keras.Sequential(stack, name=type(self).__name__.lower())
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        if self._loop is None:
-            self._loop = compile_loop(build_window_loop(self.cell, self._model.layers[-1].activation))
         recurrent = [layer.cell for layer in self._model.layers if hasattr(layer, "cell")]
-        weights = [[np.asarray(w) for w in (c.kernel, c.recurrent_kernel, c.bias)] for c in recurrent]
-        head = [np.asarray(w) for w in self._model.layers[-1].weights]
-        state = make_empty_windows(
-            self.cell, len(seed), self.context, self.options.units, self.options.layers, seed.shape[-1]
-        )
-        generated: list[Float32] = []
-        for frames, is_given in split_into_calls(seed, steps):
-            latents, state = self._loop(weights, head, state, frames, is_given)
-            generated.append(np.asarray(latents))
-        return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
+        stack = [RecurrentLayer.of(self.cell, c.kernel, c.recurrent_kernel, c.bias) for c in recurrent]
+        kernel, bias = (np.asarray(weight) for weight in self._model.layers[-1].weights)
+        lowest = 0 if self._model.layers[-1].activation is keras.activations.relu else -np.inf
+        return dance_on(stack, lambda hidden: np.maximum(hidden @ kernel + bias, lowest), seed, steps)
 
     def save(self, folder: Path) -> None:
         save_networks(folder, model=self._model)

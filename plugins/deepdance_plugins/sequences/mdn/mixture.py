@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import log, pi
+from collections.abc import Callable, Iterator
+from math import ceil, log, pi
 from typing import Any
 
+import numpy as np
+
+from deepdance.arrays import Bools
 from deepdance.interfaces import Float32
 from deepdance_plugins._keras.backend import KerasTensor, ops
-from deepdance_plugins._keras.sliding_window import step_lstm
 
 LOWEST_LOG_SIGMA = -4.0
 """No Gaussian is narrower than e^-4 standard deviations of the change: a single frame's density would grow for ever."""
+
+STEPS_PER_CALL = 64
+"""Frames that one call of the compiled loop handles; the loop is compiled for this length once."""
 
 
 def split_outputs(outputs: KerasTensor, mixtures: int) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
@@ -53,9 +58,12 @@ def build_losses(mixtures: int, change: Float32) -> tuple[Callable[[KerasTensor,
 
 
 def build_sampling_loop(mixtures: int) -> Callable[..., Any]:
-    """The loop, ready to be compiled: as `build_window_loop`'s, with one state and with noise drawn outside.
+    """The loop, ready to be compiled.
 
-    The noise is Gumbel `(t, b, k)` and normal `(t, b, d)` draws and the temperature.
+    It takes the weights, the scales, the state (the last output and each layer's states), and the frames of `t` steps
+    `(t, b, d)` with a flag `(t,)` each: given from outside, or (False) the loop's own last output. It returns the
+    outputs `(t, b, d)` and the new state. The noise, drawn outside, is Gumbel `(t, b, k)` and normal `(t, b, d)` draws
+    and the temperature.
     """
 
     def loop(weights: Any, scales: Any, state: Any, frames: KerasTensor, is_given: KerasTensor, noise: Any) -> Any:
@@ -84,3 +92,28 @@ def build_sampling_loop(mixtures: int) -> Callable[..., Any]:
         return outputs, state
 
     return loop
+
+
+def step_lstm(
+    inputs: KerasTensor, states: list[KerasTensor], kernel: Any, recurrent_kernel: Any, bias: Any
+) -> list[KerasTensor]:
+    """One step of an LSTM with states `[hidden, memory]`, as Keras computes it: the new states."""
+    hidden, memory = states
+    gates = inputs @ kernel + hidden @ recurrent_kernel + bias
+    input_gate, forget_gate, candidate, output_gate = ops.split(gates, 4, axis=-1)
+    memory = ops.sigmoid(forget_gate) * memory + ops.sigmoid(input_gate) * ops.tanh(candidate)
+    return [ops.sigmoid(output_gate) * ops.tanh(memory), memory]
+
+
+def split_into_calls(seed: Float32, steps: int) -> Iterator[tuple[Float32, Bools]]:
+    """Frames `(STEPS_PER_CALL, b, d)` and their flags for each call of a loop that is to go on from `seed`.
+
+    The seed's frames come first; the frames flagged `False` after them are those that the model gives itself.
+    """
+    batch, context, dim = seed.shape
+    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
+    frames = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
+    frames[:context] = seed.swapaxes(0, 1)
+    is_given = np.arange(len(frames)) < context
+    for start in range(0, len(frames), STEPS_PER_CALL):
+        yield frames[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]

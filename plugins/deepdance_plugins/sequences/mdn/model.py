@@ -11,9 +11,8 @@ import numpy as np
 from deepdance.interfaces import Float32, History, SequenceModel, Training
 from deepdance_plugins._keras.backend import compile_loop, keras, layers
 from deepdance_plugins._keras.scaling import measure_scales
-from deepdance_plugins._keras.sliding_window import split_into_calls
 from deepdance_plugins._keras.training import forget_checkpoint, train_network
-from deepdance_plugins.sequences.mdn.mixture import build_losses, build_sampling_loop
+from deepdance_plugins.sequences.mdn.mixture import build_losses, build_sampling_loop, split_into_calls
 from deepdance_plugins.sequences.mdn.options import MDNOptions
 from deepdance_plugins.sequences.mdn.tbptt import SpanDataset, Spans
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 import numpy as np
@@ -67,10 +68,16 @@ class Coverage:
         self._rests_until[max(0, start - margin) : stop - 1 + margin] = now + rest
 
 
-def assign_regions(states: Float32, liveliness: Float32, seed: int) -> Int64:
-    """Which region (k-means) and pace each motion state is of, `(n,)`; a region has as many of every pace."""
-    some = states[:: ceil(len(states) / CLUSTERED)]
-    regions = _find_nearest(states, _find_centres(some, min(REGIONS, len(some)), seed))
+def assign_regions(compute_states: Callable[[Int64], Float32], liveliness: Float32, seed: int) -> Int64:
+    """Which region (k-means) and pace each latent's motion state is of, `(n,)`; a region has as many of every pace.
+
+    The states are asked for a part at a time: all of a long video's are three times its latents.
+    """
+    numbers = np.arange(len(liveliness))
+    some = compute_states(numbers[:: ceil(len(numbers) / CLUSTERED)])
+    centres = _find_centres(some, min(REGIONS, len(some)), seed)
+    parts = np.array_split(numbers, ceil(len(numbers) / CLUSTERED))
+    regions = np.concatenate([_find_nearest(compute_states(part), centres) for part in parts])
     # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
     calm_first = np.lexsort((liveliness, regions))
     sizes = np.bincount(regions)

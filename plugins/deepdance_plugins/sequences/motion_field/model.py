@@ -65,8 +65,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._stops = np.repeat(np.cumsum(lengths), lengths)
         self._framings = np.repeat(find_framings(long_enough, self.options.longest), lengths)
         self._prepare()
-        states = self._compute_states(np.arange(len(self._latents)))
-        self._regions = assign_regions(states, self._liveliness, training.seed)
+        self._regions = assign_regions(self._compute_states, self._liveliness, training.seed)
         metrics = with_held_out(self._measure, train, validation)
         training.on_epoch(1, 1, metrics)
         return [metrics]
