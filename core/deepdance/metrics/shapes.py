@@ -85,8 +85,8 @@ def measure_frames(frames: UInt8) -> dict[str, Float64]:
     `area`: share of the pixels that are dancer; `faint`, `grey`, `dark`: pixels from white to black, without these two;
     `bodies`, `specks`: 8-connected pieces of at least, and of less than, 10 px at 120×200, in proportion at other
     sizes; `x`, `y`, `bottom`, `width`, `height`: the centre, the lowest row and the box, in frame heights; `perimeter`:
-    of `measure_perimeters`; `holes`, and the share of the frame that they take, `hole_area`; `limbs`: share of the dancer that
-    `count_limb_pixels` calls limb; `thickness`: mean distance from the dancer's pixels to the outline, in pixels.
+    of `measure_perimeters`; `holes`, and `hole_area`, the share of the frame that they take; `limbs`: share of the
+    dancer that `count_limb_pixels` calls limb; `thickness`: mean distance of the dancer's pixels from the background.
     """
     masks = mask_dancer(frames)
     smallest = max(1, round(SMALLEST_BODY * masks[0].size)) if len(masks) else 1
