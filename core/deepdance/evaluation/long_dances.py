@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import fill
 
 import numpy as np
 
@@ -58,6 +59,8 @@ told: how often a classifier tells 1.6 s of the dance from as much of real
 frames; half of its answers are right by chance. Real: other real frames.
 slope: change per 1,000 frames, with half a 95 % interval; flat if it holds 0."""
 
+WIDTH = 78
+"""Columns that a legend takes."""
 DecodeReal = Callable[[Int64], Iterable[UInt8]]
 """Real frames, by number, as they come out of the codec."""
 
@@ -139,7 +142,8 @@ def _measure(
         rows.append(Row(CEILING, "ceiling", _collect_told(told)))
         verdicts.append(describe_verdict(CEILING, told, real.told))
     count = "1 dance" if report.dances == 1 else f"{report.dances} dances"
-    legend = f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}\n" + "\n".join(verdicts)
+    told_by = "\n".join(fill(verdict, WIDTH) for verdict in verdicts)
+    legend = f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}\n{told_by}"
     curves = {name: report.curves, REAL: real.curves}
     return Table(title, (*WHOLE, *TOLD, *SPANS, *SLOPES), rows, legend, upright=True, curves=curves)
 

@@ -78,6 +78,10 @@ def test_a_model_that_replays_its_training_is_measured_as_one(real):
     assert steps[-1] == (400 + 3 * 120 + judged, 400 + 3 * 120 + judged)
     assert len(table.curves["numbers × numbers"]["area"]) == 3
     assert "3 dances, 360 frames in all, 10 a second" in table.legend
+    assert 0.2 < value(table, "real", "told") < 0.7
+    assert table.figure("ceiling", "told") == table.figure("real", "told")  # this codec changes nothing
+    assert "is told from real frames" in table.legend
+    assert max(map(len, table.legend.splitlines())) < 80
 
 
 def test_a_model_that_stands_still_is_told_from_one_that_moves(real):
