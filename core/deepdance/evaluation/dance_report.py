@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepdance.arrays import Float32, Float64, UInt8, sample_evenly
 from deepdance.errors import InputError
+from deepdance.evaluation.judge import Told
 from deepdance.evaluation.reference import Comparison, Reference
 from deepdance.evaluation.streams import StreamMeasures
 from deepdance.metrics.bootstrap import Estimate
@@ -43,6 +44,8 @@ class DanceReport:
     figures: Values
     curves: dict[str, list[list[float | None]]]
     slopes: dict[str, Estimate | None]
+    told: Told
+    """How often a classifier tells these dances from real frames."""
 
 
 def report_dances(
@@ -62,7 +65,7 @@ def report_dances(
 
 def report_real(reference: Reference) -> DanceReport:
     """The held-out frames, as if they had been generated: the floor."""
-    return _report(reference, [reference.held_out])
+    return replace(_report(reference, [reference.held_out], judged=False), told=reference.judge.floor)
 
 
 def report_copy(reference: Reference, frames: int) -> DanceReport:
@@ -70,7 +73,7 @@ def report_copy(reference: Reference, frames: int) -> DanceReport:
     return report_dances(reference, [(reference.last_frame for _ in range(frames))])
 
 
-def _report(reference: Reference, dances: Sequence[Comparison]) -> DanceReport:
+def _report(reference: Reference, dances: Sequence[Comparison], *, judged: bool = True) -> DanceReport:
     fps, streams = reference.fps, [dance.stream for dance in dances]
     curves = {name: [_compute_curve(stream, name, fps) for stream in streams] for name in CURVES}
     figures = {
@@ -91,6 +94,7 @@ def _report(reference: Reference, dances: Sequence[Comparison]) -> DanceReport:
         figures,
         {name: [[None if np.isnan(x) else float(x) for x in curve] for curve in curves[name]] for name in CURVES},
         {name: fit_slope([curve[~np.isnan(curve)] for curve in curves[name]]) for name in CURVES},
+        reference.judge.judge(streams) if judged else {},
     )
 
 

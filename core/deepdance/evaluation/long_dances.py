@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from textwrap import fill
 
 import numpy as np
 
 from deepdance.arrays import Int64, UInt8
 from deepdance.evaluation.dance_report import DanceReport, report_copy, report_dances, report_real
+from deepdance.evaluation.judge import KINDS, RealParts, Told, describe_verdict
 from deepdance.evaluation.reference import Reference
-from deepdance.evaluation.streams import OnProgress, ProgressMeter, ignore_progress
-from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Row, Table
+from deepdance.evaluation.streams import OnProgress, ProgressMeter, ignore_progress, measure_stream
+from deepdance.evaluation.tables import CEILING, COPY, REAL, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.bootstrap import Estimate
+from deepdance.metrics.two_sample import ALL
 from deepdance.pipeline import decode_frames
 from deepdance.runs import OpenedRun
 
@@ -41,6 +44,10 @@ SPANS = (
     Column("first.nearest_ratio", "frames 0-9: nearest ÷ real", 2),
     Column("hundredth.nearest_ratio", "frames 100-109: nearest ÷ real", 2),
 )
+TOLD = (
+    Column("told", "told from real", 2),
+    *(Column(f"told.{kind}", f"by {kind} alone", 2) for kind in KINDS),
+)
 SLOPES = tuple(Column(f"slope.{name}", f"slope of {name}", 4, True) for name in ("area", "motion", "bodies", "grey"))
 LEGEND = """\
 Real: held-out frames against training frames, the floor; its longest freeze
@@ -48,7 +55,14 @@ is that of all real frames. motion: 1 − IoU of neighbours. several bodies,
 unusual area: shares of the frames; the area of 1 % of the real ones is
 unusual. Fréchet, grey and nearest: 1 is as real. loop: 0 never comes back.
 coverage: share of the training frames with a frame of the dance nearby.
+told: how often a classifier tells 1.6 s of the dance from as much of real
+frames; half of its answers are right by chance. Real: other real frames.
 slope: change per 1,000 frames, with half a 95 % interval; flat if it holds 0."""
+
+WIDTH = 78
+"""Columns that a legend takes."""
+DecodeReal = Callable[[Int64], Iterable[UInt8]]
+"""Real frames, by number, as they come out of the codec."""
 
 
 def measure_long_dances(run: OpenedRun, on_progress: OnProgress = ignore_progress, *, length: int, seeds: int) -> Table:
@@ -60,7 +74,12 @@ def measure_long_dances(run: OpenedRun, on_progress: OnProgress = ignore_progres
     streams = [decode_frames(run.codec, dance) for dance in dances]
     shots = [[0, *(np.flatnonzero(each[1:]) + 1).tolist()] for each in cuts]
     name = f"{recipe.codec.name} × {recipe.sequence.name}"
-    return _measure("Long dances", name, streams, shots, seeds * length, frames, run.evaluated_from, on_progress)
+
+    def decode_real(numbers: Int64) -> Iterable[UInt8]:
+        return decode_frames(run.codec, run.latents[numbers])
+
+    total, since = seeds * length, run.evaluated_from
+    return _measure("Long dances", name, streams, shots, total, frames, since, on_progress, decode_real)
 
 
 def measure_videos(
@@ -102,15 +121,19 @@ def _measure(
     frames: Silhouettes,
     evaluated_from: int,
     on_progress: OnProgress,
+    decode_real: DecodeReal | None = None,
 ) -> Table:
     """Streams of `total` frames in all, the real dance, and the last training frame held, with curves over time.
 
-    `shots` has the first frame of each shot, for each stream.
+    `shots` has the first frame of each shot, for each stream. With `decode_real` also what a classifier tells real
+    frames by that went through the codec.
     """
-    meter = ProgressMeter(len(frames) + total, on_progress)
     # With nothing held out all frames serve as both parts: real is then what was learned, and there is no floor.
     train = frames.between(0, evaluated_from or len(frames))
-    reference = Reference.fit(train, frames.between(evaluated_from, len(frames)), meter.track)
+    held_out = frames.between(evaluated_from, len(frames)) if evaluated_from else train
+    parts = RealParts.choose(train, held_out)
+    meter = ProgressMeter(len(train) + len(held_out) + total + len(parts.frames) * bool(decode_real), on_progress)
+    reference = Reference.fit(train, held_out, meter.track)
     report, real = report_dances(reference, [meter.track(stream) for stream in streams], shots), report_real(reference)
     copied = report_copy(reference, report.frames // report.dances)
     rows = [
@@ -118,15 +141,31 @@ def _measure(
         Row(REAL, "real", _collect_figures(real) | _collect_floor(report, real)),
         Row(COPY, "copy", _collect_figures(copied)),
     ]
+    verdicts = [describe_verdict(name, report.told, real.told)]
+    if decode_real:
+        told = _judge_codec(reference, parts, meter.track(decode_real(parts.frames)))
+        rows.append(Row(CEILING, "ceiling", _collect_told(told)))
+        verdicts.append(describe_verdict(CEILING, told, real.told))
     count = "1 dance" if report.dances == 1 else f"{report.dances} dances"
-    legend = f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}"
+    told_by = "\n".join(fill(verdict, WIDTH) for verdict in verdicts)
+    legend = f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}\n{told_by}"
     curves = {name: report.curves, REAL: real.curves}
-    return Table(title, (*WHOLE, *SPANS, *SLOPES), rows, legend, upright=True, curves=curves)
+    return Table(title, (*WHOLE, *TOLD, *SPANS, *SLOPES), rows, legend, upright=True, curves=curves)
 
 
 def _collect_figures(report: DanceReport) -> Figures:
     figures: Figures = {column.key: Estimate.of(report.figures[column.key]) for column in (*WHOLE, *SPANS)}
+    figures |= _collect_told(report.told)
     return figures | {column.key: report.slopes[column.key.removeprefix("slope.")] for column in SLOPES}
+
+
+def _collect_told(told: Told) -> Figures:
+    return {"told": told.get(ALL), **{f"told.{kind}": told.get(kind) for kind in KINDS}}
+
+
+def _judge_codec(reference: Reference, parts: RealParts, decoded: Iterable[UInt8]) -> Told:
+    """What the real frames that stand for a dance are told by when only the codec has changed them."""
+    return reference.judge.judge([measure_stream(decoded, reference.frame_components, parts.starts)])
 
 
 def _collect_floor(report: DanceReport, real: DanceReport) -> Figures:

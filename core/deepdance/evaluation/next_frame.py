@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from deepdance.arrays import Float32, Float64, Int64, UInt8
 from deepdance.evaluation.streams import OnProgress, ignore_progress
-from deepdance.evaluation.tables import COPY, Column, Figures, Row, Table
+from deepdance.evaluation.tables import CEILING, COPY, Column, Figures, Row, Table
 from deepdance.frames import Clip
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.bootstrap import Estimate, bootstrap, bootstrap_mean
@@ -26,7 +26,6 @@ SAMPLES = 8
 """Dances that a model with randomness is judged by."""
 WINDOWS = 200
 """Windows to predict from, at most: neighbours among more would be nearly the same."""
-CEILING = "the codec alone"
 COLUMNS = (
     Column("mse", "latent MSE", 4),
     Column("skill", "latent skill"),

@@ -13,6 +13,7 @@ import numpy as np
 
 from deepdance.arrays import Float32, Float64, UInt8, sample_evenly
 from deepdance.errors import InputError
+from deepdance.evaluation.judge import Judge, RealParts
 from deepdance.evaluation.streams import StreamMeasures, measure_stream
 from deepdance.frames import Silhouettes
 from deepdance.metrics.distributions import NEIGHBOURS
@@ -56,13 +57,15 @@ class Reference:
     index: TrainingIndex
     threshold: float
     held_out: Comparison
+    judge: Judge
     last_frame: UInt8
 
     @classmethod
     def fit(cls, train: Silhouettes, held_out: Silhouettes, track: Track = iter) -> Self:
         """Learn features from training frames and measure both parts. Streams to compare share their rate and size.
 
-        `track` wraps the chunks of each part, to follow what has been read. Raises InputError where a part is empty.
+        Where nothing is held out both are the same object. `track` wraps the chunks of each part, to follow what has
+        been read. Raises InputError where a part is empty.
         """
         if len(train) <= NEIGHBOURS or not len(held_out):
             raise InputError(
@@ -74,6 +77,7 @@ class Reference:
             measure_stream(track(part.chunks()), components, [clip.start for clip in part.clips])
             for part in (train, held_out)
         )
+        measured = [training] if held_out is train else [training, real]
         motion_components = _fit_motion_components(training)
         index = TrainingIndex.build(training.features, training.starts)
         # How near a frame must be to count as a copy is known only from how near real new frames come.
@@ -89,6 +93,7 @@ class Reference:
             index,
             threshold,
             _compare(real, motion_components, index, threshold),
+            Judge.build(RealParts.choose(train, held_out), measured, train.clips[0].fps),
             train[len(train) - 1 :],
         )
 

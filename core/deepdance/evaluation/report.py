@@ -43,6 +43,7 @@ LONG_SUMMARY = (
     Column("long.grey_ratio", "grey", 2),
     Column("long.frechet_frames", "Fréchet", 2),
     Column("long.frechet_motion", "of motion", 2),
+    Column("long.told", "told", 2),
     Column("long.coverage", "coverage", 2),
     Column("long.nearest_ratio", "nearest", 2),
     Column("long.replay_seconds", "replay, s", 1),
@@ -50,7 +51,8 @@ LONG_SUMMARY = (
 """The same of its long dances, in a table of their own."""
 LONG_LEGEND = """\
 motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
-training frames themselves. replay: of training frames in their order."""
+training frames themselves. told: how often a classifier tells it from real
+frames, .5 by chance. replay: of training frames in their order."""
 
 log = logging.getLogger("deepdance")
 

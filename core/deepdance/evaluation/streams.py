@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -55,6 +56,16 @@ class StreamMeasures:
 
     def __len__(self) -> int:
         return len(self.coordinates)
+
+    @classmethod
+    def join(cls, streams: Sequence[Self]) -> Self:
+        """Streams one after the other, each with its clips."""
+        ends = np.cumsum([len(stream) for stream in streams])
+        starts = [
+            start + int(end) - len(stream) for stream, end in zip(streams, ends, strict=True) for start in stream.starts
+        ]
+        frames = {name: np.concatenate([stream.frames[name] for stream in streams]) for name in streams[0].frames}
+        return cls(frames, np.concatenate([stream.coordinates for stream in streams]), starts)
 
     @property
     def features(self) -> Float32:

@@ -15,6 +15,7 @@ Curves = Mapping[str, Sequence[Sequence[float | None]]]
 """Per figure and stream, one mean per 1,000 frames."""
 REAL = "real, held out"
 COPY = "copy the last frame"
+CEILING = "the codec alone"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Frames are uint8 `(n, height, width)`; the dancer is where they are below 128. F
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,19 +48,19 @@ def count_limb_pixels(truth: UInt8, decoded: UInt8) -> tuple[Int64, Int64]:
     and Mathematical Morphology, 1982). Beyond the frame the picture goes on as at its edge, so a body that is cut off
     is no limb. Limb recall is the sum of the first over the sum of the second: pooled, for many frames have few.
     """
+    masks = mask_dancer(truth)
+    limbs = masks - _map_frames(_open_with_disc, masks)
+    return _count_pixels(limbs & mask_dancer(decoded)), _count_pixels(limbs)
+
+
+def _open_with_disc(mask: UInt8) -> UInt8:
     import cv2
 
     offsets = np.arange(-LIMB_RADIUS, LIMB_RADIUS + 1)
     # OpenCV's own ellipse is no disc at this radius: it has 57 pixels, a disc 49.
     disc = (offsets[:, None] ** 2 + offsets**2 <= LIMB_RADIUS**2).astype(np.uint8)
-
-    def open_with_disc(mask: UInt8) -> UInt8:
-        opened: UInt8 = cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc, borderType=cv2.BORDER_REPLICATE)
-        return opened
-
-    masks = mask_dancer(truth)
-    limbs = masks - _map_frames(open_with_disc, masks)
-    return _count_pixels(limbs & mask_dancer(decoded)), _count_pixels(limbs)
+    opened: UInt8 = cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc, borderType=cv2.BORDER_REPLICATE)
+    return opened
 
 
 def count_grey_pixels(frames: UInt8) -> Int64:
@@ -80,27 +80,65 @@ def measure_perimeters(frames: UInt8) -> Float64:
 
 
 def measure_frames(frames: UInt8) -> dict[str, Float64]:
-    """Measures of every frame of `(n, h, w)`, each float64 `(n,)`.
+    """Measures of every frame of `(n, h, w)`, each float64 `(n,)`; 0 where there is no dancer.
 
-    `area`: share of the pixels that are dancer; `bodies`: 8-connected pieces of at least 10 px at 120×200, in
-    proportion at other sizes; `grey` and `perimeter`: of `count_grey_pixels` and `measure_perimeters`.
+    `area`: share of the pixels that are dancer; `faint`, `grey`, `dark`: pixels from white to black, without these two;
+    `bodies`, `specks`: 8-connected pieces of at least, and of less than, 10 px at 120×200, in proportion at other
+    sizes; `x`, `y`, `bottom`, `width`, `height`: the centre, the lowest row and the box, in frame heights; `perimeter`:
+    of `measure_perimeters`; `holes`, and `hole_area`, the share of the frame that they take; `limbs`: share of the
+    dancer that `count_limb_pixels` calls limb; `thickness`: mean distance of the dancer's pixels from the background.
     """
     masks = mask_dancer(frames)
     smallest = max(1, round(SMALLEST_BODY * masks[0].size)) if len(masks) else 1
+    dark, light = GREY
     return {
         "area": masks.mean(axis=(1, 2), dtype=np.float64),
-        "bodies": np.array([_count_bodies(mask, smallest) for mask in masks], np.float64),
+        "faint": _count_pixels((frames > light) & (frames < 255)).astype(np.float64),
         "grey": count_grey_pixels(frames).astype(np.float64),
-        "perimeter": measure_perimeters(frames),
+        "dark": _count_pixels((frames > 0) & (frames < dark)).astype(np.float64),
+        **_collect([_measure_pieces(mask, smallest) | _measure_outlines(mask) for mask in masks]),
     }
 
 
-def _count_bodies(mask: UInt8, smallest: int) -> int:
+def _collect(rows: Sequence[Mapping[str, float]]) -> dict[str, Float64]:
+    return {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]} if rows else {}
+
+
+def _measure_pieces(mask: UInt8, smallest: int) -> dict[str, float]:
+    """How many pieces there are, and where."""
     import cv2
 
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]  # the first component is the background
-    return int(np.sum(areas >= smallest))
+    _, _, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    left, top, width, height, areas = stats[1:].T  # the first component is the background
+    bodies = int(np.sum(areas >= smallest))
+    x, y = areas @ centres[1:] / max(areas.sum(), 1) / len(mask)
+    bottom = (top + height).max(initial=0)
+    return {
+        "bodies": bodies,
+        "specks": len(areas) - bodies,
+        "x": x,
+        "y": y,
+        "bottom": bottom / len(mask),
+        "width": ((left + width).max(initial=0) - left.min(initial=mask.shape[1])) / len(mask) if len(areas) else 0,
+        "height": (bottom - top.min(initial=len(mask))) / len(mask) if len(areas) else 0,
+    }
+
+
+def _measure_outlines(mask: UInt8) -> dict[str, float]:
+    """How long the outlines are, what holes they leave, and how thick what they enclose is."""
+    import cv2
+
+    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    parents = hierarchy[0, :, 3] if outlines else ()
+    holes = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
+    area = max(int(mask.sum()), 1)
+    return {
+        "perimeter": float(sum(cv2.arcLength(outline, True) for outline in outlines)),
+        "holes": len(holes),
+        "hole_area": float(sum(cv2.contourArea(outline) for outline in holes)) / mask.size,
+        "limbs": int(np.count_nonzero(mask - _open_with_disc(mask))) / area,
+        "thickness": float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).sum()) / area,
+    }
 
 
 def _keep_band(masks: UInt8) -> UInt8:

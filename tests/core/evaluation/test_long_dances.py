@@ -90,16 +90,21 @@ def test_a_model_that_replays_its_training_is_measured_as_one(real):
     table, model = measure(real, on_progress=lambda done, total: steps.append((done, total)))
     (seeds, length, temperature, rng), *more = model.asked
     assert (seeds.shape, length, temperature, rng, more) == ((3, 4, 1), 120, 0.5, 7, [])
-    assert [row.role for row in table.rows] == ["model", "real", "copy"]
+    assert [row.role for row in table.rows] == ["model", "real", "copy", "ceiling"]
     assert value(table, "model", "replay_seconds") > 5
     assert value(table, "model", "nearest_ratio") == pytest.approx(0, abs=0.05)
     assert value(table, "model", "motion_ratio") == pytest.approx(1, abs=0.2)
     assert value(table, "model", "first.grey_ratio") == pytest.approx(1, abs=0.2)
     assert value(table, "real", "frechet_frames") == 1
     assert value(table, "real", "freeze_seconds") <= 2 < value(table, "copy", "freeze_seconds") == 11.9
-    assert steps[-1] == (400 + 3 * 120, 400 + 3 * 120)
+    judged = 7 * 32  # every other block: the third of the 15 that are shorter fall on the even ones
+    assert steps[-1] == (400 + 3 * 120 + judged, 400 + 3 * 120 + judged)
     assert len(table.curves["numbers × numbers"]["area"]) == 3
     assert "3 dances, 360 frames in all, 10 a second" in table.legend
+    assert 0.2 < value(table, "real", "told") < 0.7
+    assert value(table, "ceiling", "told") == value(table, "real", "told")  # this codec changes nothing
+    assert "is told from real frames" in table.legend
+    assert max(map(len, table.legend.splitlines())) < 80
 
 
 def test_a_model_that_stands_still_is_told_from_one_that_moves(real):

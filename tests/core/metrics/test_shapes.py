@@ -134,3 +134,30 @@ def test_the_smallest_body_grows_with_the_frame():
     assert measure_frames(frames)["bodies"] == 0
     frames[0, 10:20, 10:15] = 0
     assert measure_frames(frames)["bodies"] == 1
+
+
+def test_where_a_dancer_stands_is_in_frame_heights():
+    figures = measure_frames(np.concatenate([frame((10, 20, 12, 30)), frame()]))
+    expected = {"x": 34.5, "y": 15.5, "bottom": 22, "width": 30, "height": 12}
+    for name, pixels in expected.items():
+        assert figures[name] == pytest.approx([pixels / 60, 0])
+
+
+def test_holes_specks_and_levels_are_counted():
+    picture = frame((10, 10, 30, 30))
+    picture[0, 20:25, 20:25] = 255
+    picture[0, 2, 2] = 0
+    picture[0, 0, :5] = (0, 1, 25, 230, 254)
+    figures = {name: values[0] for name, values in measure_frames(picture).items()}
+    assert figures["holes"] == 1
+    assert 25 <= figures["hole_area"] * 60 * 80 <= 40
+    assert (figures["bodies"], figures["specks"]) == (2, 1)
+    assert (figures["dark"], figures["faint"], figures["grey"]) == (2, 2, 0)
+
+
+def test_thin_bodies_have_limbs_and_thick_ones_none():
+    figures = measure_frames(np.concatenate([frame((10, 10, 4, 60)), frame((10, 10, 40, 60)), frame()]))
+    assert figures["limbs"][0] == 1
+    assert figures["limbs"][1] < 0.02  # its corners
+    assert figures["thickness"][0] < 3 < figures["thickness"][1]
+    assert figures["limbs"][2] == figures["thickness"][2] == 0

@@ -77,7 +77,7 @@ def assign_regions(compute_states: Callable[[Int64], Float32], liveliness: Float
     some = compute_states(numbers[:: ceil(len(numbers) / CLUSTERED)])
     centres = _find_centres(some, min(REGIONS, len(some)), seed)
     parts = np.array_split(numbers, ceil(len(numbers) / CLUSTERED))
-    regions = np.concatenate([_find_nearest(compute_states(part), centres) for part in parts])
+    regions: Int64 = np.concatenate([_find_nearest(compute_states(part), centres) for part in parts])
     # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
     calm_first = np.lexsort((liveliness, regions))
     sizes = np.bincount(regions)
