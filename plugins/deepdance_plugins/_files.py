@@ -12,7 +12,7 @@ from deepdance.folders import describe_kind
 from deepdance.folders import show_path as show_path  # noqa: PLC0414  (offered from here too)
 from deepdance.frames import fit_size
 
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
 """About the size of one chunk of frames."""
 
 MAX_PIXELS = 1 << 26

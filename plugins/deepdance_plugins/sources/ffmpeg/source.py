@@ -127,7 +127,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         return _hash(self._path, _tell_version(self._path))
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
-        """Yield chunks `(n, h, w, 3)` of about 16 MB; what a damaged file still holds is read, with a warning."""
+        """Yield chunks `(n, h, w, 3)` of about 8 MB; what a damaged file still holds is read, with a warning."""
         shape = self._fit(size)
         self._shot_starts = ()
         words = self._build_reading(fps, shape, find_cuts=self.options.cuts)
