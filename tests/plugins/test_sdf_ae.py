@@ -115,13 +115,32 @@ assert "keras" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120, cwd=Path(__file__).parents[1])
 
 
-def test_what_the_networks_do_not_know_they_are_taught(caplog, monkeypatch):
-    monkeypatch.setattr(fitting, "ADAPTING", {"steps": 8, "batch_size": 16, "learning_rate": 3e-4})
-    monkeypatch.setattr(model, "LEAST_IOU", 1.0)
-    monkeypatch.setattr(SdfAE, "_draw_components", lambda self, frames: frames)
+@pytest.fixture
+def adapting(monkeypatch):
+    """The prior does not show the frames, its components could, and how much better it gets is told."""
+    monkeypatch.setattr(fitting, "ADAPTING", {"steps": 6, "batch_size": 16, "learning_rate": 3e-4})
+
+    def judge_as(adapted: float) -> None:
+        verdicts = iter([0.5, 0.95, 0.5, adapted])
+        monkeypatch.setattr(model, "_judge", lambda truth, drawn: next(verdicts))
+
+    return judge_as
+
+
+def test_what_the_networks_do_not_know_they_are_taught(adapting, caplog, tmp_path):
+    adapting(0.6)
     with caplog.at_level(logging.INFO, "deepdance"):
-        fitted(draw(24))
-    assert "is adapted to these silhouettes" in caplog.text
+        codec = fitted(draw(16))
+    assert "at an IoU of 0.500: it is adapted to them" in caplog.text
+    assert codec._fields is not prior.load_prior()
+    codec.save(tmp_path)
+    again = SdfAE.load(tmp_path, codec.options)
+    assert np.array_equal(again.decode(again.encode(draw(4))), codec.decode(codec.encode(draw(4))))
+
+
+def test_a_prior_that_was_made_worse_stays_as_it_was(adapting):
+    adapting(0.4)
+    assert fitted(draw(16))._fields is prior.load_prior()
 
 
 def test_what_is_no_body_is_learned_anew(caplog):
@@ -131,16 +150,6 @@ def test_what_is_no_body_is_learned_anew(caplog):
     with caplog.at_level(logging.INFO, "deepdance"):
         fitted(stripes, steps=2, batch_size=8)
     assert "a codec is trained anew" in caplog.text
-
-
-def test_an_adapted_codec_is_the_same_after_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "ADAPTING", {"steps": 4, "batch_size": 16, "learning_rate": 3e-4})
-    monkeypatch.setattr(model, "LEAST_IOU", 1.0)
-    monkeypatch.setattr(SdfAE, "_draw_components", lambda self, frames: frames)
-    codec = fitted(draw(16))
-    codec.save(tmp_path)
-    again = SdfAE.load(tmp_path, codec.options)
-    assert np.array_equal(again.decode(again.encode(draw(4))), codec.decode(codec.encode(draw(4))))
 
 
 def test_a_picture_at_another_size_is_of_the_same_body():
