@@ -59,3 +59,11 @@ class FieldError:
         sides = expit((field + change) / self.softness) - expit(field / self.softness)
         slope += np.float32(self.cover / self.softness) * sides
         return np.asarray(slope @ self.basis.T * np.float32(self.share / len(self.mean)), np.float32)
+
+    def measure_curvature(self, truth: Float32) -> Float32:
+        """The second derivative of the error by the field, `(n, p)`, where true components are rebuilt."""
+        field = truth @ self.basis + self.mean
+        inside = expit(field / self.softness)
+        curvature = 2 * self.far + 2 * np.exp(-np.square(field / 2))
+        curvature += self.cover / self.softness**2 * inside * (1 - inside)
+        return np.asarray(curvature * (self.share / len(self.mean)), np.float32)

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from deepdance.arrays import sample_evenly
 from deepdance.interfaces import Float32
 from deepdance_plugins.codecs.sdf_ae.distance_field import Canvas
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
@@ -17,8 +18,12 @@ from deepdance_plugins.codecs.sdf_ae.inference import Network
 
 PIXELS_APART = 5
 """While a pose is refined only every fifth pixel of the canvas is looked at: a field is smooth."""
-REFINE_RATE, FADING, EPSILON = 0.03, 0.9, 1e-8
-"""Adam's step, both of its betas, and its epsilon, of the refinement of an encoded pose."""
+STEP, MOMENTUM, DAMPING = 0.3, 0.6, 0.1
+"""Of the refinement of an encoded pose; whole steps would go too far, since the curvature is that of a mean pose."""
+CURVED = 48
+"""Frames that the mean curvature is measured on."""
+NEAR = np.float32(0.01)
+"""A difference of latents that stands for an infinitely small one."""
 PROBE = 0.5
 """How far a latent is moved to see how far it moves outlines, in deviations."""
 
@@ -85,11 +90,17 @@ class FieldModel:
     def _quick_error(self) -> FieldError:
         return self.error.thin(PIXELS_APART)
 
-    def with_weights(self, weights: Mapping[str, Float32]) -> FieldModel:
-        """The same with other networks, whose latents are scaled by how far they move outlines."""
+    def with_weights(self, weights: Mapping[str, Float32], components: Float32) -> FieldModel:
+        """The same with other networks; `components` `(n, k)` are of fields that are typical for them."""
         fixed = {name: self._arrays[name] for name in ("canvas", "radius", "mean", "basis", "deviations")}
-        decoder = Network.from_arrays("decoder", weights)
-        return FieldModel({**fixed, **weights, "importance": measure_importance(decoder)})
+        encoder, decoder = (Network.from_arrays(name, weights) for name in ("encoder", "decoder"))
+        some = components[sample_evenly(len(components), CURVED)]
+        poses = encoder(some)[:, : decoder.inputs]
+        measured = {
+            "importance": measure_importance(decoder),
+            "descent": measure_descent(decoder, self._quick_error, poses, some),
+        }
+        return FieldModel({**fixed, **weights, **measured})
 
     def project(self, fields: Float32) -> Float32:
         """Fields `(n, h, w)` → components `(n, k)`, in deviations of the first."""
@@ -116,20 +127,17 @@ class FieldModel:
         return self.assemble(self.decoder(latents / self._arrays["importance"]))
 
     def _refine(self, pose: Float32, components: Float32, steps: int) -> Float32:
-        """Poses after some steps of Adam down their own error: an encoder is only a guess at the best latents.
+        """Poses after some steps down their own error: an encoder is only a guess at the best latents.
 
-        (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders; Kingma and Ba 2015.)
+        (Cremer, Li and Duvenaud 2018, Inference suboptimality in variational autoencoders.) The slope is divided by the
+        mean curvature, so four steps do what eight of Adam do, and eight what 32 do.
         """
-        # Both averages of Adam fade as fast, and faster than is usual: in eight steps the usual second one, .999, would
-        # not leave the first gradient behind.
-        mean, square = np.zeros_like(pose), np.zeros_like(pose)
-        for step in range(1, steps + 1):
+        velocity = np.zeros_like(pose)
+        for _ in range(steps):
             rebuilt, kept = self.decoder.trace(pose)
             slope = self.decoder.pull_back(self._quick_error.measure_slope(components, rebuilt), kept)
-            mean = FADING * mean + (1 - FADING) * slope
-            square = FADING * square + (1 - FADING) * slope**2
-            unbiased = 1 - FADING**step
-            pose = pose - REFINE_RATE * mean / unbiased / (np.sqrt(square / unbiased) + EPSILON)
+            velocity = MOMENTUM * velocity - slope @ self._arrays["descent"]
+            pose = pose + velocity
         return pose
 
 
@@ -141,3 +149,20 @@ def measure_importance(decoder: Network) -> Float32:
     way = np.linalg.norm(rebuilt[1 : pose + 1] - rebuilt[pose + 1 :], axis=1)
     # A latent that the decoder does not look at would be divided by nothing.
     return np.asarray(np.maximum(way / way.max(), 1e-3), np.float32)
+
+
+def measure_descent(decoder: Network, error: FieldError, poses: Float32, components: Float32) -> Float32:
+    """The matrix `(pose, pose)` that turns the slope of the error into a step down it.
+
+    `STEP` times the inverse of the mean Gauss-Newton matrix at `poses` `(n, pose)`, whose true components are
+    `components` `(n, k)`, damped as Levenberg and Marquardt do (Nocedal and Wright 2006, section 10.3).
+    """
+    total = np.zeros((decoder.inputs, decoder.inputs))
+    for pose, curvature in zip(poses, error.measure_curvature(components), strict=True):
+        near = np.concatenate([pose[None], pose + NEAR * np.eye(len(pose), dtype=np.float32)])
+        rebuilt = decoder(near)
+        moved = (rebuilt[1:] - rebuilt[0]) / NEAR @ error.basis
+        total += (moved * curvature) @ moved.T
+    mean = total / len(poses)
+    damped = mean + DAMPING * np.median(np.diag(mean)) * np.eye(len(mean))
+    return np.asarray(STEP * np.linalg.inv(damped), np.float32)

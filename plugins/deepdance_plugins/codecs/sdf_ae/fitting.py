@@ -57,6 +57,7 @@ def fit_field_model(
             "canvas": canvas.to_array(),
             "radius": np.array(options.radius, np.float32),
             "importance": np.ones(pose, np.float32),
+            "descent": np.zeros((pose, pose), np.float32),
             **_read_both(encoder, decoder),
         }
     )
@@ -116,7 +117,7 @@ def _train(
     variational.compile(optimizer=optimizer, loss=build_loss(error))
     data = Samples(lambda chosen, _: (rows[chosen],) * 2, count, len(rows) - count, options.batch_size)
     history = train_network(variational, data, epochs=epochs, training=training, metrics=LOSS)
-    return model.with_weights(_read_both(*networks)), history
+    return model.with_weights(_read_both(*networks), rows[:count]), history
 
 
 def _compute_rows(model: FieldModel, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:

@@ -27,7 +27,7 @@ from deepdance_plugins.codecs.sdf_ae.prior import load_prior
 
 log = logging.getLogger("deepdance")
 
-MEASURED_FRAMES = 150
+MEASURED_FRAMES = 64
 """Frames, evenly spaced, on which loss and accuracy of the pictures are measured, and whether the prior will do."""
 LEAST_IOU = 0.9
 """What the prior has to reach: a codec trained on two minutes of one dancer has .91 to .95 on what comes next."""

@@ -26,7 +26,7 @@ class SdfAEOptions(Options):
     radius: float = Field(8.0, gt=0, description="distance from the outline at which fields are cut off, in pixels")
     kl: float = Field(1e-4, ge=0, description="weight of the Kullback-Leibler term beside the field's error in px²")
     steps: int = Field(2200, ge=1, description="steps of the optimizer, in whole epochs; a short video takes fewer")
-    refine: int = Field(8, ge=0, description="steps down the error that an encoded pose takes after the encoder")
+    refine: int = Field(4, ge=0, description="steps down the error that an encoded pose takes after the encoder")
     batch_size: int = Field(256, ge=1, description="frames in one step of the optimizer")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's at its highest; it falls to 0 as a cosine")
 

@@ -10,7 +10,7 @@ from deepdance.errors import PluginError
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel
 
 PATH = Path(__file__).with_name("prior.npz")
-SHA256 = "a019594c9e3e3e5dc7c77b75f6b48cfe750bc067934fe865d4fbae6c0df66003"
+SHA256 = "36446379585cbb6a012ec9dbb78194fbadaf9c7bf1dce45ca053949cfa2d6bb9"
 
 
 @cache
