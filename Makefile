@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench bench-short docs clean
+.PHONY: run test lint bench bench-short prior docs clean
 
 run: $(VENV)/.installed
 	$(BIN)/dd run --codec conv-ae --seq lstm4
@@ -22,6 +22,11 @@ bench: $(VENV)/.installed-dev
 
 bench-short: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest benchmarks -m short -n 0
+
+# The body prior of sdf-ae, from the silhouettes in DATA (docs/body-prior.md): minutes on a GPU with JAX, hours without.
+DATA ?= ../shared/data
+prior: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.body_prior.train --data $(DATA) --out plugins/deepdance_plugins/codecs/sdf_ae/prior.npz
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from deepdance.interfaces import UInt8
 from deepdance_plugins.sources.demo.body import Dancer
 from deepdance_plugins.sources.demo.camera import draw_silhouette
 from deepdance_plugins.sources.demo.shots import aim_camera, find_shot
 
+Number = TypeVar("Number", bound=np.generic)
 SIZE = (120, 200)
 HELD_OUT = 0.1
 """The last share of the corpus that a prior may be kept from seeing, in shots."""
@@ -49,13 +52,14 @@ def draw_demo(seed: int) -> UInt8:
 
 def keep_dancers(frames: UInt8) -> UInt8:
     """Without the frames that show hardly anybody."""
-    return frames[(frames < 128).sum(axis=(1, 2)) >= LEAST_PIXELS]
+    kept: UInt8 = frames[(frames < 128).sum(axis=(1, 2)) >= LEAST_PIXELS]
+    return kept
 
 
-def split_evenly(frames: UInt8, size: int) -> Iterator[UInt8]:
-    """Chunks of at most `size` frames."""
-    for start in range(0, len(frames), size):
-        yield frames[start : start + size]
+def split(rows: npt.NDArray[Number], size: int) -> Iterator[npt.NDArray[Number]]:
+    """Chunks of at most `size` rows."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def load_all(folder: Path, videos: Sequence[int], whole_corpus: bool) -> list[UInt8]:

@@ -32,7 +32,8 @@ def bend(frame: UInt8, rng: Rng) -> UInt8:
     coarse = rng.normal(0, 0.025 * tall, (2, 4, 5)).astype(np.float32)
     dy, dx = (cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in coarse)
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return cv2.remap(frame, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    bent: UInt8 = cv2.remap(frame, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return bent
 
 
 def turn(frame: UInt8, rng: Rng) -> UInt8:
@@ -40,7 +41,10 @@ def turn(frame: UInt8, rng: Rng) -> UInt8:
     height, width = frame.shape
     left, top, wide, tall = _bound(frame)
     matrix = cv2.getRotationMatrix2D((left + wide / 2, top + tall / 2), float(rng.normal(0, 8)), 1.0)
-    return cv2.warpAffine(frame, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    turned: UInt8 = cv2.warpAffine(
+        frame, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return turned
 
 
 def dress(frame: UInt8, rng: Rng) -> UInt8:
@@ -88,13 +92,15 @@ def roughen(frame: UInt8, rng: Rng) -> UInt8:
     cells = int(rng.integers(6, 30))
     coarse = rng.normal(rng.normal(0.2, 0.7), rng.uniform(0, 0.8), (cells, cells)).astype(np.float32)
     moved = distance + cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.rint(255 * np.clip(0.5 - moved, 0, 1)).astype(np.uint8)
+    rough: UInt8 = np.rint(255 * np.clip(0.5 - moved, 0, 1)).astype(np.uint8)
+    return rough
 
 
 def rescale(frame: UInt8, rng: Rng) -> UInt8:
     """From farther away: fewer pixels tell the same body."""
     share = rng.uniform(0.35, 0.9)
-    return cv2.resize(frame, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    smaller: UInt8 = cv2.resize(frame, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return smaller
 
 
 def cut(frame: UInt8, rng: Rng) -> UInt8:
@@ -123,7 +129,7 @@ VARIATIONS: list[tuple[Variation, float]] = [
 def _bound(frame: UInt8) -> tuple[int, int, int, int]:
     """Left, top, width and height of the box around the dancer; the whole picture where there is none."""
     box = cv2.boundingRect((frame < 255).view(np.uint8))
-    return box if box[2] else (0, 0, frame.shape[1], frame.shape[0])  # type: ignore[return-value]
+    return box if box[2] else (0, 0, frame.shape[1], frame.shape[0])
 
 
 def _fill_polygon(frame: UInt8, corners: list[tuple[float, float]]) -> UInt8:

@@ -37,7 +37,7 @@ COMPONENTS = (
     _spec("remover", "person", "person.model:Person", "a person before any background, found by two networks"),
     _spec("remover", "threshold", "threshold:Threshold", "dark is the dancer (the paper's R+G+B > 230)"),
     _spec("remover", "luma", "luma:Luma", "no removal: grey levels", NO_OPTIONS),
-    _spec("codec", "sdf-ae", "sdf_ae.model:SdfAE", "sharp outlines: a VAE of distance fields, 128 numbers"),
+    _spec("codec", "sdf-ae", "sdf_ae.model:SdfAE", "sharp outlines, comes trained: a VAE of distance fields"),
     _spec(
         *("codec", "conv-ae", "conv_ae.model:ConvAE", "the paper's convolutional autoencoder, 128 numbers"),
         frame_size=(120, 200),

@@ -36,11 +36,7 @@ class FieldModel:
 
     def __init__(self, stored: Stored) -> None:
         self._stored = stored
-        self._arrays = {
-            name: values.astype(np.float32) * stored.get(f"{name}.scale", np.float32(1))
-            for name, values in stored.items()
-            if not name.endswith(".scale")
-        }
+        self._arrays = restore_arrays(stored)
         self.canvas = Canvas.from_array(self._arrays["canvas"])
         self.radius = float(self._arrays["radius"])
         self.encoder = Network.from_arrays("encoder", self._arrays)
@@ -139,6 +135,15 @@ class FieldModel:
             velocity = MOMENTUM * velocity - slope @ self._arrays["descent"]
             pose = pose + velocity
         return pose
+
+
+def restore_arrays(stored: Stored) -> dict[str, Float32]:
+    """Stored arrays as they are computed with."""
+    return {
+        name: values.astype(np.float32) * stored.get(f"{name}.scale", np.float32(1))
+        for name, values in stored.items()
+        if not name.endswith(".scale")
+    }
 
 
 def measure_importance(decoder: Network) -> Float32:
