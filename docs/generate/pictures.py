@@ -1,6 +1,6 @@
 """Makes the pictures of the site with `dd`: `python docs/generate/pictures.py [WORKSPACE [CLIPS]]`.
 
-Those of the demo dancer train two small runs, which takes minutes on two cores, and seconds when the workspace has them
+Those of the demo dancer take three small runs, minutes on two cores, and seconds when the workspace has them
 already. With CLIPS, a folder with the files of `PEOPLE`, those of real people are made too, of silhouettes alone.
 """
 
