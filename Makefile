@@ -1,12 +1,19 @@
-# make run: from a fresh machine to a finished dance.  make test: the tests.  Both make the environment first.
+# make run: from a fresh machine to two finished dances.  make test: the tests.  Both make the environment first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
 .PHONY: run test lint bench bench-short prior docs clean
 
+# A run whose recipe has changed since the last time gets a number after its name.
+newest = $$(ls -t workspace/runs/demo-$(1)*/dance.mp4 | head -n 1)
+
 run: $(VENV)/.installed
 	$(BIN)/dd run --codec conv-ae --seq lstm4
+	$(BIN)/dd run
+	@echo
+	@echo "In $(call newest,conv-ae-lstm4) the demo dancer dances on as the paper's models have learned it."
+	@echo "In $(call newest,sdf-ae-motion-field) it does so with the default models."
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest

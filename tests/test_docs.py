@@ -224,8 +224,21 @@ def test_the_recipe_of_the_page_is_one(tmp_path):
 
 def test_pictures_are_small():
     pictures = [path for path in (ROOT / "docs/pictures").iterdir() if path.suffix != ".svg"]
-    assert {"start.gif", "silhouettes.png", "codecs.png"} <= {path.name for path in pictures}
+    assert {"dances.gif", "start.gif", "silhouettes.png", "codecs.png"} <= {path.name for path in pictures}
     assert max(path.stat().st_size for path in pictures) <= 300_000
+
+
+def test_make_run_names_the_videos_that_it_makes():
+    target = read("Makefile").partition("\nrun:")[2].partition("\n\n")[0]
+    named = [f"demo-{name}" for name in re.findall(r"\$\(call newest,(\S+)\)", target)]
+    made = []
+    for line in re.findall(r"\$\(BIN\)/(dd run.*)", target):
+        values = parsed(line)[1]
+        recipe = make_recipe(None, {"codec": values["codec"], "sequence": values["seq"]}, [], demo=True)
+        chosen = resolve(recipe, discover(), [])
+        made.append(f"demo-{chosen.codec.name}-{chosen.sequence.name}")
+    assert named == made == ["demo-conv-ae-lstm4", "demo-sdf-ae-motion-field"]
+    assert all(f"workspace/runs/{name}/dance.mp4" in read("README.md") for name in named)
 
 
 def test_the_citation_names_the_paper_and_this_version():

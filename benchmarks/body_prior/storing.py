@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.body_prior.silhouettes import split
 
 from deepdance.interfaces import Float32
-from deepdance_plugins.codecs.sdf_ae.field_model import Stored, measure_importance, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, Stored, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.inference import Network
 
 LARGEST = 127
@@ -70,8 +70,7 @@ def pack(arrays: Mapping[str, Float32], rows: Float32) -> Stored:
     stored = quantize_matrices(arrays)
     solved = solve_straight(restore_arrays(stored), rows)
     stored |= {STRAIGHT: solved[STRAIGHT].astype(np.float16), END: solved[END]}
-    decoder = Network.from_arrays("decoder", restore_arrays(stored))
-    return {**stored, "importance": measure_importance(decoder)}
+    return {**stored, **FieldModel(stored).measure_latents(rows)}
 
 
 def save_prior(path: Path, stored: Stored) -> str:

@@ -19,8 +19,12 @@ def generate(
     fps: Annotated[float | None, typer.Option(help="Frames a second of the video. Default: as the run's.")] = None,
     render_size: RenderSize = None,
     out: Annotated[
-        Path, typer.Option(help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending.")
-    ] = Path("dance.mp4"),
+        Path | None,
+        typer.Option(
+            help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending. "
+            "Default: dance, with the ending of --renderer, or of the run's."
+        ),
+    ] = None,
     renderer: Renderer = None,
     settings: Settings = None,
     start: Annotated[

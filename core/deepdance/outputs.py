@@ -21,13 +21,26 @@ SIDE_STEP = 4
 """Sides that nobody asked for are multiples of this: each format takes them without a line of padding."""
 
 
+def name_dance(recipe: Recipe, registry: Registry, asked: str | Mapping[str, Any] = "") -> Path:
+    """What a dance is called that nobody named: `dance`, and the first ending of the renderer, as `choose_renderer`'s.
+
+    Raises PluginError.
+    """
+    name = _read_name(asked) or recipe.renderer.name
+    return Path("dance" + registry.find("renderer", name).spec.suffixes[0])
+
+
+def _read_name(asked: str | Mapping[str, Any]) -> str:
+    return asked if isinstance(asked, str) else str(asked.get("name", ""))
+
+
 def choose_renderer(recipe: Recipe, registry: Registry, out: Path, asked: str | Mapping[str, Any] = "") -> Recipe:
     """The recipe with the renderer that writes `out`: the one that is `asked` for, the recipe's, or that of the ending.
 
     `asked` is a renderer's name, or its options with or without its `name`. Raises OptionError, PluginError.
     """
-    given = {"name": asked} if isinstance(asked, str) else dict(asked)
-    name = given.pop("name", "") or _find_renderer(recipe, registry, out)
+    given = {} if isinstance(asked, str) else {key: value for key, value in asked.items() if key != "name"}
+    name = _read_name(asked) or _find_renderer(recipe, registry, out)
     suffixes = registry.find("renderer", name).spec.suffixes
     if _find_suffix(out) not in suffixes:
         raise OptionError(f"--out: expected a name ending in {_list_endings(suffixes)} for {name}, got {out.name!r}")

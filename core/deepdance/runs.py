@@ -22,7 +22,7 @@ from deepdance.generation import take_opening
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
-from deepdance.outputs import check_place, choose_render_size, choose_renderer
+from deepdance.outputs import check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
@@ -126,15 +126,17 @@ def run(
     return Finished(record, session.workspace.run_folder(record.name), video, table)
 
 
-def generate(session: Session, name: str, out: Path, changes: Mapping[str, Any]) -> Path:
+def generate(session: Session, name: str, out: Path | None, changes: Mapping[str, Any]) -> Path:
     """Another dance from a run's models. `changes` are recipe entries: those of the dance, its size and its renderer.
 
-    Of the renderer, options alone are enough: its name is that of the ending.
+    Of the renderer, options alone are enough: its name is that of the ending. Without `out`, the renderer chooses it.
     """
     record, recipe = session.workspace.open_run(name)
     recipe = recipe.changed({key: value for key, value in changes.items() if key != "renderer"})
     recipe.start.check_exists()
-    recipe = choose_renderer(recipe, session.registry, out, changes.get("renderer", ""))
+    asked = changes.get("renderer", "")
+    out = out or name_dance(recipe, session.registry, asked)
+    recipe = choose_renderer(recipe, session.registry, out, asked)
     check_place(out, recipe.start.video)
     opened = open_run(session, recipe, record)
     _tell_start(session, record, recipe)

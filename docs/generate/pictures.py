@@ -1,6 +1,6 @@
 """Makes the pictures of the site with `dd`: `python docs/generate/pictures.py [WORKSPACE [CLIPS]]`.
 
-Those of the demo dancer train two small runs, which takes minutes on two cores, and seconds when the workspace has them
+Those of the demo dancer take three small runs, minutes on two cores, and seconds when the workspace has them
 already. With CLIPS, a folder with the files of `PEOPLE`, those of real people are made too, of silhouettes alone.
 """
 
@@ -22,7 +22,9 @@ from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 SECONDS, FPS = 4, 10
+VIDEO_FPS = 30
 COLUMNS = 6
+DANCE_SECONDS, PANEL = 6, (192, 320)
 CODECS = {"demo": "sdf-ae", "demo-pca": "pca"}
 PEOPLE = {"juggle.png": "05_default_juggle.mp4", "squats.png": "pose_squats.mp4"}
 """From the repositories facebookresearch/sam2 and tensorflow/tfjs-models, both Apache-2.0."""
@@ -33,6 +35,7 @@ def main(workspace: Path, clips: Path | None = None) -> None:
     for run, codec in CODECS.items():
         sequence = "motion-field" if codec == "sdf-ae" else "ridge"
         dd(workspace, "run", "--preset", "quick", "--codec", codec, "--seq", sequence, "--name", run)
+    dances(workspace)
     start(workspace)
     silhouettes(workspace)
     codecs(workspace)
@@ -46,6 +49,15 @@ def dd(workspace: Path, *arguments: object) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def dances(workspace: Path) -> None:
+    """`dances.gif`: what `make run` makes, the paper's models on the left and the default ones on the right."""
+    videos = []
+    for models in (("--codec", "conv-ae", "--seq", "lstm4"), ()):
+        finished = json.loads(dd(workspace, "run", *models, "--json"))
+        videos.append(read_grey(Path(finished["video"]), PANEL)[: DANCE_SECONDS * VIDEO_FPS : VIDEO_FPS // FPS])
+    write_gif(lay_side_by_side([as_rgb(video) for video in videos]), PICTURES / "dances.gif")
+
+
 def start(workspace: Path) -> None:
     """`start.gif`: the video, its silhouettes, and a dance that goes on from another moment."""
     dance = workspace / "start.mp4"
@@ -53,9 +65,7 @@ def start(workspace: Path) -> None:
     dd(workspace, "generate", "demo", *chosen, "--out", dance)
     video = np.concatenate(list(DemoSource("demo", DemoOptions(seconds=SECONDS)).frames(FPS, (120, 200))))
     learned = kept(workspace, "demo")[: SECONDS * FPS]
-    panels = [video, *(np.repeat(grey[..., None], 3, axis=3) for grey in (learned, read_grey(dance)))]
-    line = np.full((len(video), 120, 4, 3), 255, np.uint8)
-    write_gif(np.concatenate([panels[0], line, panels[1], line, panels[2]], axis=2), PICTURES / "start.gif")
+    write_gif(lay_side_by_side([video, as_rgb(learned), as_rgb(read_grey(dance))]), PICTURES / "start.gif")
 
 
 def silhouettes(workspace: Path) -> None:
@@ -78,7 +88,7 @@ def codecs(workspace: Path) -> None:
     rows = [frames[picks]]
     for run in CODECS:
         record, recipe = session.workspace.open_run(run)
-        codec = runs.open_trained(session, recipe, record).codec
+        codec = runs.open_run(session, recipe, record).codec
         rows.append(codec.decode(codec.encode(frames[picks])))
     labels = [labelled(text) for text in ("real", *CODECS.values())]
     sheets = [tile_frames(list(row), COLUMNS) for row in rows]
@@ -107,15 +117,26 @@ def labelled(text: str) -> UInt8:
     return field
 
 
-def read_grey(path: Path) -> UInt8:
-    """The frames of a video, scaled to `(n, 120, 200)`."""
+def as_rgb(grey: UInt8) -> UInt8:
+    """Grey frames `(n, height, width)` with a last axis of three."""
+    return np.repeat(grey[..., None], 3, axis=3)
+
+
+def lay_side_by_side(videos: list[UInt8]) -> UInt8:
+    """RGB videos of one size and length in a row, with a grey line between two."""
+    line = np.full((*videos[0].shape[:2], 4, 3), 160, np.uint8)
+    return np.concatenate([part for video in videos for part in (line, video)][1:], axis=2)
+
+
+def read_grey(path: Path, size: tuple[int, int] = (120, 200)) -> UInt8:
+    """The frames of a video, scaled to `(n, *size)`."""
     film = cv2.VideoCapture(str(path))
     frames = []
     while True:
         there, frame = film.read()
         if not there:
             return np.stack(frames)
-        frames.append(cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), (200, 120), interpolation=cv2.INTER_AREA))
+        frames.append(cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), size[::-1], interpolation=cv2.INTER_AREA))
 
 
 def write_png(picture: UInt8, path: Path) -> None:
@@ -133,4 +154,4 @@ def write_gif(frames: UInt8, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "workspace"))
+    main(*map(Path, sys.argv[1:] or ["workspace"]))

@@ -89,7 +89,8 @@ def test_a_renderer_and_its_options_are_chosen_for_one_dance(dd, workspace, tmp_
     ("arguments", "told"),
     [
         (["--render-size", "huge"], "render_size: expected WIDTHxHEIGHT such as 1920x1080, each from 16 to 8192, got"),
-        (["--renderer", "hap"], "--out: expected a name ending in .mov for hap, got 'dance.mp4'"),
+        (["--renderer", "hap", "--out", "a.mp4"], "--out: expected a name ending in .mov for hap, got 'a.mp4'"),
+        (["--renderer", "hpa"], "no renderer is called 'hpa'; did you mean 'hap'?"),
         (
             ["--set", "codec.epochs=3"],
             "--set: expected an option of the renderer, such as renderer.ink=red, got 'codec'",
@@ -106,6 +107,18 @@ def test_what_cannot_be_is_told_in_one_line(dd, workspace, tmp_path, arguments, 
     assert result.code == 2
     assert told in line
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("renderer", "made"),
+    [("", "dance.mp4"), ("webm", "dance.webm"), ("hap", "dance.mov"), ("svg", "dance.svg"), ("png", "dance")],
+)
+def test_a_dance_that_nobody_named_has_the_ending_of_its_renderer(dd, workspace, tmp_path, renderer, made):
+    asked = ("--renderer", renderer) if renderer else ()
+    result = dd("generate", RUN, *asked, "--workspace", workspace, "--frames", 3, "--render-size", "80x48")
+    assert result.code == 0, result.err
+    assert result.out == f"video {made}\n"
+    assert [path.name for path in tmp_path.iterdir()] == [made]
 
 
 @pytest.mark.parametrize(("renderer", "suffix"), [("png", "png"), ("svg", "svg")])

@@ -70,7 +70,7 @@ class FieldModel:
     @property
     def pose(self) -> int:
         """How many latents there are."""
-        return len(self._arrays["importance"])
+        return self.decoder.inputs
 
     @property
     def weights(self) -> Mapping[str, Float32]:
@@ -89,14 +89,17 @@ class FieldModel:
     def with_weights(self, weights: Mapping[str, Float32], components: Float32) -> FieldModel:
         """The same with other networks; `components` `(n, k)` are of fields that are typical for them."""
         fixed = {name: self._arrays[name] for name in ("canvas", "radius", "mean", "basis", "deviations")}
-        encoder, decoder = (Network.from_arrays(name, weights) for name in ("encoder", "decoder"))
+        changed = FieldModel({**fixed, **weights})
+        return FieldModel({**fixed, **weights, **changed.measure_latents(components)})
+
+    def measure_latents(self, components: Float32) -> dict[str, Float32]:
+        """`importance` and `descent` of these networks, given typical components `(n, k)`."""
         some = components[sample_evenly(len(components), CURVED)]
-        poses = encoder(some)[:, : decoder.inputs]
-        measured = {
-            "importance": measure_importance(decoder),
-            "descent": measure_descent(decoder, self._quick_error, poses, some),
+        poses = self.encoder(some)[:, : self.decoder.inputs]
+        return {
+            "importance": measure_importance(self.decoder),
+            "descent": measure_descent(self.decoder, self._quick_error, poses, some),
         }
-        return FieldModel({**fixed, **weights, **measured})
 
     def project(self, fields: Float32) -> Float32:
         """Fields `(n, h, w)` → components `(n, k)`, in deviations of the first."""

@@ -56,8 +56,6 @@ def fit_field_model(
             **basis,
             "canvas": canvas.to_array(),
             "radius": np.array(options.radius, np.float32),
-            "importance": np.ones(pose, np.float32),
-            "descent": np.zeros((pose, pose), np.float32),
             **_read_both(encoder, decoder),
         }
     )
