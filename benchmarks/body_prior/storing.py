@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.body_prior.silhouettes import split
 
 from deepdance.interfaces import Float32
-from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, Stored, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import Stored, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.inference import Network
 
 LARGEST = 127
@@ -65,12 +65,12 @@ def solve_straight(weights: Mapping[str, Float32], rows: Float32) -> dict[str, F
     return {STRAIGHT: solved[:-1], END: weights[END] + solved[-1]}
 
 
-def pack(arrays: Mapping[str, Float32], rows: Float32) -> Stored:
-    """A field model as it is stored; `rows` `(n, k)` are components, by the basis as stored, to mend it with."""
+def pack(arrays: Mapping[str, Float32], rows: Float32) -> dict[str, npt.NDArray[Any]]:
+    """A field model's arrays as they are stored; `rows` `(n, k)` are components, by the basis as stored, to mend it with."""
     stored = quantize_matrices(arrays)
     solved = solve_straight(restore_arrays(stored), rows)
     stored |= {STRAIGHT: solved[STRAIGHT].astype(np.float16), END: solved[END]}
-    return {**stored, **FieldModel(stored).measure_latents(rows)}
+    return stored
 
 
 def save_prior(path: Path, stored: Stored) -> str:

@@ -27,7 +27,7 @@ from benchmarks.body_prior.storing import pack, quantize_matrices, save_prior
 
 from deepdance.arrays import sample_evenly
 from deepdance.interfaces import UInt8
-from deepdance_plugins.codecs.sdf_ae.field_model import restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, restore_arrays
 
 MENDED_FRAMES = 16_000
 """The stored decoder is mended on so many and their mirror images: 32,000 rows for 124 unknowns each."""
@@ -47,7 +47,8 @@ def make_prior(videos: Sequence[UInt8], out: Path, settings: Settings) -> str:
 
     weights = train_networks(basis, rows, settings)
     canvas = {"canvas": CANVAS.to_array(), "radius": np.array(RADIUS, np.float32)}
-    return save_prior(out, pack({**canvas, **basis, **weights}, mending))
+    stored = pack({**canvas, **basis, **weights}, mending)
+    return save_prior(out, {**stored, **FieldModel(stored).measure_latents(mending)})
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
