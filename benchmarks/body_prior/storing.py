@@ -66,7 +66,7 @@ def solve_straight(weights: Mapping[str, Float32], rows: Float32) -> dict[str, F
 
 
 def pack(arrays: Mapping[str, Float32], rows: Float32) -> dict[str, npt.NDArray[Any]]:
-    """A field model's arrays as they are stored; `rows` `(n, k)` are components, by the basis as stored, to mend it with."""
+    """A field model's arrays as they are stored; `rows` `(n, k)` are components, by the stored basis, to mend it by."""
     stored = quantize_matrices(arrays)
     solved = solve_straight(restore_arrays(stored), rows)
     stored |= {STRAIGHT: solved[STRAIGHT].astype(np.float16), END: solved[END]}
