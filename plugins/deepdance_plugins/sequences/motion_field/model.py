@@ -22,6 +22,8 @@ LEAST_LIVELINESS = 0.1
 """Of the mean: the calmest that a movement counts as."""
 UNCUT = 1 << 60
 """Frames of a shot that never ends."""
+MOST_HURRIED = 2.0
+"""How much faster a large distance to a movement fades; more would show as a jerk."""
 MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
 
@@ -51,7 +53,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._starts: Int64 = np.empty(0, np.int64)
         self._states: Float32 = np.empty((0, 0), np.float32)
         self._squares: Float32 = np.empty(0, np.float32)
-        self._travelled: Float64 = np.empty(0)
+        self._stride, self._travelled = 1.0, np.empty(0)
         self._liveliness: Float32 = np.empty(0, np.float32)
 
     @property
@@ -96,14 +98,15 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         self._starts = starts[:: ceil(len(starts) / MOST_STARTS)]
         self._states = self._compute_states(self._starts)
         self._squares = np.square(self._states).sum(axis=1)
-        self._travelled = self._measure_travel()
+        self._stride, self._travelled = self._measure_travel()
         self._liveliness = self._measure_liveliness()
 
-    def _measure_travel(self) -> Float64:
-        """The way from the first latent to each, `(n,)`: 1 for a mean frame, 0 from one clip to the next."""
+    def _measure_travel(self) -> tuple[float, Float64]:
+        """The mean step, and in these the way from the first latent to each, `(n,)`: none from clip to clip."""
         linked = np.arange(1, len(self._latents)) < self._stops[:-1]
         steps = np.where(linked, np.linalg.norm(np.diff(self._latents, axis=0), axis=1), 0)
-        return np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / max(steps[linked].mean(), 1e-9)])
+        stride = max(float(steps[linked].mean()), 1e-9)
+        return stride, np.concatenate([[0.0], np.cumsum(steps, dtype=np.float64) / stride])
 
     def _measure_liveliness(self) -> Float32:
         """How fast what follows each latent is, `(n,)`: the mean change over the shortest movement, 1 on average."""
@@ -188,14 +191,17 @@ class MotionField(SequenceModel[MotionFieldOptions]):
 
     def _follow(self, start: int, stop: int, last: Float32) -> Float32:
         """The latents after `last` on the movement from `start` up to `stop`, beside it at first and then nearer."""
-        kept = self._compute_kept(start, np.arange(start + 1, stop))
-        return np.asarray(self._latents[start + 1 : stop] + kept * (last - self._latents[start]))
+        beside = last - self._latents[start]
+        return self._latents[start + 1 : stop] + self._fade(beside[None], start, np.arange(start + 1, stop))
 
-    def _compute_kept(self, start: int | Int64, then: Int64) -> Float32:
-        """The share `(m, 1)` of the distance to a movement that is kept until it is at so many latents."""
-        # By the way travelled and not by time, or the dancer would slide while the movement holds still.
-        travelled = self._travelled[then] - self._travelled[start]
-        return np.asarray(self.options.persistence**travelled, np.float32)[:, None]
+    def _fade(self, beside: Float32, start: int | Int64, then: Int64) -> Float32:
+        """What is left `(m, d)` of the distances to movements, each when its movement is at so many latents."""
+        # By the way travelled and not by time, or the dancer would slide while the movement holds still. A distance of
+        # more than a step fades faster: in a short video the nearest movement is far, and between the two there may be
+        # no body.
+        steps = np.clip(np.linalg.norm(beside, axis=1) / self._stride, 1, MOST_HURRIED)
+        kept = self.options.persistence ** (steps * (self._travelled[then] - self._travelled[start]))
+        return np.asarray(kept[:, None] * beside, np.float32)
 
     def _measure(self, clips: Sequence[Float32]) -> Metrics:
         """Loss and the paper's accuracy of what follows the nearest state, on clips that were not learned."""
@@ -206,7 +212,7 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         states = self._join_state(chosen[:, -2], chosen[:, -3], chosen[:, 0])
         distances = self._squares - 2 * states @ self._states.T
         nearest = self._starts[distances.argmin(axis=1)]
-        beside = self._compute_kept(nearest, nearest + 1) * (chosen[:, -2] - self._latents[nearest])
+        beside = self._fade(chosen[:, -2] - self._latents[nearest], nearest, nearest + 1)
         guess = self._latents[nearest + 1] + beside
         return {"loss": mean_squared_error(chosen[:, -1], guess), "acc": argmax_agreement(chosen[:, -1], guess)}
 
