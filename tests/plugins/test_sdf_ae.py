@@ -169,7 +169,7 @@ def test_wild_latents_are_pictures():
 
 @pytest.mark.parametrize("option", ["latent_dim", "coefficients", "units", "blocks", "radius"])
 def test_what_the_prior_fixes_is_no_option_beside_it(option):
-    with pytest.raises(ValidationError, match=f"the prior has a {option} of its own; set prior to none too"):
+    with pytest.raises(ValidationError, match=f"error, the body prior's {option}, .*, or --set codec.prior=none"):
         SdfAEOptions(**{option: 7})
     assert getattr(SdfAEOptions(prior="none", **{option: 7}), option) == 7
 
