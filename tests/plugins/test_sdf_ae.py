@@ -9,7 +9,7 @@ from conftest import SHARED, needs_shared
 from dancers import SIZE, draw_dancer
 from pydantic import ValidationError
 
-from deepdance.errors import PluginError
+from deepdance.errors import PluginError, WorkspaceError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.shapes import count_limb_pixels, iou
@@ -165,6 +165,14 @@ def test_a_picture_at_another_size_is_of_the_same_body():
 def test_wild_latents_are_pictures():
     codec = fitted(draw(12))
     assert codec.decode(np.full((2, codec.latent_dim), 1e4, np.float32)).shape == (2, *SIZE)
+
+
+@pytest.mark.parametrize("name", ["importance", "descent"])
+def test_fields_of_an_earlier_version_are_refused(tmp_path, name):
+    with np.load(prior.PATH) as saved:
+        np.savez(tmp_path / "fields.npz", **{key: saved[key] for key in saved if key != name})
+    with pytest.raises(WorkspaceError, match=f"expected {name}, got the fields of an earlier version; delete"):
+        FieldModel.load(tmp_path / "fields.npz")
 
 
 @pytest.mark.parametrize("option", ["latent_dim", "coefficients", "units", "blocks", "radius"])
