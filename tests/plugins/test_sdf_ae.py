@@ -9,7 +9,7 @@ from conftest import SHARED, needs_shared
 from dancers import SIZE, draw_dancer
 from pydantic import ValidationError
 
-from deepdance.errors import PluginError
+from deepdance.errors import PluginError, WorkspaceError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.shapes import count_limb_pixels, iou
@@ -167,9 +167,17 @@ def test_wild_latents_are_pictures():
     assert codec.decode(np.full((2, codec.latent_dim), 1e4, np.float32)).shape == (2, *SIZE)
 
 
+@pytest.mark.parametrize("name", ["importance", "descent"])
+def test_fields_of_an_earlier_version_are_refused(tmp_path, name):
+    with np.load(prior.PATH) as saved:
+        np.savez(tmp_path / "fields.npz", **{key: saved[key] for key in saved if key != name})
+    with pytest.raises(WorkspaceError, match=f"expected {name}, got the fields of an earlier version; delete"):
+        FieldModel.load(tmp_path / "fields.npz")
+
+
 @pytest.mark.parametrize("option", ["latent_dim", "coefficients", "units", "blocks", "radius"])
 def test_what_the_prior_fixes_is_no_option_beside_it(option):
-    with pytest.raises(ValidationError, match=f"the prior has a {option} of its own; set prior to none too"):
+    with pytest.raises(ValidationError, match=f"error, the body prior's {option}, .*, or --set codec.prior=none"):
         SdfAEOptions(**{option: 7})
     assert getattr(SdfAEOptions(prior="none", **{option: 7}), option) == 7
 

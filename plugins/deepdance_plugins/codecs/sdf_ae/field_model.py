@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.arrays import sample_evenly
+from deepdance.errors import WorkspaceError
 from deepdance.interfaces import Float32
 from deepdance_plugins.codecs.sdf_ae.distance_field import Canvas
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
@@ -26,6 +27,8 @@ NEAR = np.float32(0.01)
 """A difference of latents that stands for an infinitely small one."""
 PROBE = 0.5
 """How far a latent is moved to see how far it moves outlines, in deviations."""
+MEASURED = ("importance", "descent")
+"""What `measure_latents` adds to a model that has learned."""
 
 Stored = Mapping[str, npt.NDArray[Any]]
 """Arrays as they lie in a file. One of int8 has a `….scale` beside it, which its rows are to be multiplied by."""
@@ -44,8 +47,14 @@ class FieldModel:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The model as it was saved."""
+        """The model as it was saved. Raises WorkspaceError if an earlier version saved it, which measured less."""
         with np.load(path, allow_pickle=False) as saved:
+            missing = [name for name in MEASURED if name not in saved]
+            if missing:
+                raise WorkspaceError(
+                    f"{path}: expected {missing[0]}, got the fields of an earlier version; "
+                    f"delete the folder {path.parent} and run again"
+                )
             return cls({name: saved[name] for name in saved})
 
     def save(self, path: Path) -> None:

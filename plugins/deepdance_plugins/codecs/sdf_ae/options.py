@@ -36,5 +36,6 @@ class SdfAEOptions(Options):
     def _check_prior(self) -> Self:
         changed = [name for name in FIXED if getattr(self, name) != type(self).model_fields[name].default]
         if self.prior == "body" and changed:
-            raise ValueError(f"the prior has a {changed[0]} of its own; set prior to none too")
+            own = type(self).model_fields[changed[0]].default
+            raise ValueError(f"the body prior's {changed[0]}, {own}, or --set codec.prior=none beside another")
         return self
