@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from math import ceil
 
 import numpy as np
+from scipy.cluster.vq import kmeans2, vq
 
 from deepdance.arrays import Int64
 from deepdance.interfaces import Float32
@@ -15,8 +17,6 @@ REGIONS, PACES = 100, 3
 """Poses are told apart in so many regions, and what follows them, in each, by so many paces from calm to lively."""
 CLUSTERED = 10_000
 """Motion states, evenly spaced, that regions are found from."""
-ROUNDS = 8
-BLOCK = 4096
 FAR = np.float32(1e6)
 """How much farther a movement seems that was shown a while ago, so that the dance does not go back to it at once."""
 REST = 4
@@ -75,9 +75,10 @@ def assign_regions(compute_states: Callable[[Int64], Float32], liveliness: Float
     """
     numbers = np.arange(len(liveliness))
     some = compute_states(numbers[:: ceil(len(numbers) / CLUSTERED)])
-    centres = _find_centres(some, min(REGIONS, len(some)), seed)
+    with warnings.catch_warnings(action="ignore"):  # an empty region harms nothing
+        centres, _ = kmeans2(some, min(REGIONS, len(some)), iter=8, minit="points", rng=seed)
     parts = np.array_split(numbers, ceil(len(numbers) / CLUSTERED))
-    regions: Int64 = np.concatenate([_find_nearest(compute_states(part), centres) for part in parts])
+    regions = np.concatenate([vq(compute_states(part), centres)[0] for part in parts]).astype(np.int64)
     # Sorted by region and in it by liveliness, the rank of a state in its region tells its pace.
     calm_first = np.lexsort((liveliness, regions))
     sizes = np.bincount(regions)
@@ -85,21 +86,3 @@ def assign_regions(compute_states: Callable[[Int64], Float32], liveliness: Float
     ranks = np.empty_like(regions)
     ranks[calm_first] = np.arange(len(regions)) - firsts[regions[calm_first]]
     return regions * PACES + ranks * PACES // sizes[regions]
-
-
-def _find_centres(states: Float32, count: int, seed: int) -> Float32:
-    """Centres of `count` clusters by Lloyd's algorithm, from states that chance picks; one left empty stays."""
-    centres = states[np.random.default_rng(seed).choice(len(states), count, replace=False)]
-    for _ in range(ROUNDS):
-        nearest = _find_nearest(states, centres)
-        order = np.argsort(nearest, kind="stable")
-        found, firsts, sizes = np.unique(nearest[order], return_index=True, return_counts=True)
-        centres[found] = np.add.reduceat(states[order], firsts) / sizes[:, None]
-    return centres
-
-
-def _find_nearest(states: Float32, centres: Float32) -> Int64:
-    """The nearest centre of each state, `(n,)`."""
-    half = np.square(centres).sum(axis=1) / 2
-    blocks = (states[start : start + BLOCK] for start in range(0, len(states), BLOCK))
-    return np.concatenate([np.argmin(half - block @ centres.T, axis=1) for block in blocks])
