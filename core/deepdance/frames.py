@@ -182,6 +182,12 @@ def fit_size(height: int, width: int, box: tuple[int, int]) -> tuple[int, int]:
     return max(1, min(box[0], round(height * scale))), max(1, min(box[1], round(width * scale)))
 
 
+def find_middle(inner: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of what is `inner` (height, width) large, in the middle of a picture of `size`."""
+    top, left = ((outer - side) // 2 for side, outer in zip(inner, size, strict=True))
+    return slice(top, top + inner[0]), slice(left, left + inner[1])
+
+
 def shrink(silhouettes: UInt8, size: tuple[int, int]) -> UInt8:
     """Area-average `(n, h, w)` frames into `size`, keeping their shape; what is left over is background.
 
@@ -214,10 +220,10 @@ def _fit_into(silhouettes: UInt8, size: tuple[int, int], resize: Callable[[UInt8
         return silhouettes
     _, given_height, given_width = silhouettes.shape
     height, width = fit_size(given_height, given_width, size)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    middle = find_middle((height, width), size)
     out = np.full((len(silhouettes), *size), BACKGROUND, np.uint8)
     for frame, target in zip(silhouettes, out, strict=True):
-        target[top : top + height, left : left + width] = resize(frame, width, height)
+        target[middle] = resize(frame, width, height)
     return out
 
 

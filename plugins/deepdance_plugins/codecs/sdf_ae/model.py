@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from deepdance.arrays import sample_evenly
-from deepdance.frames import BACKGROUND, Silhouettes, fit_size
+from deepdance.frames import BACKGROUND, Silhouettes, find_middle, fit_size
 from deepdance.interfaces import Float32, FrameCodec, History, Metrics, Training, UInt8
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error, with_held_out
 from deepdance.metrics.shapes import iou
@@ -145,10 +145,9 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
     def decode_at(self, latents: Float32, size: tuple[int, int]) -> UInt8:
         """Outlines are the zero level of a smooth field, and stay sharp at any size."""
-        height, width = fit_size(*self._size, size)
-        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        drawn = fit_size(*self._size, size)
         out = np.full((len(latents), *size), BACKGROUND, np.uint8)
-        out[:, top : top + height, left : left + width] = self._decode(latents, (height, width))
+        out[:, *find_middle(drawn, size)] = self._decode(latents, drawn)
         return out
 
     def _decode(self, latents: Float32, size: tuple[int, int]) -> UInt8:
