@@ -17,6 +17,9 @@ BOUNDARY = 2
 """Width in pixels of the band along the outline."""
 LIMB_RADIUS = 4
 """What a disc of this radius in pixels does not fit into is a limb."""
+_OFFSETS = np.arange(-LIMB_RADIUS, LIMB_RADIUS + 1)
+LIMB_DISC: UInt8 = (_OFFSETS[:, None] ** 2 + _OFFSETS**2 <= LIMB_RADIUS**2).astype(np.uint8)
+"""OpenCV's own ellipse is no disc at this radius: it has 57 pixels, a disc 49."""
 GREY = (26, 229)
 """The levels from 10 % to 90 % of full scale."""
 SMALLEST_BODY = 10 / (120 * 200)
@@ -48,19 +51,15 @@ def count_limb_pixels(truth: UInt8, decoded: UInt8) -> tuple[Int64, Int64]:
     and Mathematical Morphology, 1982). Beyond the frame the picture goes on as at its edge, so a body that is cut off
     is no limb. Limb recall is the sum of the first over the sum of the second: pooled, for many frames have few.
     """
-    masks = mask_dancer(truth)
-    limbs = masks - _map_frames(_open_with_disc, masks)
+    limbs = _map_frames(_keep_limbs, mask_dancer(truth))
     return _count_pixels(limbs & mask_dancer(decoded)), _count_pixels(limbs)
 
 
-def _open_with_disc(mask: UInt8) -> UInt8:
+def _keep_limbs(mask: UInt8) -> UInt8:
     import cv2
 
-    offsets = np.arange(-LIMB_RADIUS, LIMB_RADIUS + 1)
-    # OpenCV's own ellipse is no disc at this radius: it has 57 pixels, a disc 49.
-    disc = (offsets[:, None] ** 2 + offsets**2 <= LIMB_RADIUS**2).astype(np.uint8)
-    opened: UInt8 = cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc, borderType=cv2.BORDER_REPLICATE)
-    return opened
+    opened: UInt8 = cv2.morphologyEx(mask, cv2.MORPH_OPEN, LIMB_DISC, borderType=cv2.BORDER_REPLICATE)
+    return mask - opened
 
 
 def count_grey_pixels(frames: UInt8) -> Int64:
@@ -72,11 +71,14 @@ def measure_perimeters(frames: UInt8) -> Float64:
     """Length in pixels of the dancer's outline, holes included, through the centres of its outermost pixels."""
     import cv2
 
-    def length(mask: UInt8) -> float:
-        outlines = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
-        return float(sum(cv2.arcLength(outline, True) for outline in outlines))
+    outlines = (cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0] for mask in mask_dancer(frames))
+    return np.array([_add_lengths(each) for each in outlines], np.float64)
 
-    return np.array([length(mask) for mask in mask_dancer(frames)], np.float64)
+
+def _add_lengths(outlines: Sequence[npt.NDArray[Any]]) -> float:
+    import cv2
+
+    return float(sum(cv2.arcLength(outline, True) for outline in outlines))
 
 
 def measure_frames(frames: UInt8) -> dict[str, Float64]:
@@ -119,8 +121,8 @@ def _measure_pieces(mask: UInt8, smallest: int) -> dict[str, float]:
         "x": x,
         "y": y,
         "bottom": bottom / len(mask),
-        "width": ((left + width).max(initial=0) - left.min(initial=mask.shape[1])) / len(mask) if len(areas) else 0,
-        "height": (bottom - top.min(initial=len(mask))) / len(mask) if len(areas) else 0,
+        "width": ((left + width).max() - left.min()) / len(mask) if len(areas) else 0,
+        "height": (bottom - top.min()) / len(mask) if len(areas) else 0,
     }
 
 
@@ -133,10 +135,10 @@ def _measure_outlines(mask: UInt8) -> dict[str, float]:
     holes = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
     area = max(int(mask.sum()), 1)
     return {
-        "perimeter": float(sum(cv2.arcLength(outline, True) for outline in outlines)),
+        "perimeter": _add_lengths(outlines),
         "holes": len(holes),
         "hole_area": float(sum(cv2.contourArea(outline) for outline in holes)) / mask.size,
-        "limbs": int(np.count_nonzero(mask - _open_with_disc(mask))) / area,
+        "limbs": int(np.count_nonzero(_keep_limbs(mask))) / area,
         "thickness": float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).sum()) / area,
     }
 
