@@ -10,14 +10,13 @@ import numpy as np
 from jax import numpy as jnp
 
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.backend import KerasTensor, keras
+from deepdance_plugins._keras.backend import keras
 
 STEPS_A_CALL = 500
 
 
 def train_compiled(
     model: keras.Model,
-    error: Callable[..., KerasTensor],
     rows: Float32,
     *,
     steps: int,
@@ -35,7 +34,7 @@ def train_compiled(
 
     def loss(trainable: Any, other: Any, batch: Any) -> tuple[Any, Any]:
         rebuilt, other, losses = model.stateless_call(trainable, other, batch, training=True, return_losses=True)
-        wrong = jnp.mean(error(batch, rebuilt))
+        wrong = jnp.mean(model.loss(batch, rebuilt))
         return wrong + sum(losses), (wrong, other)
 
     def step(state: Any, key: Any) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ It imports no Keras: each process of a pool imports it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -17,7 +17,6 @@ from benchmarks.body_prior.variations import vary
 
 from deepdance.arrays import sample_evenly
 from deepdance.interfaces import Float32, UInt8
-from deepdance_plugins._principal_components import fit_principal_components
 from deepdance_plugins.codecs.sdf_ae.distance_field import compute_fields, measure_placements
 
 CHUNK = 250
@@ -32,16 +31,10 @@ def list_parts(videos: Sequence[UInt8], settings: Settings) -> list[Part]:
     return [(part, copy) for copy in range(settings.copies + 1) for part in (*chunks, *range(settings.dancers))]
 
 
-def fit_basis(pool: Executor, parts: Sequence[Part], settings: Settings) -> dict[str, Float32]:
-    """`mean` `(p,)`, `basis` `(k, p)` and `deviations` `(k,)` of some fields and their mirror images."""
+def compute_some(pool: Executor, parts: Sequence[Part], seed: int) -> list[Float32]:
+    """The fields that a basis is fitted on, evenly spread over the parts."""
     chosen = [parts[k] for k in sample_evenly(len(parts), BASIS_FRAMES // CHUNK)]
-    fields = list(pool.map(partial(compute_part, seed=settings.seed), chosen))
-
-    def rows() -> Iterator[Float32]:
-        return (both.reshape(len(both), -1) for part in fields for both in (part, part[..., ::-1]))
-
-    found = fit_principal_components(rows, settings.coefficients, power_iterations=1, seed=settings.seed)
-    return dict(zip(("mean", "basis", "deviations"), found, strict=True))
+    return list(pool.map(partial(compute_part, seed=seed), chosen))
 
 
 def project(pool: Executor, parts: Sequence[Part], basis: Mapping[str, Float32], seed: int) -> Float32:

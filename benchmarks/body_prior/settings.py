@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deepdance_plugins.codecs.sdf_ae.distance_field import Canvas
-from deepdance_plugins.codecs.sdf_ae.error import COVER
 
 CANVAS = Canvas(height=94, width=57, row=43.25, across=6.51, down=17.5, reference=25.0)
 """99.3 % of the corpus' dancers lie on it whole; the median one is drawn at seven tenths of its size."""
@@ -30,4 +29,3 @@ class Settings:
     batch_size: int = 512
     learning_rate: float = 1e-3
     kl: float = 2e-4
-    cover: float = COVER

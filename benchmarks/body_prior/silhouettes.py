@@ -24,17 +24,17 @@ LEAST_PIXELS = 30
 """Fewer than so many pixels of dancer teach nothing."""
 
 
-def load_corpus(folder: Path, fps: int = 10) -> tuple[UInt8, int]:
+def load_corpus(folder: Path) -> tuple[UInt8, int]:
     """All frames `(n, 120, 200)`, and how many of them lie before the shots that can be held out."""
-    with np.load(folder / f"corpus/corpus_{fps}fps_gray.npz") as saved:
+    with np.load(folder / "corpus/corpus_10fps_gray.npz") as saved:
         frames, starts = saved["frames"], saved["shot_starts"]
     return frames, int(starts[np.searchsorted(starts, (1 - HELD_OUT) * len(frames))])
 
 
-def load_masks(folder: Path, number: int, fps: int = 10) -> UInt8:
+def load_masks(folder: Path, number: int) -> UInt8:
     """The true silhouettes `(n, 120, 200)` of a shadow dancer's video."""
     with np.load(folder / f"shadowdance/train_{number:02}_masks.npz") as saved:
-        masks = np.unpackbits(saved[f"masks_{fps}fps"], axis=1).reshape(-1, *SIZE)
+        masks = np.unpackbits(saved["masks_10fps"], axis=1).reshape(-1, *SIZE)
     return np.where(masks, 0, 255).astype(np.uint8)
 
 

@@ -20,14 +20,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from benchmarks.body_prior.rows import CHUNK, fit_basis, list_parts, project
+from benchmarks.body_prior.rows import CHUNK, compute_some, list_parts, project
 from benchmarks.body_prior.settings import CANVAS, RADIUS, Settings
 from benchmarks.body_prior.silhouettes import load_all
 from benchmarks.body_prior.storing import pack, quantize_matrices, save_prior
 
 from deepdance.arrays import sample_evenly
 from deepdance.interfaces import UInt8
-from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, fit_basis, restore_arrays
 
 MENDED_FRAMES = 16_000
 """The stored decoder is mended on so many and their mirror images: 32,000 rows for 124 unknowns each."""
@@ -39,7 +39,7 @@ def make_prior(videos: Sequence[UInt8], out: Path, settings: Settings) -> str:
     mended = [parts[k] for k in sample_evenly(len(parts), MENDED_FRAMES // CHUNK)]
     # A process forked from one that has threads may hang, and libraries of arrays have many.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        basis = fit_basis(pool, parts, settings)
+        basis = fit_basis(compute_some(pool, parts, settings.seed), settings.coefficients, settings.seed)
         rows = project(pool, parts, basis, settings.seed)
         mending = project(pool, mended, restore_arrays(quantize_matrices(basis)), settings.seed)
     print(f"{len(rows)} rows of {rows.shape[1]} components", flush=True)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from benchmarks.body_prior.settings import Settings
 
 from deepdance.interfaces import Float32, Training
-from deepdance_plugins._keras.backend import FRAMEWORK, KerasTensor, keras
+from deepdance_plugins._keras.backend import FRAMEWORK, keras
 from deepdance_plugins._keras.training import LOSS, Samples, build_adamw, count_epochs, train_network
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
-from deepdance_plugins.codecs.sdf_ae.network import Variational, build_decoder, build_encoder, build_loss, read_weights
-
-Loss = Callable[..., KerasTensor]
-WARMUP = 200
+from deepdance_plugins.codecs.sdf_ae.fitting import WARMUP
+from deepdance_plugins.codecs.sdf_ae.network import build_decoder, build_encoder, build_variational, read_networks
 
 
 def train_networks(basis: Mapping[str, Float32], rows: Float32, settings: Settings) -> dict[str, Float32]:
@@ -25,17 +23,14 @@ def train_networks(basis: Mapping[str, Float32], rows: Float32, settings: Settin
     keras.utils.set_random_seed(settings.seed)
     shape = basis["deviations"], settings.pose, settings.units, settings.blocks
     encoder, decoder = build_encoder(*shape), build_decoder(*shape)
-    model = Variational(encoder, decoder, settings.kl, settings.seed)
-    model(rows[:1])  # a subclassed model has its variables only after a first call
-    loss = build_loss(FieldError.of(basis["basis"], basis["mean"], basis["deviations"], settings.cover))
+    error = FieldError.of(basis["basis"], basis["mean"], basis["deviations"])
     optimizer = build_adamw(settings.learning_rate, settings.steps, warmup=min(WARMUP, settings.steps // 10))
-    model.compile(optimizer=optimizer, loss=loss)
-    (_train_compiled if FRAMEWORK == "jax" else _train_step_by_step)(model, loss, rows, settings)
-    networks = {"encoder": encoder, "decoder": decoder}
-    return {f"{name}.{key}": w for name, network in networks.items() for key, w in read_weights(network).items()}
+    model = build_variational(encoder, decoder, error, optimizer, settings.kl, settings.seed)
+    (_train_compiled if FRAMEWORK == "jax" else _train_step_by_step)(model, rows, settings)
+    return read_networks(encoder, decoder)
 
 
-def _train_compiled(model: keras.Model, loss: Loss, rows: Float32, settings: Settings) -> None:
+def _train_compiled(model: keras.Model, rows: Float32, settings: Settings) -> None:
     from benchmarks.body_prior.compiled import train_compiled  # imports JAX
 
     started = time.monotonic()
@@ -45,7 +40,6 @@ def _train_compiled(model: keras.Model, loss: Loss, rows: Float32, settings: Set
 
     train_compiled(
         model,
-        loss,
         rows,
         steps=settings.steps,
         batch_size=settings.batch_size,
@@ -54,7 +48,7 @@ def _train_compiled(model: keras.Model, loss: Loss, rows: Float32, settings: Set
     )
 
 
-def _train_step_by_step(model: keras.Model, _: Loss, rows: Float32, settings: Settings) -> None:
+def _train_step_by_step(model: keras.Model, rows: Float32, settings: Settings) -> None:
     def tell(epoch: int, epochs: int, metrics: Mapping[str, float]) -> None:
         print(f"epoch {epoch} of {epochs}: loss {metrics['loss']:.4f}", flush=True)
 

@@ -34,18 +34,15 @@ class FieldError:
     """`(p,)`"""
     share: float
     """Of all pixels that may change; the error of the others, which stay outside, is taken for 0."""
-    far: float = FAR
-    cover: float = COVER
-    softness: float = SOFTNESS
 
     @classmethod
-    def of(cls, basis: Float32, mean: Float32, deviations: Float32, cover: float = COVER) -> Self:
+    def of(cls, basis: Float32, mean: Float32, deviations: Float32) -> Self:
         """Of components in deviations of the first, given the basis `(k, p)`, its mean and deviations `(k,)`."""
         scaled = basis * deviations[0]
         changing = np.sqrt(np.square(basis * deviations[:, None]).sum(axis=0)) > LEAST_CHANGE
         if not changing.any():  # one and the same picture all the time
             changing[:] = True
-        return cls(scaled[:, changing], mean[changing], float(changing.mean()), cover=cover)
+        return cls(scaled[:, changing], mean[changing], float(changing.mean()))
 
     def thin(self, apart: int) -> Self:
         """The same from fewer pixels: one of so many."""
@@ -55,15 +52,15 @@ class FieldError:
         """The slope of the sum of all errors by the rebuilt components, `(n, k)`."""
         field = truth @ self.basis + self.mean
         change = (rebuilt - truth) @ self.basis
-        slope = (2 * self.far + 2 * np.exp(-np.square(field / 2))) * change
-        sides = expit((field + change) / self.softness) - expit(field / self.softness)
-        slope += np.float32(self.cover / self.softness) * sides
+        slope = (2 * FAR + 2 * np.exp(-np.square(field / 2))) * change
+        sides = expit((field + change) / SOFTNESS) - expit(field / SOFTNESS)
+        slope += np.float32(COVER / SOFTNESS) * sides
         return np.asarray(slope @ self.basis.T * np.float32(self.share / len(self.mean)), np.float32)
 
     def measure_curvature(self, truth: Float32) -> Float32:
         """The second derivative of the error by the field, `(n, p)`, where true components are rebuilt."""
         field = truth @ self.basis + self.mean
-        inside = expit(field / self.softness)
-        curvature = 2 * self.far + 2 * np.exp(-np.square(field / 2))
-        curvature += self.cover / self.softness**2 * inside * (1 - inside)
+        inside = expit(field / SOFTNESS)
+        curvature = 2 * FAR + 2 * np.exp(-np.square(field / 2))
+        curvature += COVER / SOFTNESS**2 * inside * (1 - inside)
         return np.asarray(curvature * (self.share / len(self.mean)), np.float32)

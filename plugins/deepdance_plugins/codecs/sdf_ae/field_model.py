@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from deepdance.arrays import sample_evenly
 from deepdance.errors import WorkspaceError
 from deepdance.interfaces import Float32
+from deepdance_plugins._principal_components import fit_principal_components
 from deepdance_plugins.codecs.sdf_ae.distance_field import Canvas
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
 from deepdance_plugins.codecs.sdf_ae.inference import Network
@@ -27,6 +28,8 @@ NEAR = np.float32(0.01)
 """A difference of latents that stands for an infinitely small one."""
 PROBE = 0.5
 """How far a latent is moved to see how far it moves outlines, in deviations."""
+LEAST_COMPONENT = 1e-3
+"""Deviation of a component: of one and the same picture there are none, and they are divided by."""
 MEASURED = ("importance", "descent")
 """What `measure_latents` adds to a model that has learned."""
 
@@ -149,6 +152,17 @@ class FieldModel:
         return pose
 
 
+def fit_basis(fields: Sequence[Float32], components: int, seed: int) -> dict[str, Float32]:
+    """`mean` `(p,)`, `basis` `(k, p)` and `deviations` `(k,)` of fields `(n, h, w)` and their mirror images."""
+    mean, basis, deviations = fit_principal_components(
+        lambda: (rows.reshape(len(rows), -1) for part in fields for rows in (part, part[..., ::-1])),
+        components,
+        power_iterations=1,
+        seed=seed,
+    )
+    return {"mean": mean, "basis": basis, "deviations": np.maximum(deviations, LEAST_COMPONENT)}
+
+
 def restore_arrays(stored: Stored) -> dict[str, Float32]:
     """Stored arrays as they are computed with."""
     return {
@@ -161,9 +175,8 @@ def restore_arrays(stored: Stored) -> dict[str, Float32]:
 def measure_importance(decoder: Network) -> Float32:
     """How far each latent moves the field, `(pose,)`, beside the one that moves it farthest."""
     pose = decoder.inputs
-    moved = np.concatenate([np.zeros((1, pose)), PROBE * np.eye(pose), -PROBE * np.eye(pose)]).astype(np.float32)
-    rebuilt = decoder(moved)
-    way = np.linalg.norm(rebuilt[1 : pose + 1] - rebuilt[pose + 1 :], axis=1)
+    there, back = (decoder(np.asarray(sign * PROBE * np.eye(pose), np.float32)) for sign in (1, -1))
+    way = np.linalg.norm(there - back, axis=1)
     # A latent that the decoder does not look at would be divided by nothing.
     return np.asarray(np.maximum(way / way.max(), 1e-3), np.float32)
 

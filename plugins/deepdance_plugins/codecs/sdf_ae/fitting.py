@@ -9,25 +9,18 @@ import numpy as np
 
 from deepdance.arrays import sample_evenly
 from deepdance.frames import Silhouettes
-from deepdance.interfaces import Float32, History, Training
+from deepdance.interfaces import Float32, History, Training, UInt8
 from deepdance_plugins._keras.backend import keras
-from deepdance_plugins._keras.training import (
-    LOSS,
-    Samples,
-    build_adamw,
-    count_epochs,
-    train_network,
-)
-from deepdance_plugins._principal_components import fit_principal_components
+from deepdance_plugins._keras.training import LOSS, Samples, build_adamw, count_epochs, train_network
 from deepdance_plugins.codecs.sdf_ae.distance_field import PLACEMENT, Canvas, compute_fields, measure_placements
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
-from deepdance_plugins.codecs.sdf_ae.field_model import PIXELS_APART, FieldModel
+from deepdance_plugins.codecs.sdf_ae.field_model import PIXELS_APART, FieldModel, fit_basis
+from deepdance_plugins.codecs.sdf_ae.inference import select_weights
 from deepdance_plugins.codecs.sdf_ae.network import (
-    Variational,
     build_decoder,
     build_encoder,
-    build_loss,
-    read_weights,
+    build_variational,
+    read_networks,
     write_weights,
 )
 from deepdance_plugins.codecs.sdf_ae.options import SdfAEOptions
@@ -46,7 +39,10 @@ def fit_field_model(
 ) -> tuple[FieldModel, History]:
     """A field model of these silhouettes alone; `placements` are those of `train`."""
     canvas = Canvas.of_video(train.size, placements)
-    basis = _fit_basis(train, canvas, options, training.seed)
+    chosen = sample_evenly(len(train), BASIS_FRAMES)
+    parts = np.array_split(chosen, range(256, len(chosen), 256))
+    fields = [_compute_fields(train[part], canvas, options.radius) for part in parts]
+    basis = fit_basis(fields, options.coefficients, training.seed)
     pose = min(options.latent_dim - PLACEMENT, len(basis["deviations"]))
     keras.utils.set_random_seed(training.seed)
     shape = basis["deviations"], pose, options.units, options.blocks
@@ -56,7 +52,7 @@ def fit_field_model(
             **basis,
             "canvas": canvas.to_array(),
             "radius": np.array(options.radius, np.float32),
-            **_read_both(encoder, decoder),
+            **read_networks(encoder, decoder),
         }
     )
     return _train(model, model.error, (encoder, decoder), (train, validation), options, training)
@@ -67,32 +63,15 @@ def adapt_field_model(
 ) -> tuple[FieldModel, History]:
     """A field model that has learned these silhouettes too; its components stay."""
     keras.utils.set_random_seed(training.seed)
-    units, blocks = (model.decoder.units, model.decoder.blocks)
-    shape = model.deviations, model.pose, units, blocks
-    networks = encoder, decoder = build_encoder(*shape), build_decoder(*shape)
-    for name, network in (("encoder", encoder), ("decoder", decoder)):
-        start = f"{name}."
-        write_weights(
-            network, {key.removeprefix(start): w for key, w in model.weights.items() if key.startswith(start)}
-        )
+    shape = model.deviations, model.pose, model.decoder.units, model.decoder.blocks
+    networks = build_encoder(*shape), build_decoder(*shape)
+    for network in networks:
+        write_weights(network, select_weights(network.name, model.weights))
     shorter = options.model_copy(update=ADAPTING)
     return _train(model, model.error.thin(PIXELS_APART), networks, (train, validation), shorter, training)
 
 
-def _fit_basis(frames: Silhouettes, canvas: Canvas, options: SdfAEOptions, seed: int) -> dict[str, Float32]:
-    chosen = sample_evenly(len(frames), BASIS_FRAMES)
-    parts = np.array_split(chosen, range(256, len(chosen), 256))
-    fields = [_compute_fields(frames[part], canvas, options.radius) for part in parts]
-    mean, basis, deviations = fit_principal_components(
-        lambda: (rows.reshape(len(rows), -1) for part in fields for rows in (part, part[..., ::-1])),
-        options.coefficients,
-        power_iterations=1,
-        seed=seed,
-    )
-    return {"mean": mean, "basis": basis, "deviations": np.maximum(deviations, 1e-3)}
-
-
-def _compute_fields(frames: np.ndarray, canvas: Canvas, radius: float) -> Float32:
+def _compute_fields(frames: UInt8, canvas: Canvas, radius: float) -> Float32:
     return compute_fields(frames, measure_placements(frames), canvas, radius)
 
 
@@ -109,13 +88,11 @@ def _train(
     count = 2 * len(train)
     epochs = min(MOST_EPOCHS, count_epochs(options.steps, count, options.batch_size))
     steps = epochs * ceil(count / options.batch_size)
-    variational = Variational(*networks, options.kl, training.seed)
-    variational(rows[:1])  # a subclassed model has its variables only after a first call
     optimizer = build_adamw(options.learning_rate, steps, warmup=min(WARMUP, options.steps // 10))
-    variational.compile(optimizer=optimizer, loss=build_loss(error))
+    variational = build_variational(*networks, error, optimizer, options.kl, training.seed)
     data = Samples(lambda chosen, _: (rows[chosen],) * 2, count, len(rows) - count, options.batch_size)
     history = train_network(variational, data, epochs=epochs, training=training, metrics=LOSS)
-    return model.with_weights(_read_both(*networks), rows[:count]), history
+    return model.with_weights(read_networks(*networks), rows[:count]), history
 
 
 def _compute_rows(model: FieldModel, frames: Silhouettes, validation: Silhouettes) -> Iterator[Float32]:
@@ -128,11 +105,3 @@ def _compute_rows(model: FieldModel, frames: Silhouettes, validation: Silhouette
     yield from mirror_images
     for chunk in validation.chunks():
         yield model.project(_compute_fields(chunk, model.canvas, model.radius))
-
-
-def _read_both(encoder: keras.Model, decoder: keras.Model) -> dict[str, Float32]:
-    return {
-        f"{name}.{key}": values
-        for name, network in (("encoder", encoder), ("decoder", decoder))
-        for key, values in read_weights(network).items()
-    }

@@ -30,8 +30,7 @@ class Network:
     @classmethod
     def from_arrays(cls, name: str, arrays: Weights) -> Self:
         """The network whose weights are the arrays that begin with its name."""
-        start = f"{name}."
-        return cls({key.removeprefix(start): values for key, values in arrays.items() if key.startswith(start)})
+        return cls(select_weights(name, arrays))
 
     @property
     def inputs(self) -> int:
@@ -84,6 +83,12 @@ class Network:
     def _stretch(self, layer: str, normal: Float32) -> Float32:
         stretched: Float32 = normal * self._weights[f"{layer}.gamma"] + self._weights[f"{layer}.beta"]
         return stretched
+
+
+def select_weights(name: str, arrays: Weights) -> dict[str, Float32]:
+    """Those of one network, by their names in it: `encoder.first.kernel` is the encoder's `first.kernel`."""
+    start = f"{name}."
+    return {key.removeprefix(start): values for key, values in arrays.items() if key.startswith(start)}
 
 
 def _normalize(hidden: Float32) -> tuple[Float32, Float32]:

@@ -10,7 +10,7 @@ import numpy as np
 from deepdance.interfaces import Float32
 from deepdance_plugins._keras.backend import KerasTensor, keras, layers, ops
 from deepdance_plugins._keras.layers import add_residual_block
-from deepdance_plugins.codecs.sdf_ae.error import FieldError
+from deepdance_plugins.codecs.sdf_ae.error import COVER, FAR, SOFTNESS, FieldError
 
 FIRST_LOG_VARIANCE = -4.0
 """Latents begin almost without noise, as PCA's have none."""
@@ -59,6 +59,11 @@ def write_weights(network: keras.Model, weights: Mapping[str, Float32]) -> None:
         variable.assign(weights[_name(variable)])
 
 
+def read_networks(encoder: keras.Model, decoder: keras.Model) -> dict[str, Float32]:
+    """The weights of both networks, as `encoder.LAYER.kernel` and so on."""
+    return {f"{each.name}.{name}": values for each in (encoder, decoder) for name, values in read_weights(each).items()}
+
+
 def _name(variable: keras.Variable) -> str:
     return ".".join(variable.path.split("/")[-2:])
 
@@ -69,12 +74,12 @@ def build_loss(error: FieldError) -> Callable[..., KerasTensor]:
     def loss(truth: KerasTensor, rebuilt: KerasTensor) -> KerasTensor:
         field = ops.matmul(truth, error.basis) + error.mean
         change = ops.matmul(rebuilt - truth, error.basis)
-        blur = field / error.softness
-        squares = (error.far + ops.exp(-ops.square(field / 2))) * ops.square(change)
+        blur = field / SOFTNESS
+        squares = (FAR + ops.exp(-ops.square(field / 2))) * ops.square(change)
         # Binary cross-entropy of what is covered, less that of the truth with itself.
-        wrong = ops.softplus(blur + change / error.softness) - ops.softplus(blur)
-        wrong = wrong - ops.sigmoid(blur) * change / error.softness
-        return error.share * ops.mean(squares + error.cover * wrong, axis=-1)
+        wrong = ops.softplus(blur + change / SOFTNESS) - ops.softplus(blur)
+        wrong = wrong - ops.sigmoid(blur) * change / SOFTNESS
+        return error.share * ops.mean(squares + COVER * wrong, axis=-1)
 
     return loss
 
@@ -102,3 +107,18 @@ class Variational(keras.Model):  # type: ignore[misc]
         self.add_loss(self.kl * ops.mean(ops.sum(divergence, axis=-1)))
         noise = keras.random.normal(ops.shape(mean), seed=self.noise)
         return self.decoder(mean + ops.exp(log_variance / 2) * noise)
+
+
+def build_variational(
+    encoder: keras.Model,
+    decoder: keras.Model,
+    error: FieldError,
+    optimizer: keras.optimizers.Optimizer,
+    kl: float,
+    seed: int,
+) -> Variational:
+    """The model that is trained, compiled, with its variables."""
+    model = Variational(encoder, decoder, kl, seed)
+    model(np.zeros((1, *encoder.input_shape[1:]), np.float32))  # a subclassed model has them only after a first call
+    model.compile(optimizer=optimizer, loss=build_loss(error))
+    return model
