@@ -62,20 +62,6 @@ def load_network(path: Path) -> keras.Model:
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def gradient(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """The gradient of a scalar function with respect to its first argument, compiled."""
-    if FRAMEWORK == "jax":
-        return jax.jit(jax.grad(loss))  # type: ignore[no-any-return]
-
-    def differentiate(values: Any, *others: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(values)
-            value = loss(values, *others)
-        return tape.gradient(value, values)
-
-    return tf.function(differentiate, reduce_retracing=True)  # type: ignore[no-any-return]
-
-
 def compile_loop(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` compiled as a whole, loops included: XLA on TensorFlow and JAX."""
     if FRAMEWORK == "jax":

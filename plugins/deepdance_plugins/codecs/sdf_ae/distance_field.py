@@ -33,6 +33,8 @@ SPECK = 0.005
 """Of the largest piece; a smaller one says nothing."""
 FINER = 2
 """Fields are enlarged by a cubic before they are placed by a linear map, whose kinks would show in an outline."""
+FROM_FINER = np.array([[1 / FINER, 0, (1 / FINER - 1) / 2], [0, 1 / FINER, (1 / FINER - 1) / 2], [0, 0, 1]])
+"""The map from a pixel of an enlarged field to that of the field: pixels are areas, and their centres lie at halves."""
 MOST_PLACED = 3
 """Up to so many times the silhouettes' size fields are placed; what is larger is enlarged from there."""
 BAND = 2.0
@@ -144,7 +146,7 @@ def draw_silhouettes(
     zoom_y, zoom_x = (new / times / old for new, old in zip(at, size, strict=True))
     # Pixels are areas: the first one's centre lies half a pixel from the edge.
     enlargement = np.array([[zoom_x, 0, (zoom_x - 1) / 2], [0, zoom_y, (zoom_y - 1) / 2]])
-    maps = enlargement @ _complete(_build_maps(placement, canvas))
+    maps = enlargement @ _complete(_build_maps(placement, canvas)) @ FROM_FINER
     # Distances in pixels of the smaller picture.
     units = (_measure_units(placement, canvas) * zoom_y).astype(np.float32)
     out = np.empty((len(fields), *at), np.uint8)
@@ -188,11 +190,11 @@ def _remove_specks(distance: Float32, smallest: float) -> None:
 
 
 def _place_field(field: Float32, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Float32:
+    """A field in a picture of `size`; `matrix` leads there from the pixels of the enlarged field."""
     finer = cv2.resize(field, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
-    coarser = np.array([[1 / FINER, 0, (1 / FINER - 1) / 2], [0, 1 / FINER, (1 / FINER - 1) / 2], [0, 0, 1]])
     placed: Float32 = cv2.warpAffine(
         finer,
-        matrix @ coarser,
+        matrix,
         size[::-1],
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,

@@ -16,7 +16,7 @@ RAW = ("-fps_mode", "passthrough", "-f", "rawvideo")
 PLANES = "gbrp"
 """Green, blue and red, each in a plane of its own.
 
-Where ffmpeg scales, it makes them in half the time of `rgb24` and two to seven times nearer to the exact colours: it
+Where ffmpeg scales, it makes them in half the time of `rgb24` and up to seven times nearer to the exact colours: it
 rounds them, and does not halve their width again. Where 8 bits of 4:2:0 keep their size, both are the same.
 """
 
