@@ -16,7 +16,7 @@ CLIP_SAMPLES, REPEATS = 414, 35
 MOST_MB = 400
 
 READ = """
-import json, resource, sys
+import json, re, resource, sys
 from pathlib import Path
 from deepdance.frames import SilhouetteWriter, shrink
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
@@ -27,9 +27,10 @@ with SilhouetteWriter(Path(sys.argv[2]), (120, 200)) as writer:
     for frames in FfmpegSource(sys.argv[1], FfmpegOptions()).frames(3, (480, 800)):
         writer.write(shrink(remover.remove(frames), (120, 200)))
     writer.finish(source="long", fps=3)
-peaks = {name: resource.getrusage(who).ru_maxrss >> 10
-         for name, who in (("python", resource.RUSAGE_SELF), ("ffmpeg", resource.RUSAGE_CHILDREN))}
-print(json.dumps({"frames": writer.count, **peaks}))
+# ru_maxrss of this process would begin at what the process that started it had.
+python = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
+ffmpeg = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({"frames": writer.count, "python": python >> 10, "ffmpeg": ffmpeg >> 10}))
 """
 
 
