@@ -9,7 +9,6 @@ from typing import Any
 
 from deepdance.errors import OptionError
 from deepdance.folders import show_path
-from deepdance.frames import fit_size
 from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
 
@@ -91,17 +90,17 @@ def check_place(out: Path, location: str = "") -> None:
 def choose_render_size(
     recipe: Recipe, registry: Registry, silhouettes: tuple[int, int], picture: tuple[int, int]
 ) -> tuple[int, int]:
-    """Height and width of a dance's frames: those asked for, or the largest of the silhouettes' shape in the `picture`.
+    """Height and width of a dance's frames: those asked for, or those of the `picture` that was filmed.
 
-    Nobody asked for, they have at most the lines that suit the renderer, and are no smaller than the silhouettes.
+    Nobody asked for, they have at most the lines that suit the renderer, and no less than silhouettes have room in.
     """
     if recipe.render_size:
         return recipe.render_size
+    enlarged = max(1, *(inner / side for inner, side in zip(silhouettes, picture, strict=True)))
     most_lines = registry.find("renderer", recipe.renderer.name).spec.most_lines
-    height, width = (max(sides) for sides in zip(picture, silhouettes, strict=True))
-    tall, wide = fit_size(*silhouettes, (min(height, most_lines), width))
-    return _round_side(tall), _round_side(wide)
+    scale = min(enlarged, most_lines / picture[0])
+    return _round_side(picture[0] * scale), _round_side(picture[1] * scale)
 
 
-def _round_side(side: int) -> int:
+def _round_side(side: float) -> int:
     return max(SIDE_STEP, SIDE_STEP * round(side / SIDE_STEP))

@@ -148,7 +148,7 @@ class Recipe(BaseModel):
     ] = Field(
         default=None,
         description="width and height of the finished dance, such as 1920x1080; in Python also a tuple, height first; "
-        "unset: the first video's, at most 1080 lines, in the shape of the silhouettes",
+        "unset: the first video's, at most 1080 lines",
     )
 
     @field_validator("size")
