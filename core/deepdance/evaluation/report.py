@@ -141,8 +141,7 @@ def _build_table(
         write_json(folder / "table.json", table.as_json())
         return {}
 
-    inputs = {"artifacts": run.keys(stages), "settings": dict(settings or {}), "version": runs.VERSION}
-    artifact = run.session.make(stage, inputs, work)
+    artifact = run.session.make(stage, {**run.describe(stages), "settings": dict(settings or {})}, work)
     return Table.from_json(read_json(artifact.folder / "table.json"))
 
 

@@ -11,6 +11,7 @@ import pluggy
 
 from deepdance.errors import PluginError
 from deepdance.events import Event, Listener
+from deepdance.plugins.fingerprints import describe_code
 from deepdance.plugins.isolation import BUILT_IN, Note, Problem, canonical, import_class, is_missing
 from deepdance.plugins.requirements import describe_unmet
 from deepdance.plugins.spec import ENTRY_POINT_GROUP, KINDS, LOGGER, ComponentSpec, Hooks
@@ -29,6 +30,10 @@ class Entry:
     def title(self) -> str:
         """The component as messages name it."""
         return f"the {self.spec.kind} {self.spec.name!r} of {self.distribution} {self.version}"
+
+    def describe_code(self) -> dict[str, str]:
+        """What a key holds of the code that the component is made of."""
+        return describe_code(self.distribution, self.version, self.spec.target)
 
 
 def _plugin_manager() -> pluggy.PluginManager:
