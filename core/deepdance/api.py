@@ -139,12 +139,15 @@ class Run:
         with follow(self._session.listen):
             return runs.extend(self._session, self.name, str(video), seconds, Path(out))
 
-    def evaluate(self, frames: int = 1000, seeds: int = 5) -> Evaluation:
-        """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured."""
+    def evaluate(self, frames: int = 1000, seeds: int = 5, *, fresh: str | None = None) -> Evaluation:
+        """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured.
+
+        `fresh` names a table that is measured anew, with all after it. Raises OptionError.
+        """
         from deepdance.evaluation import report
 
         with follow(self._session.listen):
-            return report.evaluate(self._session, self.name, frames, seeds)
+            return report.evaluate(self._session, self.name, frames, seeds, fresh=fresh)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self._record.status})"
@@ -166,13 +169,15 @@ def run(
     workspace: str | Path = "workspace",
     listen: Sequence[Listener] = (),
     force: bool = False,
+    fresh: str | None = None,
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
 
     `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
     recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns from
-    what cannot be a dancer too. Raises InputError, OptionError, PluginError, WorkspaceError.
+    what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there. Raises
+    InputError, OptionError, PluginError, WorkspaceError.
     """
     session = Session.open(workspace, listen)
     with follow(session.listen):
@@ -180,7 +185,7 @@ def run(
         base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
         made = (base or (Recipe() if given else DEMO_RECIPE)).changed(fields)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
-        return Run(session, runs.run(session, made, locations, name, force=force).run.name)
+        return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 
 
 def open_run(run: str | Path, *, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Run:

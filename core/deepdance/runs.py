@@ -94,13 +94,20 @@ class OpenedRun:
 
 
 def run(
-    session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None, *, force: bool = False
+    session: Session,
+    recipe: Recipe,
+    locations: Sequence[str] = (),
+    name: str | None = None,
+    *,
+    force: bool = False,
+    fresh: str | None = None,
 ) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
     Without locations the demo dancer is the source. What an earlier run has made already is used again. With `force`
-    it learns from what cannot be a dancer too.
+    it learns from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it.
     """
+    session = session.make_anew(fresh)
     inputs = expand_inputs(session.registry, locations)
     recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()

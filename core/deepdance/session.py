@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from deepdance.errors import OptionError
 from deepdance.events import (
     ArtifactReady,
     EpochFinished,
@@ -19,7 +21,14 @@ from deepdance.events import (
 )
 from deepdance.interfaces import Training
 from deepdance.plugins import LOGGER, Registry, discover
+from deepdance.validation import nearest
 from deepdance.workspace import Artifact, Workspace
+
+PREPARATION = ("remover", "silhouettes")
+STAGES = (*PREPARATION, "codec", "latents", "sequence", "evaluation")
+"""What a run keeps, in its order: each is made of those before it."""
+TABLES = ("evaluation", "codec_table", "next_frame_table", "long_table")
+"""What `evaluate` keeps, each a table of its own."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,9 @@ class Session:
     workspace: Workspace
     registry: Registry
     listen: Listener = ignore
+    fresh: frozenset[str] = frozenset()
+    """Stages that are made anew where what is there is older than `opened`."""
+    opened: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
     @classmethod
     def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
@@ -36,6 +48,15 @@ class Session:
         registry = discover()
         named = [(f"the listener {getattr(each, '__name__', type(each).__name__)}", each) for each in listen]
         return cls(Workspace(Path(workspace)), registry, Listeners([*named, *registry.listeners]))
+
+    def make_anew(self, stage: str | None, stages: Sequence[str] = STAGES) -> Self:
+        """The session that makes `stage` and all after it of `stages` anew, once; None is none. Raises OptionError."""
+        if stage is None:
+            return self
+        if stage not in stages:
+            raise OptionError(f"--fresh: expected one of {', '.join(stages)}, got {stage!r}{nearest(stage, stages)}")
+        after = frozenset(stages[stages.index(stage) :])
+        return replace(self, fresh=after, opened=datetime.now().astimezone())
 
     def make(
         self,
@@ -55,7 +76,8 @@ class Session:
         def waiting() -> None:
             self.listen(StageStarted(stage, "another process is making this; waiting for it"))
 
-        artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
+        since = self.opened if stage in self.fresh else None
+        artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting, since=since)
         self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact
