@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from itertools import accumulate, pairwise
@@ -17,13 +18,14 @@ import numpy.typing as npt
 
 from deepdance import runs
 from deepdance.arrays import Float32, UInt8
-from deepdance.errors import InputError, WorkspaceError
+from deepdance.errors import InputError, OptionError, WorkspaceError
 from deepdance.events import Listener, follow
 from deepdance.frames import Clip, Silhouettes
 from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
 from deepdance.metrics.paper_table import PaperRow
 from deepdance.plugins import discover
+from deepdance.plugins.unregistered import adopt
 from deepdance.recipe import DEMO_RECIPE, Recipe
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
 
 Video = str | Path | npt.NDArray[Any]
 """A path, or frames as the source `array` reads them: RGB `(n, h, w, 3)`, or silhouettes or masks `(n, h, w)`."""
-Component = str | Mapping[str, Any]
-"""A component's name, or `{"name": …}` with its options beside it, as in a recipe file."""
+AnyComponent = FrameSource[Any] | BackgroundRemover[Any] | FrameCodec[Any] | SequenceModel[Any] | Renderer[Any]
+Component = str | Mapping[str, Any] | type[AnyComponent] | AnyComponent
+"""A component's name, or `{"name": …}` with its options beside it, as in a recipe file; or its class, or an instance.
+
+A class need not be a plugin's. Of an instance it is the class and the options that count: runs make their own."""
 
 
 class DanceFields(TypedDict, total=False):
@@ -58,13 +63,20 @@ class FileFields(DanceFields, total=False):
     renderer: Component
 
 
-class RecipeFields(FileFields, total=False):
-    """The fields of a `Recipe`, which says what they mean."""
+class ComponentFields(TypedDict, total=False):
+    """The components of a `Recipe`."""
 
     source: Component
     remover: Component
     codec: Component
     sequence: Component
+    renderer: Component
+
+
+class RecipeFields(DanceFields, ComponentFields, total=False):
+    """The fields of a `Recipe`, which says what they mean."""
+
+    render_size: str | tuple[int, int]
     preset: str
     fps: float
     size: tuple[int, int]
@@ -132,7 +144,8 @@ class Run:
         `renderer` is a name, or a dict of options with or without a name: without one, the ending decides.
         """
         with follow(self._session.listen):
-            return runs.generate(self._session, self.name, Path(out), changes)
+            registry, named = adopt(self._session.registry, changes)
+            return runs.generate(replace(self._session, registry=registry), self.name, Path(out), named)
 
     def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
@@ -181,17 +194,36 @@ def run(
     """
     session = Session.open(workspace, listen)
     with follow(session.listen):
+        registry, named = adopt(session.registry, fields)
+        session = replace(session, registry=registry)
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
         base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
-        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(fields)
+        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
         return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 
 
-def open_run(run: str | Path, *, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Run:
-    """A run by its name in the workspace, or by its folder anywhere. Raises WorkspaceError."""
+def open_run(
+    run: str | Path,
+    *,
+    workspace: str | Path = "workspace",
+    listen: Sequence[Listener] = (),
+    **components: Unpack[ComponentFields],
+) -> Run:
+    """A run by its name in the workspace, or by its folder anywhere. Raises OptionError, WorkspaceError.
+
+    Of a run whose `components` were classes, and no plugin's, these are given again.
+    """
     place, name = locate_run(str(run), Path(workspace))
-    return Run(Session.open(place.root, listen), name)
+    session = Session.open(place.root, listen)
+    registry, named = adopt(session.registry, components)
+    opened = Run(replace(session, registry=registry), name)
+    for kind, choice in named.items():
+        got = choice if isinstance(choice, str) else choice["name"]
+        expected = getattr(opened.recipe, kind).name
+        if got != expected:
+            raise OptionError(f"{kind}: expected {expected}, as in the run {name!r}, got {got}; give that, or nothing")
+    return opened
 
 
 def source(location: str | Path, name: str | None = None, /, **options: Any) -> FrameSource[Any]:
