@@ -19,7 +19,7 @@ import numpy.typing as npt
 from deepdance import runs
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError, WorkspaceError
-from deepdance.events import Listener, follow
+from deepdance.events import Listener
 from deepdance.frames import Clip, Silhouettes
 from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
@@ -135,7 +135,7 @@ class Run:
 
     def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
         """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
-        with follow(self._session.listen):
+        with self._session.follow():
             return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
 
     def generate(self, out: str | Path, **changes: Unpack[FileFields]) -> Path:
@@ -143,13 +143,13 @@ class Run:
 
         `renderer` is a name, or a dict of options with or without a name: without one, the ending decides.
         """
-        with follow(self._session.listen):
-            registry, named = adopt(self._session.registry, changes)
-            return runs.generate(replace(self._session, registry=registry), self.name, Path(out), named)
+        session, named = _adopt(self._session, changes)
+        with session.follow():
+            return runs.generate(session, self.name, Path(out), named)
 
     def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
-        with follow(self._session.listen):
+        with self._session.follow():
             return runs.extend(self._session, self.name, str(video), seconds, Path(out))
 
     def evaluate(self, frames: int = 1000, seeds: int = 5, *, fresh: str | None = None) -> Evaluation:
@@ -159,7 +159,7 @@ class Run:
         """
         from deepdance.evaluation import report
 
-        with follow(self._session.listen):
+        with self._session.follow():
             return report.evaluate(self._session, self.name, frames, seeds, fresh=fresh)
 
     def __repr__(self) -> str:
@@ -192,10 +192,8 @@ def run(
     what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there. Raises
     InputError, OptionError, PluginError, WorkspaceError.
     """
-    session = Session.open(workspace, listen)
-    with follow(session.listen):
-        registry, named = adopt(session.registry, fields)
-        session = replace(session, registry=registry)
+    session, named = _adopt(Session.open(workspace, listen), fields)
+    with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
         base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
         made = (base or (Recipe() if given else DEMO_RECIPE)).changed(named)
@@ -215,15 +213,20 @@ def open_run(
     Of a run whose `components` were classes, and no plugin's, these are given again.
     """
     place, name = locate_run(str(run), Path(workspace))
-    session = Session.open(place.root, listen)
-    registry, named = adopt(session.registry, components)
-    opened = Run(replace(session, registry=registry), name)
+    session, named = _adopt(Session.open(place.root, listen), components)
+    opened = Run(session, name)
     for kind, choice in named.items():
         got = choice if isinstance(choice, str) else choice["name"]
         expected = getattr(opened.recipe, kind).name
         if got != expected:
             raise OptionError(f"{kind}: expected {expected}, as in the run {name!r}, got {got}; give that, or nothing")
     return opened
+
+
+def _adopt(session: Session, fields: Mapping[str, Any]) -> tuple[Session, dict[str, Any]]:
+    """A session that knows the classes among a recipe's fields, and these fields with names. Raises OptionError."""
+    registry, named = adopt(session.registry, fields)
+    return replace(session, registry=registry), named
 
 
 def source(location: str | Path, name: str | None = None, /, **options: Any) -> FrameSource[Any]:
@@ -305,7 +308,7 @@ def fit(
     """
     validate(Recipe, {"validation": validation, "fps": fps, "seed": seed})
     session = Session.open(listen=listen)
-    with follow(session.listen):
+    with session.follow():
         if isinstance(component, FrameCodec):
             frames = data if isinstance(data, Silhouettes) else _check_silhouettes(_list_clips(data), fps)
             learned, held_out = split_frames(frames, validation)

@@ -4,6 +4,7 @@ import linecache
 import subprocess
 import sys
 import textwrap
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -183,3 +184,24 @@ def test_a_changed_line_of_a_script_makes_its_stage_anew(silhouettes, tmp_path):
         told.append(dict(line.split() for line in ran.stdout.splitlines()))
     assert [each["codec"] for each in told] == ["False", "True", "True"]
     assert [each["sequence"] for each in told] == ["False", "True", "False"]
+
+
+class Fails(Walk):
+    def fit(self, train, validation, training):
+        return [1][len(train) + 5]
+
+
+def test_an_exception_of_ones_own_class_has_a_note_of_where(silhouettes, tmp_path):
+    with pytest.raises(IndexError) as failed:
+        run(silhouettes, tmp_path, sequence=Fails)
+    line = Fails.fit.__code__.co_firstlineno + 1
+    assert failed.value.__notes__ == [f"the sequence 'Fails' of {__name__} failed at {__file__}:{line}"]
+
+
+def test_an_exception_of_ours_has_none(silhouettes, tmp_path, monkeypatch):
+    from deepdance_plugins.codecs.pca import PCA
+
+    monkeypatch.setattr(PCA, "save", itemgetter("no"))
+    with pytest.raises(TypeError) as failed:
+        run(silhouettes, tmp_path, sequence=Walk)
+    assert not hasattr(failed.value, "__notes__")
