@@ -99,7 +99,7 @@ def install_many(folder: Path, count: int) -> None:
     compileall.compile_dir(folder / "site", quiet=1)
 
 
-def with_site(site: Path, **more: str) -> dict[str, str]:
+def with_site(site: Path | str, **more: str) -> dict[str, str]:
     """The environment of a process that finds what is installed in `site`."""
     path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, **more}

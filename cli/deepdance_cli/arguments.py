@@ -85,6 +85,30 @@ Log = Annotated[
         autocompletion=complete_names("logger"),
     ),
 ]
+Fresh = Annotated[
+    str | None,
+    typer.Option(
+        "--fresh",
+        metavar="STAGE",
+        help="Make this stage and all after it anew, though they are there: remover, silhouettes, codec, latents, "
+        "sequence or evaluation.",
+    ),
+]
+FreshPreparation = Annotated[
+    str | None,
+    typer.Option(
+        "--fresh", metavar="STAGE", help="Make this and all after it anew, though they are there: remover, silhouettes."
+    ),
+]
+FreshTable = Annotated[
+    str | None,
+    typer.Option(
+        "--fresh",
+        metavar="TABLE",
+        help="Measure this table and all after it anew, though they are there: evaluation (the paper's), codec_table, "
+        "next_frame_table or long_table.",
+    ),
+]
 Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
 ComponentName = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from deepdance_cli.arguments import Json, Length, RunName, Seeds, Workspace
+from deepdance_cli.arguments import FreshTable, Json, Length, RunName, Seeds, Workspace
 from deepdance_cli.output import print_json
 
 
@@ -13,6 +13,7 @@ def evaluate(
     run: RunName,
     frames: Length = 1000,
     seeds: Seeds = 5,
+    fresh: FreshTable = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -29,7 +30,7 @@ def evaluate(
 
     place, name = locate_run(run, workspace)
     with open_session(place.root) as session:
-        measured = report.evaluate(session, name, frames, seeds)
+        measured = report.evaluate(session, name, frames, seeds, fresh=fresh)
     if json:
         print_json(asdict(measured))
         return

@@ -16,6 +16,12 @@ from deepdance_cli.output import tolerate_encodings
 
 ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
+OS_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space or choose another --workspace",
+    errno.EDQUOT: "the disk quota is used up: free some space or choose another --workspace",
+    errno.EACCES: "choose a place that can be written, with --workspace or --out",
+    errno.EROFS: "choose a place that can be written, with --workspace or --out",
+}
 
 app = typer.Typer(
     name="dd",
@@ -141,21 +147,31 @@ def _describe_error(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         help_of = f"; see {context.command_path} --help" if context else ""
         return f"{error.format_message()}{help_of}"
-    if isinstance(error, OSError):
-        return _describe_os_error(error)
     if isinstance(error, MemoryError):
         return "expected enough memory, got none left; try a smaller --size or --set codec.batch_size=16"
+    culprit = _find_culprit(error)
+    if isinstance(error, OSError) and (error.errno in OS_ADVICE or not culprit):
+        return _describe_os_error(error)
+    if culprit:
+        return f"{culprit}: {type(error).__name__}: {error}; --debug shows more; its author can mend it"
     return f"unexpected {type(error).__name__}: {error}; --debug shows where, please report it"
+
+
+def _find_culprit(error: Exception) -> str:
+    """The plugin that raised it, and where."""
+    from deepdance.errors import PluginError
+    from deepdance.plugins import discover
+    from deepdance.plugins.culprits import find_culprit
+
+    try:
+        return str(find_culprit(error, discover()) or "")
+    except PluginError:  # nothing could be loaded, so nothing raised
+        return ""
 
 
 def _describe_os_error(error: OSError) -> str:
     where = f" {error.filename}" if error.filename else ""
-    advice = {
-        errno.ENOSPC: "the disk is full: free some space or choose another --workspace",
-        errno.EDQUOT: "the disk quota is used up: free some space or choose another --workspace",
-        errno.EACCES: "choose a place that can be written, with --workspace or --out",
-        errno.EROFS: "choose a place that can be written, with --workspace or --out",
-    }.get(error.errno or 0, "check the path")
+    advice = OS_ADVICE.get(error.errno or 0, "check the path")
     return f"could not write or read{where}: {error.strerror or error}; {advice}; finished stages are kept"
 
 

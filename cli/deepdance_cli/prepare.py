@@ -20,6 +20,7 @@ def prepare(
         float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
     ] = None,
     size: arguments.Size = None,
+    fresh: arguments.FreshPreparation = None,
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
 ) -> None:
@@ -30,6 +31,7 @@ def prepare(
     from deepdance import preparation
     from deepdance.events import collect_warnings
     from deepdance.inputs import expand_inputs, settle
+    from deepdance.session import PREPARATION
     from deepdance_cli.console import out
     from deepdance_cli.progress import open_session
 
@@ -37,7 +39,8 @@ def prepare(
         recipe, {"remover": remover, "fps": fps, "size": arguments.parse_size(size)}, settings or []
     )
     results = []
-    with open_session(workspace) as session:
+    with open_session(workspace) as opened:
+        session = opened.make_anew(fresh, PREPARATION)
         inputs = expand_inputs(session.registry, videos)
         resolved = preparation.decide_removers(session, settle(asked, session.registry, inputs), inputs)
         made = preparation.prepare_all(session, [resolved] * len(inputs), inputs)

@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from deepdance.events import EpochFinished, Event, Listener, Listeners, StageFinished, StageStarted, follow
+from deepdance.events import EpochFinished, Event, Listener, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
-from deepdance.plugins import discover
-from deepdance.session import Session, make_loggers
+from deepdance.plugins import Registry, discover
+from deepdance.session import Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
 
@@ -103,12 +103,13 @@ def open_session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
     with _show_messages():
         registry = discover()
-        with _draw_progress([*make_loggers(registry, logs), *registry.listeners]) as listen, follow(listen):
+        followers = [*make_loggers(registry, logs), *registry.listeners]
+        with _draw_progress(registry, followers) as listen, follow(listen):
             yield Session(Workspace(workspace), registry, listen)
 
 
 @contextmanager
-def _draw_progress(listeners: Sequence[tuple[str, Listener]]) -> Iterator[Listener]:
+def _draw_progress(registry: Registry, listeners: Sequence[tuple[str, Listener]]) -> Iterator[Listener]:
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description:<12}"),
@@ -122,7 +123,7 @@ def _draw_progress(listeners: Sequence[tuple[str, Listener]]) -> Iterator[Listen
         _own_descriptor(err),
         Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars,
     ):
-        yield Listeners([("the progress display", StageBars(bars)), *listeners])
+        yield make_listeners(registry, [("the progress display", StageBars(bars)), *listeners])
 
 
 class _MessageLines(logging.Handler):

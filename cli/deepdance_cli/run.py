@@ -51,6 +51,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Learn even from what cannot be a dancer.")] = False,
+    fresh: arguments.Fresh = None,
     log: arguments.Log = None,
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
@@ -71,7 +72,7 @@ def run(
     if not videos and made.source.name in ("auto", "demo"):
         (err if json else out).print(DEMO_LINE)
     with open_session(workspace, log or ()) as session:
-        finished = runs.run(session, made, videos or [], name, force=force)
+        finished = runs.run(session, made, videos or [], name, force=force, fresh=fresh)
     if json:
         table = [asdict(row) for row in finished.table]
         paths = {"folder": str(finished.folder), "video": str(finished.video)}

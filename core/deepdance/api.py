@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from itertools import accumulate, pairwise
@@ -17,13 +18,14 @@ import numpy.typing as npt
 
 from deepdance import runs
 from deepdance.arrays import Float32, UInt8
-from deepdance.errors import InputError, WorkspaceError
-from deepdance.events import Listener, follow
+from deepdance.errors import InputError, OptionError, WorkspaceError
+from deepdance.events import Listener
 from deepdance.frames import Clip, Silhouettes
 from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
 from deepdance.metrics.paper_table import PaperRow
 from deepdance.plugins import discover
+from deepdance.plugins.unregistered import adopt
 from deepdance.recipe import DEMO_RECIPE, Recipe
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
 
 Video = str | Path | npt.NDArray[Any]
 """A path, or frames as the source `array` reads them: RGB `(n, h, w, 3)`, or silhouettes or masks `(n, h, w)`."""
-Component = str | Mapping[str, Any]
-"""A component's name, or `{"name": …}` with its options beside it, as in a recipe file."""
+AnyComponent = FrameSource[Any] | BackgroundRemover[Any] | FrameCodec[Any] | SequenceModel[Any] | Renderer[Any]
+Component = str | Mapping[str, Any] | type[AnyComponent] | AnyComponent
+"""A component's name, or `{"name": …}` with its options beside it, as in a recipe file; or its class, or an instance.
+
+A class need not be a plugin's. Of an instance it is the class and the options that count: runs make their own."""
 
 
 class DanceFields(TypedDict, total=False):
@@ -58,13 +63,20 @@ class FileFields(DanceFields, total=False):
     renderer: Component
 
 
-class RecipeFields(FileFields, total=False):
-    """The fields of a `Recipe`, which says what they mean."""
+class ComponentFields(TypedDict, total=False):
+    """The components of a `Recipe`."""
 
     source: Component
     remover: Component
     codec: Component
     sequence: Component
+    renderer: Component
+
+
+class RecipeFields(DanceFields, ComponentFields, total=False):
+    """The fields of a `Recipe`, which says what they mean."""
+
+    render_size: str | tuple[int, int]
     preset: str
     fps: float
     size: tuple[int, int]
@@ -123,7 +135,7 @@ class Run:
 
     def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
         """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
-        with follow(self._session.listen):
+        with self._session.follow():
             return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
 
     def generate(self, out: str | Path, **changes: Unpack[FileFields]) -> Path:
@@ -131,20 +143,24 @@ class Run:
 
         `renderer` is a name, or a dict of options with or without a name: without one, the ending decides.
         """
-        with follow(self._session.listen):
-            return runs.generate(self._session, self.name, Path(out), changes)
+        session, named = _adopt(self._session, changes)
+        with session.follow():
+            return runs.generate(session, self.name, Path(out), named)
 
     def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
-        with follow(self._session.listen):
+        with self._session.follow():
             return runs.extend(self._session, self.name, str(video), seconds, Path(out))
 
-    def evaluate(self, frames: int = 1000, seeds: int = 5) -> Evaluation:
-        """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured."""
+    def evaluate(self, frames: int = 1000, seeds: int = 5, *, fresh: str | None = None) -> Evaluation:
+        """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured.
+
+        `fresh` names a table that is measured anew, with all after it. Raises OptionError.
+        """
         from deepdance.evaluation import report
 
-        with follow(self._session.listen):
-            return report.evaluate(self._session, self.name, frames, seeds)
+        with self._session.follow():
+            return report.evaluate(self._session, self.name, frames, seeds, fresh=fresh)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self._record.status})"
@@ -166,27 +182,51 @@ def run(
     workspace: str | Path = "workspace",
     listen: Sequence[Listener] = (),
     force: bool = False,
+    fresh: str | None = None,
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
 
     `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
     recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns from
-    what cannot be a dancer too. Raises InputError, OptionError, PluginError, WorkspaceError.
+    what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there. Raises
+    InputError, OptionError, PluginError, WorkspaceError.
     """
-    session = Session.open(workspace, listen)
-    with follow(session.listen):
+    session, named = _adopt(Session.open(workspace, listen), fields)
+    with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
         base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
-        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(fields)
+        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
-        return Run(session, runs.run(session, made, locations, name, force=force).run.name)
+        return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 
 
-def open_run(run: str | Path, *, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Run:
-    """A run by its name in the workspace, or by its folder anywhere. Raises WorkspaceError."""
+def open_run(
+    run: str | Path,
+    *,
+    workspace: str | Path = "workspace",
+    listen: Sequence[Listener] = (),
+    **components: Unpack[ComponentFields],
+) -> Run:
+    """A run by its name in the workspace, or by its folder anywhere. Raises OptionError, WorkspaceError.
+
+    Of a run whose `components` were classes, and no plugin's, these are given again.
+    """
     place, name = locate_run(str(run), Path(workspace))
-    return Run(Session.open(place.root, listen), name)
+    session, named = _adopt(Session.open(place.root, listen), components)
+    opened = Run(session, name)
+    for kind, choice in named.items():
+        got = choice if isinstance(choice, str) else choice["name"]
+        expected = getattr(opened.recipe, kind).name
+        if got != expected:
+            raise OptionError(f"{kind}: expected {expected}, as in the run {name!r}, got {got}; give that, or nothing")
+    return opened
+
+
+def _adopt(session: Session, fields: Mapping[str, Any]) -> tuple[Session, dict[str, Any]]:
+    """A session that knows the classes among a recipe's fields, and these fields with names. Raises OptionError."""
+    registry, named = adopt(session.registry, fields)
+    return replace(session, registry=registry), named
 
 
 def source(location: str | Path, name: str | None = None, /, **options: Any) -> FrameSource[Any]:
@@ -268,7 +308,7 @@ def fit(
     """
     validate(Recipe, {"validation": validation, "fps": fps, "seed": seed})
     session = Session.open(listen=listen)
-    with follow(session.listen):
+    with session.follow():
         if isinstance(component, FrameCodec):
             frames = data if isinstance(data, Silhouettes) else _check_silhouettes(_list_clips(data), fps)
             learned, held_out = split_frames(frames, validation)

@@ -124,11 +124,15 @@ def ignore(event: Event) -> None:
 class Listeners:
     """A listener that tells several others, each known by a name.
 
-    One that raises is told of in a warning, once, and hears nothing more; the others and the run go on.
+    One that raises is told of in a warning, once, and hears nothing more; the others and the run go on. `locate` says
+    where in a plugin's code that was.
     """
 
-    def __init__(self, named: Iterable[tuple[str, Listener]]) -> None:
+    def __init__(
+        self, named: Iterable[tuple[str, Listener]], locate: Callable[[BaseException], str] = lambda error: ""
+    ) -> None:
         self._named = list(named)
+        self._locate = locate
 
     def __call__(self, event: Event) -> None:
         failed = []
@@ -139,7 +143,8 @@ class Listeners:
                 failed.append((pair, error))
         self._named = [pair for pair in self._named if all(pair is not bad for bad, _ in failed)]
         for (name, _), why in failed:
-            reason = f"{type(why).__name__}: {why}"
+            place = self._locate(why)
+            reason = f"{type(why).__name__}: {why}{f' ({place})' if place else ''}"
             log.warning("%s failed at %s and is switched off: %s", name, type(event).__name__, reason)
 
 

@@ -34,6 +34,11 @@ def guard(component: type) -> type:
     return component
 
 
+def unguard(component: type) -> type:
+    """The class as its author wrote it."""
+    return component.__bases__[1] if component.__bases__[0] in GUARDS.values() else component
+
+
 class SourceGuards(FrameSource[Any]):
     """Chunks are RGB frames of one size, and none is empty."""
 

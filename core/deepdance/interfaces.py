@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -28,6 +28,7 @@ from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
 from deepdance.errors import InputError
 from deepdance.events import Event
 from deepdance.frames import Silhouettes, redraw, spread_evenly
+from deepdance.validation import validate
 
 LONGEST_LOOK = 10_000
 """Frames that `FrameSource.sample` reads of a source that may have no end."""
@@ -49,6 +50,27 @@ class Options(BaseModel):
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
+class Component(ABC, Generic[OptionsT]):
+    """What all components have: their options. `MyModel(units=64)` is `MyModel(MyOptions(units=64))`.
+
+    The toolkit makes them in the second way, so a component with an `__init__` of its own takes `options`, and passes
+    them on. Raises OptionError.
+    """
+
+    def __init__(self, options: OptionsT | None = None, **values: Any) -> None:
+        self.options: OptionsT = options if options is not None else self._make_options(values)
+
+    def _make_options(self, values: Mapping[str, Any]) -> Any:
+        return validate(find_options_model(type(self)), values, owner=type(self).__name__)
+
+
+def find_options_model(component: type) -> type[Options]:
+    """The class of a component's options, as its base says: `FrameCodec[MyOptions]`; `Options` where none does."""
+    bases = [base for each in component.__mro__ for base in vars(each).get("__orig_bases__", ())]
+    models = [model for base in bases for model in get_args(base) if isinstance(model, type)]
+    return next((model for model in models if issubclass(model, Options)), Options)
+
+
 @dataclass(frozen=True)
 class SourceInfo:
     """What is known of a source before its frames are read. `None` means: not known."""
@@ -63,12 +85,12 @@ class SourceInfo:
     """Some of it is transparent, and was laid on white: what is white is background."""
 
 
-class FrameSource(ABC, Generic[OptionsT]):
+class FrameSource(Component[OptionsT]):
     """Reads RGB frames from `location`: a path, or whatever the source understands."""
 
-    def __init__(self, location: str, options: OptionsT) -> None:
+    def __init__(self, location: str, options: OptionsT | None = None, **values: Any) -> None:
+        super().__init__(options, **values)
         self.location = location
-        self.options = options
 
     @abstractmethod
     def info(self) -> SourceInfo:
@@ -110,14 +132,11 @@ class FrameSource(ABC, Generic[OptionsT]):
         return np.stack(sampled)
 
 
-class BackgroundRemover(ABC, Generic[OptionsT]):
+class BackgroundRemover(Component[OptionsT]):
     """Turns RGB frames into silhouettes. A new instance is made for every clip, so it may keep state.
 
     A clip comes in chunks of any length, down to a single frame; what is kept does not grow with it.
     """
-
-    def __init__(self, options: OptionsT) -> None:
-        self.options = options
 
     @classmethod
     def fetch(cls, tell: Callable[[str, int, int | None], None]) -> None:
@@ -161,11 +180,8 @@ History = list[Metrics]
 there."""
 
 
-class FrameCodec(ABC, Generic[OptionsT]):
+class FrameCodec(Component[OptionsT]):
     """Turns silhouettes into latent vectors and back."""
-
-    def __init__(self, options: OptionsT) -> None:
-        self.options = options
 
     @property
     @abstractmethod
@@ -213,11 +229,8 @@ class FrameCodec(ABC, Generic[OptionsT]):
         """The codec as it was saved: the same inputs give the same numbers."""
 
 
-class SequenceModel(ABC, Generic[OptionsT]):
+class SequenceModel(Component[OptionsT]):
     """Predicts the next latent vectors from the last ones."""
-
-    def __init__(self, options: OptionsT) -> None:
-        self.options = options
 
     @property
     @abstractmethod
@@ -265,11 +278,8 @@ class SequenceModel(ABC, Generic[OptionsT]):
         """The model as it was saved: the same inputs give the same numbers."""
 
 
-class Renderer(ABC, Generic[OptionsT]):
+class Renderer(Component[OptionsT]):
     """Writes silhouettes to a file, or to a folder of files where `path` has no ending."""
-
-    def __init__(self, options: OptionsT) -> None:
-        self.options = options
 
     @abstractmethod
     def render(self, frames: Iterable[UInt8], fps: float, path: Path) -> None:
@@ -282,11 +292,8 @@ class Renderer(ABC, Generic[OptionsT]):
         """
 
 
-class Logger(ABC, Generic[OptionsT]):
+class Logger(Component[OptionsT]):
     """Writes down what a run tells, for `--log NAME`: a listener, made anew for every command."""
-
-    def __init__(self, options: OptionsT) -> None:
-        self.options = options
 
     @abstractmethod
     def __call__(self, event: Event) -> None:

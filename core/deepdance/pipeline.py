@@ -209,13 +209,9 @@ def load_history(artifact: Artifact) -> History:
 
 
 def describe_component(session: Session, kind: str, name: str, options: Any) -> dict[str, Any]:
-    """What decides what a component does: its name, its distribution's version, its options."""
+    """What decides what a component does: its name, its code, its options."""
     entry = session.registry.find(kind, name)
-    return {
-        "name": entry.spec.name,
-        "distribution": f"{entry.distribution} {entry.version}",
-        "options": options.model_dump(mode="json"),
-    }
+    return {"name": entry.spec.name, **entry.describe_code(), "options": options.model_dump(mode="json")}
 
 
 def _describe_choice(session: Session, recipe: Recipe, kind: str) -> dict[str, Any]:

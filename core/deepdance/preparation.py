@@ -70,7 +70,7 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
         "source": describe_component(session, "source", name, source.options),
         "video": source.fingerprint(),
         "box": box,
-        "removers": [entry.version for entry in session.registry.entries if entry.spec.kind == "remover"],
+        "judged_by": session.registry.find("remover", PERSON).describe_code(),
     }
 
     def work(folder: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
 from deepdance.outputs import check_place, choose_render_size, choose_renderer, name_dance
+from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
@@ -81,19 +82,32 @@ class OpenedRun:
         """The frames that figures are taken from."""
         return self.frames.between(self.evaluated_from, len(self.frames))
 
-    def keys(self, stages: Iterable[str]) -> dict[str, list[str]]:
-        """The keys of what these stages made."""
-        return {stage: [artifact.key for artifact in self.artifacts[stage]] for stage in stages}
+    def describe(self, stages: Iterable[str]) -> dict[str, Any]:
+        """What decides the figures that are taken of what these stages made: that, and the code which takes them.
+
+        Models are run by the code of today, whatever code trained them.
+        """
+        made = {stage: [artifact.key for artifact in self.artifacts[stage]] for stage in stages}
+        names = {kind: getattr(self.recipe, kind).name for kind in ("codec", "sequence") if kind in made}
+        models = [self.session.registry.find(kind, name).describe_code() for kind, name in names.items()]
+        return {"artifacts": made, "code": [describe_code(BUILT_IN, VERSION), *models]}
 
 
 def run(
-    session: Session, recipe: Recipe, locations: Sequence[str] = (), name: str | None = None, *, force: bool = False
+    session: Session,
+    recipe: Recipe,
+    locations: Sequence[str] = (),
+    name: str | None = None,
+    *,
+    force: bool = False,
+    fresh: str | None = None,
 ) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
     Without locations the demo dancer is the source. What an earlier run has made already is used again. With `force`
-    it learns from what cannot be a dancer too.
+    it learns from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it.
     """
+    session = session.make_anew(fresh)
     inputs = expand_inputs(session.registry, locations)
     recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()
@@ -233,7 +247,7 @@ def measure_paper_table(run: OpenedRun, name: str) -> list[PaperRow]:
         return {}
 
     session = run.session
-    artifact = session.make("evaluation", {"artifacts": run.keys(run.artifacts), "version": VERSION}, work)
+    artifact = session.make("evaluation", run.describe(run.artifacts), work)
     rows = read_json(artifact.folder / "table.json")["rows"]
     write_json(session.workspace.run_folder(name) / "metrics.json", {"paper_table": rows})
     return [PaperRow(**row) for row in rows]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from deepdance.errors import DeepDanceError, OptionError
 from deepdance.events import (
     ArtifactReady,
     EpochFinished,
@@ -15,11 +18,20 @@ from deepdance.events import (
     Progress,
     StageFinished,
     StageStarted,
+    follow,
     ignore,
 )
 from deepdance.interfaces import Training
-from deepdance.plugins import LOGGER, Registry, discover
+from deepdance.plugins import BUILT_IN, LOGGER, Registry, discover
+from deepdance.plugins.culprits import find_culprit
+from deepdance.validation import nearest
 from deepdance.workspace import Artifact, Workspace
+
+PREPARATION = ("remover", "silhouettes")
+STAGES = (*PREPARATION, "codec", "latents", "sequence", "evaluation")
+"""What a run keeps, in its order: each is made of those before it."""
+TABLES = ("evaluation", "codec_table", "next_frame_table", "long_table")
+"""What `evaluate` keeps, each a table of its own."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +41,37 @@ class Session:
     workspace: Workspace
     registry: Registry
     listen: Listener = ignore
+    fresh: frozenset[str] = frozenset()
+    """Stages that are made anew where what is there is older than `opened`."""
+    opened: datetime = field(default_factory=lambda: datetime.now().astimezone())
 
     @classmethod
     def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
         """A session with all installed components. It is `listen` and the installed plugins that are told."""
         registry = discover()
         named = [(f"the listener {getattr(each, '__name__', type(each).__name__)}", each) for each in listen]
-        return cls(Workspace(Path(workspace)), registry, Listeners([*named, *registry.listeners]))
+        return cls(Workspace(Path(workspace)), registry, make_listeners(registry, [*named, *registry.listeners]))
+
+    @contextmanager
+    def follow(self) -> Iterator[None]:
+        """`events.follow`, and what comes out of a plugin's code gets a note that says whose it is, and where."""
+        with follow(self.listen):
+            try:
+                yield
+            except Exception as error:
+                culprit = find_culprit(error, self.registry)
+                if culprit and not isinstance(error, DeepDanceError):
+                    error.add_note(str(culprit))
+                raise
+
+    def make_anew(self, stage: str | None, stages: Sequence[str] = STAGES) -> Self:
+        """The session that makes `stage` and all after it of `stages` anew, once; None is none. Raises OptionError."""
+        if stage is None:
+            return self
+        if stage not in stages:
+            raise OptionError(f"--fresh: expected one of {', '.join(stages)}, got {stage!r}{nearest(stage, stages)}")
+        after = frozenset(stages[stages.index(stage) :])
+        return replace(self, fresh=after, opened=datetime.now().astimezone())
 
     def make(
         self,
@@ -55,7 +91,8 @@ class Session:
         def waiting() -> None:
             self.listen(StageStarted(stage, "another process is making this; waiting for it"))
 
-        artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
+        since = self.opened if stage in self.fresh else None
+        artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting, since=since)
         self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact
@@ -73,4 +110,23 @@ class Session:
 def make_loggers(registry: Registry, names: Iterable[str]) -> list[tuple[str, Listener]]:
     """The loggers of these names, each once, with their default options. Raises PluginError."""
     made = {name: registry.component(LOGGER, name) for name in names}
-    return [(f"the log {name}", cls(registry.options(LOGGER, name, "standard", {}))) for name, cls in made.items()]
+    return [
+        (_title_logger(registry, name), cls(registry.options(LOGGER, name, "standard", {})))
+        for name, cls in made.items()
+    ]
+
+
+def _title_logger(registry: Registry, name: str) -> str:
+    entry = registry.find(LOGGER, name)
+    origin = "" if entry.distribution == BUILT_IN else f" of {entry.distribution} {entry.version}"
+    return f"the log {entry.spec.name}{origin}"
+
+
+def make_listeners(registry: Registry, named: Iterable[tuple[str, Listener]]) -> Listeners:
+    """These as one listener; a plugin's that raises is told of with its file and line."""
+
+    def locate(error: BaseException) -> str:
+        culprit = find_culprit(error, registry)
+        return culprit.place if culprit else ""
+
+    return Listeners(named, locate)

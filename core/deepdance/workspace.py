@@ -61,8 +61,12 @@ def _move_over(temporary: Path, path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON under a temporary name and rename it."""
+    _write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -105,33 +109,73 @@ class Workspace:
         *,
         resumable: bool = False,
         waiting: Callable[[], None] = lambda: None,
+        since: datetime | None = None,
     ) -> Artifact:
         """The artifact of `stage` for these inputs: found, or made by `make(folder)`, whose notes join its manifest.
 
         A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called when another
-        process is making the same artifact.
+        process is making the same artifact. What was made before `since` is made anew, from its beginning.
         """
-        key = digest({"stage": stage, **inputs})
-        name = f"{stage}-{key}"
-        final = self.root / "artifacts" / name
-        if final.exists():
-            return Artifact(final, key, reused=True)
-        unfinished = final.with_name(f".unfinished-{name}")
+        name = f"{stage}-{digest({'stage': stage, **inputs})}"
+        found = self._find(name, since)
+        if found:
+            return found
         with self._lock(name, waiting):
-            if final.exists():
-                return Artifact(final, key, reused=True)
-            if not resumable:
+            found = self._find(name, since)
+            if found:
+                return found
+            if since is None:
+                return self._make(name, inputs, make, resumable)
+            anew = self._make(self._name_anew(name), inputs, make, resumable=False)
+            _write_text(self._newest(name), anew.folder.name)
+            return anew
+
+    def _find(self, name: str, since: datetime | None) -> Artifact | None:
+        """The newest artifact that was made under this name, or anew; None if it is older than `since`."""
+        newest = self._newest(name)
+        folder = self.root / "artifacts" / (newest.read_text() if newest.exists() else name)
+        if not folder.exists():
+            folder = self.root / "artifacts" / name
+        if not folder.exists() or (since and _read_time(folder) < since):
+            return None
+        return Artifact(folder, _read_key(folder), reused=True)
+
+    def _newest(self, name: str) -> Path:
+        """The file that says which artifact took the place of `name`."""
+        return self.root / "artifacts" / ".newest" / name
+
+    def _name_anew(self, name: str) -> str:
+        """What an artifact is called that takes another's place.
+
+        That one stays: other runs have models that learned from it, and they fit no other. The new one's key is another
+        too, so whatever is made of it is made anew.
+        """
+        if not (self.root / "artifacts" / name).exists():
+            return name
+        return f"{name.rpartition('-')[0]}-{digest({'anew': name, 'time': _now()})}"
+
+    def _make(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Path], Mapping[str, Any]],
+        resumable: bool,
+    ) -> Artifact:
+        final = self.root / "artifacts" / name
+        unfinished = final.with_name(f".unfinished-{name}")
+        if not resumable:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True, exist_ok=True)
+        stage, key = name.rpartition("-")[0], _read_key(final)
+        try:
+            notes = make(unfinished)
+            manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": _now(), **notes}
+            write_json(unfinished / "manifest.json", manifest)
+            unfinished.rename(final)
+        except BaseException:
+            if not resumable or not any(unfinished.iterdir()):
                 shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir(parents=True, exist_ok=True)
-            try:
-                notes = make(unfinished)
-                manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": _now(), **notes}
-                write_json(unfinished / "manifest.json", manifest)
-                unfinished.rename(final)
-            except BaseException:
-                if not resumable or not any(unfinished.iterdir()):
-                    shutil.rmtree(unfinished, ignore_errors=True)
-                raise
+            raise
         return Artifact(final, key, reused=False)
 
     @contextmanager
@@ -139,7 +183,7 @@ class Workspace:
         from filelock import FileLock, Timeout
 
         folder = self.root / "artifacts" / ".locks"
-        self._make(folder)
+        self._make_folder(folder)
         lock = FileLock(folder / f"{name}.lock")
         try:
             lock.acquire(timeout=0)
@@ -151,7 +195,7 @@ class Workspace:
         finally:
             lock.release()
 
-    def _make(self, folder: Path) -> None:
+    def _make_folder(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -165,7 +209,7 @@ class Workspace:
         folder = self.root / "artifacts" / name
         if not (folder / "manifest.json").is_file():
             raise WorkspaceError(f"expected the artifact {name} in {self.root}, got nothing; run `dd run` again")
-        return Artifact(folder, name.rpartition("-")[2], reused=True)
+        return Artifact(folder, _read_key(folder), reused=True)
 
     def run_folder(self, name: str) -> Path:
         """Where a run keeps its recipe, its record and its video."""
@@ -190,7 +234,7 @@ class Workspace:
             folder = self.run_folder(candidate)
             if not (folder / "run.json").exists():
                 run = RunRecord(candidate, inputs, created=_now())
-                self._make(folder)
+                self._make_folder(folder)
                 self.record(run, recipe)
                 return run
             run, taken = self.open_run(candidate)
@@ -252,6 +296,15 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"expected JSON in {path}, got {error}; remove the folder and run again") from None
     return value
+
+
+def _read_key(folder: Path) -> str:
+    return folder.name.rpartition("-")[2]
+
+
+def _read_time(folder: Path) -> datetime:
+    """When an artifact was made."""
+    return datetime.fromisoformat(read_json(folder / "manifest.json")["created"])
 
 
 def _now() -> str:

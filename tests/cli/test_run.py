@@ -185,3 +185,14 @@ def test_training_goes_on_after_ctrl_c(dd, video, tmp_path, monkeypatch):
     assert stages(tmp_path / "workspace") == ["codec", "latents", "silhouettes"]
     assert dd(*arguments).code == 0
     assert saved == [1, 2, 3, 4]
+
+
+def test_fresh_makes_silhouettes_anew_and_an_unknown_stage_is_told(dd, tmp_path):
+    prepare = ("prepare", "demo", "--size", "24x40", "--fps", "5", "--json")
+    (first,), (kept,), (fresh,) = (json.loads(dd(*prepare, *more).out) for more in ((), (), ("--fresh", "silhouettes")))
+    assert first["folder"] == kept["folder"] != fresh["folder"]
+    assert first["frames"] == fresh["frames"]
+    wrong = dd("evaluate", "one", "--fresh", "codec")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--fresh: expected one of evaluation, codec_table, " in wrong.err
+    assert "got 'codec'; did you mean 'codec_table'?" in wrong.err

@@ -14,7 +14,7 @@ from conftest import SMALL
 
 import deepdance
 from deepdance.api import RecipeFields
-from deepdance.events import EpochFinished, Failed, RunFinished, RunStarted
+from deepdance.events import ArtifactReady, EpochFinished, Failed, RunFinished, RunStarted
 
 ROOT = Path(__file__).parents[2]
 MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": SMALL}
@@ -127,6 +127,29 @@ def test_training_in_python_is_the_same_as_in_a_run(run, silhouettes):
     deepdance.fit(model, run.latents)
     seed = run.latents[None, : model.context]
     assert np.array_equal(model.generate(seed, 5), run.sequence.generate(seed, 5))
+
+
+def test_a_stage_is_made_anew_with_all_after_it(silhouettes, tmp_path):
+    def kept(**more):
+        heard = []
+        run = deepdance.run(silhouettes, **MODELS, frames=10, workspace=tmp_path, listen=[heard.append], **more)
+        return run, {event.stage: event.reused for event in heard if isinstance(event, ArtifactReady)}
+
+    first, _ = kept(name="first")
+    learned = first.latents
+    again, stages = kept(name="second", fresh="latents")
+    assert stages == {"silhouettes": True, "codec": True, "latents": False, "sequence": False, "evaluation": False}
+    assert all(kept(name="second")[1].values())
+    assert np.array_equal(deepdance.open_run(first.folder).latents, learned)
+    with pytest.raises(deepdance.DeepDanceError, match="--fresh: .* got 'codex'; did you mean 'codec'"):
+        kept(fresh="codex")
+    heard = []
+    again = deepdance.open_run(again.folder, listen=[heard.append])
+    again.evaluate(20, 1)
+    heard.clear()
+    again.evaluate(20, 1, fresh="next_frame_table")
+    tables = {event.stage: event.reused for event in heard if isinstance(event, ArtifactReady)}
+    assert tables == {"evaluation": True, "codec_table": True, "next_frame_table": False, "long_table": False}
 
 
 PCA, RIDGE = deepdance.codec("pca"), deepdance.sequence("ridge", context=5)

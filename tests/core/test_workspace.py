@@ -1,5 +1,6 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 
@@ -42,6 +43,45 @@ def test_a_failure_leaves_nothing_under_the_final_name_and_only_resumable_work_i
     assert len(left) == int(resumable)
     again = workspace.build("codec", {}, lambda folder: {"left": (folder / "checkpoint").exists()}, resumable=resumable)
     assert again.manifest()["left"] == resumable
+
+
+def now():
+    return datetime.now().astimezone()
+
+
+def test_what_is_made_anew_is_found_from_then_on_and_the_old_one_stays(tmp_path):
+    workspace = Workspace(tmp_path)
+    old = workspace.build("codec", {}, lambda folder: {"made": "old"})
+    since = now()
+    new = workspace.build("codec", {}, lambda folder: {"made": "new"}, since=since)
+    again = workspace.build("codec", {}, lambda folder: {"made": "never"}, since=since)
+    assert (new.reused, again.reused, again.folder) == (False, True, new.folder)
+    later = workspace.build("codec", {}, lambda folder: {"made": "never"})
+    assert (later.manifest()["made"], later.key) == ("new", new.key)
+    assert new.key != old.key
+    assert workspace.artifact(old.folder.name).manifest()["made"] == "old"
+    third = workspace.build("codec", {}, lambda folder: {"made": "third"}, since=now())
+    assert workspace.build("codec", {}, lambda folder: {}).folder == third.folder
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_made_anew_begins_at_the_beginning_and_loses_nothing_if_it_fails(tmp_path, there):
+    def fail(folder):
+        (folder / "checkpoint").write_text("half")
+        raise KeyboardInterrupt
+
+    workspace, found = Workspace(tmp_path), []
+    if there:
+        workspace.build("codec", {}, lambda folder: {"made": "old"})
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            workspace.build("codec", {}, fail, resumable=True)
+    with pytest.raises(KeyboardInterrupt):
+        workspace.build("codec", {}, lambda folder: found.extend(folder.iterdir()) or fail(folder), since=now())
+    assert not found
+    kept = workspace.build("codec", {}, lambda folder: found.extend(folder.iterdir()) or {"made": "new"})
+    assert (kept.reused, kept.manifest()["made"]) == (there, "old" if there else "new")
+    assert not found
 
 
 def test_two_at_once_make_it_once_and_the_second_waits(tmp_path):

@@ -20,7 +20,7 @@ from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
 from deepdance.metrics.paper_table import PaperRow
 from deepdance.runs import OpenedRun
-from deepdance.session import Session
+from deepdance.session import TABLES, Session
 from deepdance.workspace import digest, read_json, write_json
 
 LENGTH = 1000
@@ -69,13 +69,17 @@ class Evaluation:
     tables: dict[str, Table]
 
 
-def evaluate(session: Session, name: str, length: int = LENGTH, seeds: int = SEEDS) -> Evaluation:
+def evaluate(
+    session: Session, name: str, length: int = LENGTH, seeds: int = SEEDS, *, fresh: str | None = None
+) -> Evaluation:
     """Every table of a run, measured on its held-out frames or read from what an earlier evaluation kept.
 
-    `seeds` dances of `length` keyframes are generated for the last one.
+    `seeds` dances of `length` keyframes are generated for the last one. `fresh` names a table that is measured anew,
+    with all after it.
 
-    Raises InputError for a run that has not trained, WorkspaceError for one that is not there.
+    Raises OptionError, InputError for a run that has not trained, WorkspaceError for one that is not there.
     """
+    session = session.make_anew(fresh, TABLES)
     record, recipe = session.workspace.open_run(name)
     run = runs.open_run(session, recipe, record)
     paper = runs.measure_paper_table(run, name)
@@ -141,8 +145,7 @@ def _build_table(
         write_json(folder / "table.json", table.as_json())
         return {}
 
-    inputs = {"artifacts": run.keys(stages), "settings": dict(settings or {}), "version": runs.VERSION}
-    artifact = run.session.make(stage, inputs, work)
+    artifact = run.session.make(stage, {**run.describe(stages), "settings": dict(settings or {})}, work)
     return Table.from_json(read_json(artifact.folder / "table.json"))
 
 

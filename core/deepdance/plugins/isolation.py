@@ -16,6 +16,9 @@ from deepdance.plugins.redirection import capture_output
 BUILT_IN = "deepdance"
 """The distribution whose components are always there."""
 
+UNREGISTERED = "python"
+"""Stands for a distribution where a component is a class that somebody gave in Python."""
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -11,7 +11,8 @@ import pluggy
 
 from deepdance.errors import PluginError
 from deepdance.events import Event, Listener
-from deepdance.plugins.isolation import BUILT_IN, Note, Problem, canonical, import_class, is_missing
+from deepdance.plugins.fingerprints import describe_code, fingerprint_class
+from deepdance.plugins.isolation import BUILT_IN, UNREGISTERED, Note, Problem, canonical, import_class, is_missing
 from deepdance.plugins.requirements import describe_unmet
 from deepdance.plugins.spec import ENTRY_POINT_GROUP, KINDS, LOGGER, ComponentSpec, Hooks
 from deepdance.validation import nearest, validate
@@ -19,16 +20,25 @@ from deepdance.validation import nearest, validate
 
 @dataclass(frozen=True)
 class Entry:
-    """A component and the distribution it came with."""
+    """A component and the distribution it came with, or the class itself where it came with none."""
 
     spec: ComponentSpec
     distribution: str
     version: str
+    loaded: type | None = None
 
     @property
     def title(self) -> str:
         """The component as messages name it."""
+        if self.loaded:
+            return f"the {self.spec.kind} {self.spec.name!r} of {self.loaded.__module__}"
         return f"the {self.spec.kind} {self.spec.name!r} of {self.distribution} {self.version}"
+
+    def describe_code(self) -> dict[str, str]:
+        """What a key holds of the code that the component is made of."""
+        if self.loaded:
+            return {"distribution": self.distribution, "code": fingerprint_class(self.loaded)}
+        return describe_code(self.distribution, self.version, self.spec.target)
 
 
 def _plugin_manager() -> pluggy.PluginManager:
@@ -110,9 +120,11 @@ class Registry:
 
     def options_model(self, kind: str, name: str) -> Any:
         """The pydantic model of a component's options, imported now. Raises PluginError."""
-        from deepdance.interfaces import Options
+        from deepdance.interfaces import Options, find_options_model
 
         entry = self.find(kind, name)
+        if entry.loaded:
+            return find_options_model(entry.loaded)
         return import_class(entry.spec.options, Options, entry.title, entry.distribution)
 
     def component(self, kind: str, name: str) -> Any:
@@ -121,6 +133,8 @@ class Registry:
         from deepdance.interfaces import INTERFACES
 
         entry = self.find(kind, name)
+        if entry.loaded:
+            return guard(entry.loaded)
         lacking = describe_unmet(entry.spec.requires)
         if lacking:
             raise PluginError(f"{entry.title} {lacking}")
@@ -132,6 +146,12 @@ class Registry:
         return [e for e in namesakes if not distribution or canonical(distribution) == canonical(e.distribution)]
 
     def _report_unknown(self, kind: str, name: str) -> PluginError:
+        origin, _, short = name.rpartition(":")
+        if origin == UNREGISTERED:
+            return PluginError(
+                f"expected the {kind} of an installed plugin, got {name!r}, a class that was given in Python; there it "
+                f"goes on: deepdance.open_run(RUN, {kind}={short})"
+            )
         names = sorted({self.reference(entry) for entry in self.entries if kind in (entry.spec.kind, "component")})
         told = f"no {kind} is called {name!r}{nearest(name, names)} (there are: {', '.join(names)})"
         meant = [problem for problem in self.problems if problem.is_about(name)]

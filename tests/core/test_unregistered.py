@@ -1,0 +1,207 @@
+"""A class of a script or a notebook in place of a component's name."""
+
+import linecache
+import subprocess
+import sys
+import textwrap
+from operator import itemgetter
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import deepdance
+from deepdance.events import ArtifactReady
+from deepdance.interfaces import FrameCodec, Options, Renderer, SequenceModel
+from deepdance.plugins import fingerprints
+
+SMALL_RUN = {"codec": {"name": "pca", "latent_dim": 8}, "size": SMALL, "frames": 20}
+
+
+class WalkOptions(Options):
+    step: float = 0.1
+
+
+class Walk(SequenceModel[WalkOptions]):
+    """Goes on by a step in each latent."""
+
+    context = 2
+
+    def fit(self, train, validation, training):
+        return [{"loss": self.options.step, "acc": 0.0}]
+
+    def generate(self, seed, steps, *, temperature=1.0, rng=0):
+        ahead = np.arange(1, steps + 1, dtype=np.float32)[None, :, None]
+        return seed[:, -1:] + self.options.step * ahead
+
+    def save(self, folder):
+        (folder / "model.txt").write_text("nothing is learned")
+
+    @classmethod
+    def load(cls, folder, options):
+        return cls(options)
+
+
+class Text(Renderer[Options]):
+    suffixes = (".txt",)
+
+    def render(self, frames, fps, path):
+        path.write_text("\n".join(f"{(frame < 128).mean():.3f}" for chunk in frames for frame in chunk))
+
+
+def run(silhouettes, folder, **fields):
+    heard = []
+    made = deepdance.run(silhouettes, **{**SMALL_RUN, **fields}, workspace=folder, listen=[heard.append])
+    return made, {event.stage: event.reused for event in heard if isinstance(event, ArtifactReady)}
+
+
+def test_an_instance_is_run_with_its_options_and_opened_again_with_its_class(silhouettes, tmp_path, dd):
+    made, _ = run(silhouettes, tmp_path, sequence=Walk(step=0.5))
+    assert made.recipe.sequence.table() == {"name": "python:Walk", "step": 0.5}
+    assert isinstance(made.sequence, Walk)
+    assert made.sequence.options.step == 0.5
+    assert made.dance(frames=5).shape == (5, *SMALL)
+    assert all(run(silhouettes, tmp_path, sequence={"name": Walk, "step": 0.5})[1].values())
+    assert not run(silhouettes, tmp_path, sequence=Walk)[1]["sequence"]
+    again = deepdance.open_run(made.folder, sequence=Walk)
+    assert np.array_equal(again.frames, made.frames)
+    assert {table.title for table in again.evaluate(20, 1).tables.values()}
+    result = dd("generate", made.folder, "--out", "x.gif")
+    assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
+    assert "got 'python:Walk', a class that was given in Python; there it goes on: deepdance.open_run(" in result.err
+
+
+def test_a_renderer_of_ones_own_and_a_component_that_is_registered(silhouettes, tmp_path):
+    ridge = deepdance.sequence("ridge", context=3)
+    made, _ = run(silhouettes, tmp_path / "w", sequence=ridge, codec=type(deepdance.codec("pca")), renderer=Text)
+    assert (made.recipe.sequence.name, made.recipe.codec.name) == ("ridge", "pca")
+    assert made.recipe.sequence.options["context"] == 3
+    assert len(made.video.read_text().splitlines()) == 20
+    assert deepdance.open_run(made.folder, renderer=Text).generate(tmp_path / "again.txt", frames=3).exists()
+    plain = deepdance.open_run(deepdance.run(silhouettes, **SMALL_RUN, sequence=ridge, workspace=tmp_path / "w").folder)
+    assert plain.generate(tmp_path / "other.txt", renderer=Text, frames=3).read_text().count("\n") == 2
+
+
+class Lacking(FrameCodec[Options]):
+    pass
+
+
+class Untold(Walk):
+    def __init__(self, units=3):
+        super().__init__(WalkOptions())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"codec": Walk}, "codec: expected a name or a subclass of deepdance.interfaces.FrameCodec, got Walk"),
+        ({"codec": Walk(step=1)}, "codec: expected a name or a subclass of"),
+        ({"codec": Lacking}, "a FrameCodec must have, got Lacking; add decode, encode, fit, latent_dim, load, save"),
+        ({"sequence": Untold(units=4)}, r"made of its options, got Untold\(units=3\)"),
+        (
+            {"sequence": {"name": Walk, "stepp": 1}},
+            "stepp: python:Walk has no such option; did you mean 'step'",
+        ),
+        ({"source": deepdance.source("demo")}, "source: expected a class, got one DemoSource"),
+    ],
+)
+def test_what_is_no_component_is_refused(silhouettes, tmp_path, fields, message):
+    with pytest.raises(deepdance.DeepDanceError, match=message):
+        run(silhouettes, tmp_path, **fields)
+
+
+def test_a_run_is_opened_with_no_other_class_than_its_own(silhouettes, tmp_path):
+    made, _ = run(silhouettes, tmp_path, sequence="ridge")
+    with pytest.raises(deepdance.DeepDanceError, match=r"sequence: expected ridge, as in the run .*, got python:Walk"):
+        deepdance.open_run(made.folder, sequence=Walk)
+
+
+def test_options_that_do_not_fit_are_told_where_an_instance_is_made():
+    with pytest.raises(deepdance.DeepDanceError, match="stepp: Walk has no such option; did you mean 'step'"):
+        Walk(stepp=1)
+    assert Walk(WalkOptions(step=2)).options == Walk(step=2).options
+
+
+CELL = """
+from deepdance.interfaces import Options, Renderer
+
+class Typed(Renderer[Options]):
+    def render(self, frames, fps, path):
+        path.write_text({text!r})
+"""
+
+
+def define(name, text, monkeypatch):
+    """The class of a notebook's cell: its module has no file, and `linecache` knows its lines."""
+    cell = CELL.format(text=text)
+    linecache.cache[name] = (len(cell), None, cell.splitlines(keepends=True), name)
+    names = {"__name__": "notebook"}
+    exec(compile(cell, name, "exec"), names)
+    return names["Typed"]
+
+
+def test_a_class_is_known_by_its_source_in_a_file_and_in_a_notebook(monkeypatch, caplog, log):
+    first, same, other = (
+        fingerprints.fingerprint_class(define(f"<cell {number}>", text, monkeypatch))
+        for number, text in enumerate(("a", "a", "b"))
+    )
+    assert first == same != other
+    assert fingerprints.fingerprint_class(Walk) == fingerprints.fingerprint_class.__wrapped__(Walk)
+    assert not caplog.records
+
+
+def test_a_class_without_a_source_is_never_taken_for_another(caplog, log, monkeypatch):
+    lost = [define(f"<lost {number}>", "a", monkeypatch) for number in range(2)]
+    linecache.clearcache()
+    assert len({fingerprints.fingerprint_class(each) for each in lost}) == 2
+    assert "Typed: there is no source to know it by, so what it makes is made anew each time" in caplog.text
+
+
+def test_a_changed_line_of_a_script_makes_its_stage_anew(silhouettes, tmp_path):
+    np.save(tmp_path / "dance.npy", silhouettes)
+    script = textwrap.dedent(
+        """
+        import deepdance
+        from deepdance.events import ArtifactReady
+        from deepdance_plugins.sequences.ridge import Ridge
+
+        class Mine(Ridge):
+            note = 1
+
+        def show(event):
+            if isinstance(event, ArtifactReady):
+                print(event.stage, event.reused)
+
+        fields = {"codec": "pca", "sequence": {"name": Mine, "context": 3}, "size": (24, 40), "frames": 9}
+        deepdance.run("dance.npy", **fields, listen=[show])
+        """
+    )
+    told = []
+    for text in (script, script, script.replace("note = 1", "note = 2")):
+        (tmp_path / "mine.py").write_text(text)
+        ran = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        told.append(dict(line.split() for line in ran.stdout.splitlines()))
+    assert [each["codec"] for each in told] == ["False", "True", "True"]
+    assert [each["sequence"] for each in told] == ["False", "True", "False"]
+
+
+class Fails(Walk):
+    def fit(self, train, validation, training):
+        return [1][len(train) + 5]
+
+
+def test_an_exception_of_ones_own_class_has_a_note_of_where(silhouettes, tmp_path):
+    with pytest.raises(IndexError) as failed:
+        run(silhouettes, tmp_path, sequence=Fails)
+    line = Fails.fit.__code__.co_firstlineno + 1
+    assert failed.value.__notes__ == [f"the sequence 'Fails' of {__name__} failed at {__file__}:{line}"]
+
+
+def test_an_exception_of_ours_has_none(silhouettes, tmp_path, monkeypatch):
+    from deepdance_plugins.codecs.pca import PCA
+
+    monkeypatch.setattr(PCA, "save", itemgetter("no"))
+    with pytest.raises(TypeError) as failed:
+        run(silhouettes, tmp_path, sequence=Walk)
+    assert not hasattr(failed.value, "__notes__")
