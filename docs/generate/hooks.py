@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import components
+import known_plugins
 import latex2mathml.converter
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -64,5 +65,6 @@ FILLED: dict[str, Callable[..., str]] = {
     "component": components.page_of,
     "components": components.overview,
     "kind": components.kind,
+    "known_plugins": known_plugins.table,
     "recipe": components.recipe,
 }
