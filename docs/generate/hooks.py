@@ -27,7 +27,8 @@ def on_config(config: MkDocsConfig) -> None:
     for entry in kinds:
         for title, kind in entry.items() if isinstance(entry, dict) else ():
             pages = [components.path_of(spec) for spec in COMPONENTS if spec.kind == kind]
-            entry[title] = [f"components/{kind}/index.md", *pages]
+            if pages:
+                entry[title] = [f"components/{kind}/index.md", *pages]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
