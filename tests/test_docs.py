@@ -17,6 +17,7 @@ import pytest
 import typer
 import yaml
 from markdown import Markdown
+from pydantic import ValidationError
 
 import deepdance
 from deepdance import events
@@ -220,6 +221,20 @@ def test_the_recipe_of_the_page_is_one(tmp_path):
     (tmp_path / "recipe.toml").write_text(block[1])
     recipe = resolve(Recipe.read(tmp_path / "recipe.toml"), discover(), ["my-video.mp4"])
     assert (recipe.seed, recipe.codec.options["steps"]) == (7, 4000)
+
+
+def test_known_plugins_are_as_the_page_says(site):
+    known = generator("known_plugins")
+    for plugin in known.read((ROOT / "docs/known-plugins.toml").read_text()):
+        assert plugin.name in site["known-plugins"]
+    (example,) = blocks("toml", read("docs/known-plugins.md"))
+    (tiles,) = known.read(example[1])
+    assert f"[`{tiles.name}`]({tiles.url}) | codec | {tiles.summary} |" in known.show([tiles])
+    for wrong in ('kinds = ["codek"]', 'url = "somewhere"', 'summary = ""', "stars = 5"):
+        key = wrong.partition(" ")[0]
+        entry = re.sub(rf"^{key} = .*$", "", example[1], flags=re.MULTILINE)
+        with pytest.raises(ValidationError, match=key):
+            known.read(f"{entry}{wrong}")
 
 
 def test_pictures_are_small():

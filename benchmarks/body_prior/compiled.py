@@ -10,7 +10,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.backend import keras
+from deepdance_plugins.networks.backend import keras
 
 STEPS_A_CALL = 500
 

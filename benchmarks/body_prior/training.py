@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from benchmarks.body_prior.settings import Settings
 
 from deepdance.interfaces import Float32, Training
-from deepdance_plugins._keras.backend import FRAMEWORK, keras
-from deepdance_plugins._keras.training import LOSS, Samples, build_adamw, count_epochs, train_network
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
 from deepdance_plugins.codecs.sdf_ae.fitting import WARMUP
 from deepdance_plugins.codecs.sdf_ae.network import build_decoder, build_encoder, build_variational, read_networks
+from deepdance_plugins.networks.backend import FRAMEWORK, keras
+from deepdance_plugins.networks.training import LOSS, Samples, build_adamw, count_epochs, train_network
 
 
 def train_networks(basis: Mapping[str, Float32], rows: Float32, settings: Settings) -> dict[str, Float32]:

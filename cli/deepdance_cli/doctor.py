@@ -62,7 +62,7 @@ def _check_keras() -> str:
     from deepdance.plugins.redirection import capture_output
 
     with capture_output():
-        from deepdance_plugins._keras.backend import FRAMEWORK, find_unused_settings
+        from deepdance_plugins.networks.backend import FRAMEWORK, find_unused_settings
     unused = ", ".join(f"{name} {value}" for name, value in find_unused_settings().items())
     note = f"; not used of keras.json: {unused}" if unused else ""
     return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}{note}"

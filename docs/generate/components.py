@@ -29,7 +29,9 @@ def overview() -> str:
     links: dict[str, list[str]] = {}
     for spec in COMPONENTS:
         links.setdefault(spec.kind, []).append(f"[`{spec.name}`]({spec.kind}/{spec.name}.md)")
-    return _table(("kind", "built in"), ((f"[{kind}]({kind}/index.md)", " ".join(of)) for kind, of in links.items()))
+    return make_table(
+        ("kind", "built in"), ((f"[{kind}]({kind}/index.md)", " ".join(of)) for kind, of in links.items())
+    )
 
 
 def kind(name: str) -> str:
@@ -39,7 +41,7 @@ def kind(name: str) -> str:
     for spec in (spec for spec in COMPONENTS if spec.kind == name):
         marked = " (the default)" if spec.name == default else ""
         rows.append((f"[`{spec.name}`]({spec.name}.md){marked}", spec.summary, _suffixes(spec)))
-    return _table((name, "what it is", "files"), rows)
+    return make_table((name, "what it is", "files"), rows)
 
 
 def recipe() -> str:
@@ -89,7 +91,7 @@ def _options(rows: Iterable[dict[str, str]], prefix: str = "") -> str:
     cells = (
         (f"`{prefix}{row['name']}`", row["type"], f"`{row['default']}`", row["bounds"], row["meaning"]) for row in rows
     )
-    return _table(("option", "type", "default", "range", "meaning"), cells)
+    return make_table(("option", "type", "default", "range", "meaning"), cells)
 
 
 def _options_of(spec: ComponentSpec, rows: list[dict[str, str]]) -> str:
@@ -108,10 +110,10 @@ def _presets(kind: str, model: Any) -> str:
     for name in changed:
         default = model.model_fields[name].default
         rows.append((f"`{kind}.{name}`", *(f"`{model.presets.get(p, {}).get(name, default)!r}`" for p in PRESETS)))
-    return "\nPresets change:\n\n" + _table(("option", *(f"`--preset {preset}`" for preset in PRESETS)), rows)
+    return "\nPresets change:\n\n" + make_table(("option", *(f"`--preset {preset}`" for preset in PRESETS)), rows)
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def make_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table, without columns that have nothing to say; a `|` in a cell is escaped."""
     lines = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     kept = [column for column in range(len(titles)) if any(line[column] for line in lines)]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import components
+import known_plugins
 import latex2mathml.converter
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -26,7 +27,8 @@ def on_config(config: MkDocsConfig) -> None:
     for entry in kinds:
         for title, kind in entry.items() if isinstance(entry, dict) else ():
             pages = [components.path_of(spec) for spec in COMPONENTS if spec.kind == kind]
-            entry[title] = [f"components/{kind}/index.md", *pages]
+            if pages:
+                entry[title] = [f"components/{kind}/index.md", *pages]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
@@ -64,5 +66,6 @@ FILLED: dict[str, Callable[..., str]] = {
     "component": components.page_of,
     "components": components.overview,
     "kind": components.kind,
+    "known_plugins": known_plugins.table,
     "recipe": components.recipe,
 }

@@ -1,6 +1,7 @@
-"""`dd plugins check`: a table, JSON, and the exit code."""
+"""`dd plugins check`: a table or lines, JSON, and the exit code."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from contract.broken import find_broken
 
 from deepdance import plugins
 from deepdance.plugins import Entry, Registry, discover
+from deepdance.plugins.isolation import Problem
 from deepdance.testing import make_checks
 
 
@@ -43,6 +45,54 @@ def test_what_does_not_is_told_with_the_reason(dd, broken):
     assert (result.code, result.err) == (1, "")
 
 
+@pytest.fixture
+def package(monkeypatch):
+    """A package with a remover that works, one that is broken, one without its module, and a spec that is none."""
+    good = discover().find("remover", "threshold").spec
+    bad = find_broken("remover", "leaves_what_it_is_given")
+    missing = replace(good, name="gone", target="no_such_module:Gone")
+    entries = [Entry(spec, "Dance_More", "2.0") for spec in (replace(good, name="fine"), bad, missing)]
+    problems = [Problem("more", "Dance_More", "2.0", "'worse' is of kind 'remowr'", component="worse")]
+    registry = Registry([*discover().entries, *entries], problems)
+    monkeypatch.setattr(plugins, "discover", lambda: registry)
+
+
+def test_all_components_of_a_package_are_checked(dd, package):
+    result = dd("plugins", "check", "dance-more")
+    lines = result.out.splitlines()
+    assert (result.code, result.err) == (1, "")
+    assert lines[:3] == [
+        "remover fine: 16 passed",
+        "remover my-remover: 15 passed, 1 failed",
+        "  leaves_what_it_is_given: expected the given frames to stay as they were, got other numbers in them",
+    ]
+    assert lines[3] == "remover gone: 1 failed"
+    assert lines[4].startswith(
+        "  is_imported: the remover 'gone' of Dance_More 2.0 could not be imported from no_such_mod"
+    )
+    assert lines[5:] == ["Dance_More 2.0 could not be used: 'worse' is of kind 'remowr'"]
+
+
+def test_a_package_is_told_as_json(dd, package):
+    result = dd("plugins", "check", "dance-more", "--json")
+    told = json.loads(result.out)
+    assert (result.code, told["distribution"], told["version"]) == (1, "Dance_More", "2.0")
+    assert [(row["kind"], row["name"]) for row in told["components"]] == [
+        ("remover", name) for name in ("fine", "my-remover", "gone")
+    ]
+    failed = [[row["name"] for row in of["checks"] if row["outcome"] == "failed"] for of in told["components"]]
+    assert failed == [[], ["leaves_what_it_is_given"], ["is_imported"]]
+    assert told["problems"] == ["'worse' is of kind 'remowr'"]
+
+
+def test_a_package_that_holds_everything_passes(dd, monkeypatch):
+    good = replace(discover().find("remover", "threshold").spec, name="fine")
+    registry = Registry([*discover().entries, Entry(good, "dance-more", "2.0")])
+    monkeypatch.setattr(plugins, "discover", lambda: registry)
+    result = dd("plugins", "check", "Dance.More")
+    assert (result.code, result.out) == (0, "remover fine: 16 passed\n")
+
+
 def test_options_are_those_given(dd):
     settings = ("--set", "context=2", "--set", "sequence.penalty=0.1")
     told = json.loads(dd("plugins", "check", "ridge", *settings, "--json").out)
@@ -63,6 +113,8 @@ def test_a_source_reads_the_location_given(dd, tmp_path):
         (["treshold"], "no component is called 'treshold'; did you mean 'threshold'?"),
         (["threshold", "--set", "levl=3"], "remover.levl: threshold has no such option; did you mean 'level'?"),
         (["threshold", "here.mp4"], "expected a location for a source only, got 'here.mp4' for a remover"),
+        (["deepdance", "--set", "epochs=2"], "got the package 'deepdance'; name one of them"),
+        (["deepdance", "here.mp4"], "expected the location 'here.mp4' for a component (demo, ffmpeg,"),
         (["threshold", "--kind", "cutter"], "--kind: expected one of source, remover"),
     ],
 )

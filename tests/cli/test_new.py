@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import cv2
 import pytest
+import yaml
 from conftest import demo_frames
 from wheels import with_site
 
@@ -21,16 +22,21 @@ from deepdance_cli.new import TEMPLATES, write_plugin
 BIN = Path(sys.executable).parent
 CANNOT_BE_CHECKED = {"codec": {"a_stopped_training_goes_on"}, "sequence": {"a_stopped_training_goes_on"}}
 """One epoch is never stopped."""
+PACKS = {"acme-keras": (["codec", "sequence"], "keras"), "acme-bare": (list(FLAGS), "bare")}
+"""Packages of several components: their kinds and their template."""
 SMALL = ("--remover", "threshold", "--size", "24x40", "--fps", "10", "--frames", "40")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a package of each kind, and `site`, where all are installed from it."""
+    """A folder with a package of each kind and those of several, and `site`, where all are installed from it."""
     folder = tmp_path_factory.mktemp("made")
     packages = [folder / f"acme-{kind}" for kind in FLAGS]
     for kind, package in zip(FLAGS, packages, strict=True):
-        write_plugin(package.name, kind, package)
+        write_plugin(package.name, [kind], package)
+    for name, (kinds, template) in PACKS.items():
+        packages.append(folder / name)
+        write_plugin(name, kinds, packages[-1], template)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run([*install, "--target", folder / "site", *packages], check=True, capture_output=True, timeout=120)
     return folder
@@ -42,23 +48,42 @@ def outside(made):
     env = with_site(made / "site", DEEPDANCE_WORKSPACE=str(made / "workspace"))
 
     def call(*command: object, cwd: Path = made) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*map(str, command)], env=env, cwd=cwd, capture_output=True, text=True, timeout=120)
+        return subprocess.run([*map(str, command)], env=env, cwd=cwd, capture_output=True, text=True, timeout=280)
 
     return call
 
 
 def test_there_is_a_template_of_each_kind():
-    assert {folder.name for folder in TEMPLATES.iterdir() if not folder.name.startswith(".")} == {"common", *FLAGS}
+    assert {folder.name for folder in TEMPLATES.iterdir() if not folder.name.startswith(".")} == {
+        "common",
+        "keras",
+        "bare",
+        *FLAGS,
+    }
+    assert {folder.name for folder in (TEMPLATES / "bare").iterdir()} == set(FLAGS)
 
 
 @pytest.mark.parametrize("kind", FLAGS)
 def test_nothing_of_the_template_is_left(made, kind):
-    files = [path for path in (made / f"acme-{kind}").rglob("*") if path.suffix in (".py", ".md", ".toml")]
-    assert len(files) == 5
+    files = [path for path in (made / f"acme-{kind}").rglob("*") if path.is_file()]
+    names = {path.name for path in files}
+    assert {"LICENSE", ".gitignore", "publish.yml", "README.md", "CHANGELOG.md", "pyproject.toml"} <= names
     for path in files:
-        assert not re.search(f"my[-_]?{kind}|KIND|FLAG", path.read_text() + path.name)
+        assert not re.search(rf"my[-_]?{kind}|@\w+@|dot_", path.read_text() + path.name)
         assert not re.search(f"My{kind}", path.read_text(), re.IGNORECASE)
-    assert tomllib.loads((made / f"acme-{kind}/pyproject.toml").read_text())["project"]["name"] == f"acme-{kind}"
+
+
+def test_what_is_written_can_be_published(made):
+    for name in [*(f"acme-{kind}" for kind in FLAGS), *PACKS]:
+        project = tomllib.loads((made / name / "pyproject.toml").read_text())["project"]
+        assert (project["name"], project["keywords"], project["license"]) == (name, ["deepdance-plugin"], "MIT")
+        assert "Environment :: Plugins" in project["classifiers"]
+        assert project["urls"]["Repository"].endswith(f"/{name}")
+        workflow = yaml.safe_load((made / name / ".github/workflows/publish.yml").read_text())
+        assert workflow["jobs"]["publish"]["permissions"] == {"id-token": "write"}
+        assert workflow["jobs"]["publish"]["if"] == "github.event_name == 'release'"
+    needed = tomllib.loads((made / "acme-logger/pyproject.toml").read_text())["project"]["dependencies"]
+    assert needed == ["deepdance>=0.1"]
 
 
 @pytest.mark.parametrize("kind", FLAGS)
@@ -72,9 +97,35 @@ def test_it_passes_its_own_tests(made, outside, kind):
     assert skipped == CANNOT_BE_CHECKED.get(kind, set())
 
 
+@pytest.mark.parametrize(
+    ("name", "skipped"),
+    [
+        ("acme-keras", []),
+        ("acme-bare", ["a_stopped_training_goes_on", "a_stopped_training_goes_on", "samples_by_time"]),
+    ],
+)
+def test_several_components_pass_their_tests(made, outside, name, skipped):
+    tests = outside(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", cwd=made / name)
+    assert tests.returncode == 0, tests.stdout + tests.stderr
+    assert sorted(re.findall(r"::test_contract\[(\w+)\] SKIPPED", tests.stdout)) == skipped
+    checks = [
+        check.name
+        for kind in PACKS[name][0]
+        for check in make_checks(ComponentSpec(kind, f"{name}-{kind}", "", "", ""))
+    ]
+    assert sorted(re.findall(r"::test_contract\[(\w+)\]", tests.stdout)) == sorted(checks)
+
+
+def test_keras_is_not_loaded_to_list_networks(outside):
+    show = "registry.options_model('codec', 'acme-keras-codec')"
+    code = f"import sys; from deepdance.plugins import discover; registry = discover(); {show}"
+    loaded = outside(sys.executable, "-c", f"{code}; print('acme_keras' in sys.modules, 'keras' in sys.modules)")
+    assert loaded.stdout == "True False\n"
+
+
 @pytest.mark.parametrize("command", ["check", "format --check"])
 def test_ruff_finds_nothing_in_what_is_written(made, command):
-    packages = [made / f"acme-{kind}" for kind in FLAGS]
+    packages = [made / name for name in [*(f"acme-{kind}" for kind in FLAGS), *PACKS]]
     result = subprocess.run([BIN / "ruff", *command.split(), "--no-cache", *packages], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -83,6 +134,8 @@ def test_they_are_listed_and_their_options_shown(outside):
     listed = json.loads(outside(BIN / "deepdance", "plugins", "list", "--json").stdout)
     rows = {(row["kind"], row["name"], row["distribution"], row["version"]) for row in listed["components"]}
     assert {(kind, f"acme-{kind}", f"acme-{kind}", "0.1.0") for kind in FLAGS} <= rows
+    for name, (kinds, _) in PACKS.items():
+        assert {(kind, f"{name}-{kind}", name, "0.1.0") for kind in kinds} <= rows
     assert listed["problems"] == []
     shown = json.loads(outside(BIN / "deepdance", "plugins", "show", "acme-codec", "--json").stdout)
     assert [row["name"] for row in shown["options_table"]] == ["rows", "columns"]
@@ -103,6 +156,10 @@ def test_the_readme_says_how_it_is_used(made):
     for kind in FLAGS:
         (line,) = re.findall(r"^\$ dd (run .*)$", (made / f"acme-{kind}/README.md").read_text(), re.MULTILINE)
         assert line == f"run INPUT {FLAGS[kind]} acme-{kind}"
+    assert (
+        "dd run INPUT --codec acme-keras-codec --seq acme-keras-sequence\n"
+        in (made / "acme-keras/README.md").read_text()
+    )
 
 
 def test_a_run_uses_the_source_for_its_files(made, outside):
@@ -132,6 +189,10 @@ def test_a_run_uses_the_source_for_its_files(made, outside):
             "--kind: expected one of source, remover, codec, sequence, renderer, logger, got 'codek'",
         ),
         (["mine"], "Missing option '--kind'"),
+        (["mine", "--kind", "codec", "--kind", "codec"], "--kind: expected each kind once, got codec twice"),
+        (["mine", "--kind", "codec", "--template", "torch"], "--template: expected keras, got 'torch'"),
+        (["mine", "--kind", "logger", "--template", "keras"], "expected codec or sequence as --kind, got 'logger'"),
+        (["mine", "--kind", "codec", "--template", "keras", "--bare"], "expected --template or --bare, got both"),
         (["mine", "--kind", "codec", "--out", "."], "--out: expected a new folder, got ., which exists"),
     ],
 )
@@ -158,4 +219,4 @@ def test_it_says_what_it_has_written(dd, tmp_path):
         line for line in result.out.splitlines() if line.endswith(".py")
     )
     again = dd("plugins", "new", "swirl", "--kind", "sequence", "--json")
-    assert set(json.loads(again.out)) == {"name", "kind", "folder", "files"}
+    assert set(json.loads(again.out)) == {"name", "kinds", "folder", "files"}

@@ -166,7 +166,7 @@ def test_a_recipe_repeats_a_run(dd, video, tmp_path):
 
 
 def test_training_goes_on_after_ctrl_c(dd, video, tmp_path, monkeypatch):
-    from deepdance_plugins._keras import training as keras_training
+    from deepdance_plugins.networks import training as keras_training
 
     checkpoint = keras_training._checkpoint
     saved = []

@@ -55,7 +55,7 @@ def test_the_network_in_numpy_is_the_one_that_keras_trained(network):
 
 def differentiate(loss, values):
     """The slope of a scalar function as the framework under Keras has it."""
-    from deepdance_plugins._keras.backend import FRAMEWORK
+    from deepdance_plugins.networks.backend import FRAMEWORK
 
     if FRAMEWORK == "jax":
         import jax
@@ -70,8 +70,8 @@ def differentiate(loss, values):
 
 
 def test_the_slope_of_the_error_is_the_one_that_keras_follows(network):
-    from deepdance_plugins._keras.backend import ops
     from deepdance_plugins.codecs.sdf_ae.network import build_loss
+    from deepdance_plugins.networks.backend import ops
 
     in_keras, in_numpy = network
     error = FieldError.of(*(RNG.standard_normal(shape).astype(np.float32) for shape in ((20, 40), 40)), np.ones(20))

@@ -12,9 +12,9 @@ from deepdance.arrays import Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Training, UInt8
-from deepdance_plugins._keras.backend import compile_network, keras, layers, load_network
-from deepdance_plugins._keras.training import Batch, Samples, save_networks, train_network
 from deepdance_plugins.codecs.conv_ae.options import ConvAEOptions
+from deepdance_plugins.networks.backend import compile_network, keras, layers, load_network
+from deepdance_plugins.networks.training import Batch, Samples, save_networks, train_network
 
 POOLINGS = 3
 AT_ONCE = 16

@@ -10,8 +10,6 @@ import numpy as np
 from deepdance.arrays import sample_evenly
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, History, Training, UInt8
-from deepdance_plugins._keras.backend import keras
-from deepdance_plugins._keras.training import LOSS, Samples, build_adamw, count_epochs, train_network
 from deepdance_plugins.codecs.sdf_ae.distance_field import PLACEMENT, Canvas, compute_fields, measure_placements
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
 from deepdance_plugins.codecs.sdf_ae.field_model import PIXELS_APART, FieldModel, fit_basis
@@ -24,6 +22,8 @@ from deepdance_plugins.codecs.sdf_ae.network import (
     write_weights,
 )
 from deepdance_plugins.codecs.sdf_ae.options import SdfAEOptions
+from deepdance_plugins.networks.backend import keras
+from deepdance_plugins.networks.training import LOSS, Samples, build_adamw, count_epochs, train_network
 
 BASIS_FRAMES = 6_000
 """Frames, evenly spaced and with their mirror images, that the basis is fitted on: 300 MB of fields."""

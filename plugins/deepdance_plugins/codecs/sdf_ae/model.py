@@ -166,7 +166,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._fields.save(folder / "fields.npz")
         np.savez(folder / "places.npz", size=self._size, **self._places)  # type: ignore[arg-type]
         if self._trained:
-            from deepdance_plugins._keras.training import forget_checkpoint
+            from deepdance_plugins.networks.training import forget_checkpoint
 
             forget_checkpoint(folder)
 

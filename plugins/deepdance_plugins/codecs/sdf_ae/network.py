@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.backend import KerasTensor, keras, layers, ops
-from deepdance_plugins._keras.layers import add_residual_block
 from deepdance_plugins.codecs.sdf_ae.error import COVER, FAR, SOFTNESS, FieldError
+from deepdance_plugins.networks._layers import add_residual_block
+from deepdance_plugins.networks.backend import KerasTensor, keras, layers, ops
 
 FIRST_LOG_VARIANCE = -4.0
 """Latents begin almost without noise, as PCA's have none."""

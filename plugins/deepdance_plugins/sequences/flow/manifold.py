@@ -8,7 +8,7 @@ import numpy as np
 
 from deepdance.interfaces import Float32
 from deepdance.metrics.distributions import squared_distances
-from deepdance_plugins._keras.backend import KerasTensor, ops
+from deepdance_plugins.networks.backend import KerasTensor, ops
 
 LANDMARKS = 16_000
 NEIGHBOURS = 3

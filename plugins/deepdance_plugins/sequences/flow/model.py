@@ -13,9 +13,9 @@ import numpy as np
 from deepdance.arrays import Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
-from deepdance_plugins._keras.backend import compile_loop, keras, load_network, ops
-from deepdance_plugins._keras.scaling import measure_scales
-from deepdance_plugins._keras.training import (
+from deepdance_plugins.networks.backend import compile_loop, keras, load_network, ops
+from deepdance_plugins.networks.scaling import measure_scales
+from deepdance_plugins.networks.training import (
     LOSS,
     Batch,
     Samples,

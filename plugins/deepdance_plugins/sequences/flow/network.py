@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from deepdance.arrays import Int64
-from deepdance_plugins._keras.backend import keras, layers
-from deepdance_plugins._keras.layers import add_residual_block
+from deepdance_plugins.networks._layers import add_residual_block
+from deepdance_plugins.networks.backend import keras, layers
 
 FREQUENCIES = 6
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deepdance.arrays import Int64
-from deepdance_plugins._keras.backend import KerasTensor, keras, ops
+from deepdance_plugins.networks.backend import KerasTensor, keras, ops
 from deepdance_plugins.sequences.flow.manifold import pull_back
 from deepdance_plugins.sequences.flow.network import describe_window, embed_time
 from deepdance_plugins.sequences.flow.options import FlowOptions

@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins._keras.backend import keras, layers, load_network
-from deepdance_plugins._keras.sliding_window import RecurrentLayer, dance_on
-from deepdance_plugins._keras.training import Samples, save_networks, train_network
+from deepdance_plugins.networks._sliding_window import RecurrentLayer, dance_on
+from deepdance_plugins.networks.backend import keras, layers, load_network
+from deepdance_plugins.networks.training import Samples, save_networks, train_network
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU}

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepdance.arrays import Bools
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.backend import KerasTensor, ops
+from deepdance_plugins.networks.backend import KerasTensor, ops
 
 LOWEST_LOG_SIGMA = -4.0
 """No Gaussian is narrower than e^-4 standard deviations of the change: a single frame's density would grow for ever."""

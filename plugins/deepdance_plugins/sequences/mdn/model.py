@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins._keras.backend import compile_loop, keras, layers
-from deepdance_plugins._keras.scaling import measure_scales
-from deepdance_plugins._keras.training import forget_checkpoint, train_network
+from deepdance_plugins.networks.backend import compile_loop, keras, layers
+from deepdance_plugins.networks.scaling import measure_scales
+from deepdance_plugins.networks.training import forget_checkpoint, train_network
 from deepdance_plugins.sequences.mdn.mixture import build_losses, build_sampling_loop, split_into_calls
 from deepdance_plugins.sequences.mdn.options import MDNOptions
 from deepdance_plugins.sequences.mdn.tbptt import SpanDataset, Spans

@@ -14,8 +14,8 @@ import numpy as np
 
 from deepdance.arrays import Bools, Int64
 from deepdance.interfaces import Float32
-from deepdance_plugins._keras.backend import keras
-from deepdance_plugins._keras.training import Batch, Pass
+from deepdance_plugins.networks.backend import keras
+from deepdance_plugins.networks.training import Batch, Pass
 
 SPANS_PER_SEGMENT = 4
 """After so many spans of a clip the state begins anew, so that one long clip too fills several slots."""

@@ -1,4 +1,4 @@
-"""What deepdance reads to know of `my-renderer`. It is imported for `dd plugins list`: keep it light."""
+"""What deepdance reads to know of this package. It is imported for `dd plugins list`: keep it light."""
 
 from deepdance.plugins import ComponentSpec, hookimpl
 

@@ -13,10 +13,10 @@ import numpy as np
 from deepdance.arrays import Int64
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.workspace import write_atomically
-from deepdance_plugins._keras.backend import keras
+from deepdance_plugins.networks.backend import keras
 
 Batch = tuple[Any, ...]
-"""Inputs, targets and, if need be, weights: what `train_on_batch` takes."""
+"""Inputs, targets and, if need be, weights: what `train_on_batch` takes, arrays `(batch, …)`."""
 CHECKPOINT = "checkpoint.npz"
 LOSS = {"loss": "loss"}
 LOSS_AND_ACCURACY = {**LOSS, "accuracy": "acc"}
@@ -45,7 +45,10 @@ class Dataset(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples that `load` gives by number, shuffled in each epoch: first `train` to learn from, then `held_out`."""
+    """Samples that `load` gives by number, shuffled in each epoch: first `train` to learn from, then `held_out`.
+
+    `load(numbers, rng)` makes a batch; what it draws, such as noise on its inputs, it draws from `rng`.
+    """
 
     load: Callable[[Int64, np.random.Generator], Batch]
     train: int
@@ -76,8 +79,9 @@ def train_network(
     """Train a compiled model on `data`, and measure it on what is held out of it, each epoch.
 
     `metrics` says which of Keras' metrics to note, and as what. Each epoch's weights, optimizer state and metrics are
-    left in `training.folder`, and taken up there. Whoever saves the trained model then calls `forget_checkpoint`, or
-    `save_networks`, which does.
+    left in `training.folder`, and taken up there by the next call for the same model and data. Whoever saves the
+    trained model then calls `forget_checkpoint`, or `save_networks`, which does. Returns the history, an entry an
+    epoch.
     """
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds the variables that it restores
     history = _restore(model, training.folder)

@@ -10,7 +10,11 @@ from deepdance.interfaces import Float32
 
 
 def measure_scales(clips: Sequence[Float32]) -> dict[str, Float32]:
-    """Where latents lie and how they change, `(d,)` each; `spread` is one number for all."""
+    """Where latents `(n, d)` lie and how they change from one to the next: float32 `(d,)` each.
+
+    `mean`, `low` and `high` are those of each number, `change` the standard deviation of its steps; `spread` is one
+    standard deviation for all. There is a clip of at least two latents.
+    """
     latents = np.concatenate(clips)
     # One spread for all numbers, so that distances keep their meaning and a number that hardly says anything stays
     # small; no change is divided by that is a thousand times smaller than the others, or one that never was.

@@ -1,4 +1,8 @@
-"""The one place that knows which framework is under Keras."""
+"""Keras as components use it, on TensorFlow or JAX: the one place that knows which framework is under it.
+
+Take `keras`, `layers`, `ops` and `KerasTensor` from here: the framework was checked, and Keras' defaults are the same
+everywhere. Importing it raises PluginError where Keras does not start on the framework that `KERAS_BACKEND` names.
+"""
 
 from __future__ import annotations
 
@@ -63,14 +67,18 @@ def load_network(path: Path) -> keras.Model:
 
 
 def compile_loop(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled as a whole, loops included: XLA on TensorFlow and JAX."""
+    """`function` of arrays compiled as a whole, loops included: XLA on TensorFlow and JAX.
+
+    It is compiled once for each set of shapes, so call it with the same ones. Give it a network's weights as an
+    argument, for `Model.stateless_call`: as constants they would be compiled into it.
+    """
     if FRAMEWORK == "jax":
         return jax.jit(function)  # type: ignore[no-any-return]
     return tf.function(function, jit_compile=True, reduce_retracing=False)  # type: ignore[no-any-return]
 
 
 def compile_network(network: keras.Model, at_once: int) -> Callable[[Float32], Float32]:
-    """`network` as a function of arrays `(n, …)`, which go through it `at_once` at a time.
+    """`network` as a function of float32 arrays `(n, …)`, n at least 1, which go through it `at_once` at a time.
 
     Keras' `predict` does the same, and takes a tenth of a second to begin, however little there is to do. Later changes
     of the weights count.

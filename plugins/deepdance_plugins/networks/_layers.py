@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepdance_plugins._keras.backend import KerasTensor, layers
+from deepdance_plugins.networks.backend import KerasTensor, layers
 
 
 def add_residual_block(hidden: KerasTensor, units: int, name: str | None = None) -> KerasTensor:

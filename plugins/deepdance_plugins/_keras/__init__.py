@@ -1,1 +1,0 @@
-"""What the components that are Keras networks share."""
