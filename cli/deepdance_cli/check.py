@@ -83,16 +83,11 @@ def _run(entry: Entry, options: dict[str, Any], location: str | None) -> list[Re
 
 
 def _show(entry: Entry, results: list[Result]) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from deepdance_cli.grid import Grid, print_grid, print_text
 
-    from deepdance_cli.console import out
-
-    table = Table("check", "result", "what, or why not", box=None, pad_edge=False, header_style="bold")
-    for result in results:
-        table.add_row(result.name, Text(result.outcome, STYLES[result.outcome]), result.reason or result.meaning)
-    out.print(table)
+    rows = [[result.name, result.outcome, result.reason or result.meaning] for result in results]
+    print_grid(Grid(("check", "result", "what, or why not"), rows, [STYLES[result.outcome] for result in results]))
     counts = [
         f"{count} {outcome}" for outcome in STYLES if (count := sum(result.outcome == outcome for result in results))
     ]
-    out.print(f"{entry.spec.kind} {entry.spec.name} of {entry.distribution} {entry.version}: {', '.join(counts)}")
+    print_text(f"{entry.spec.kind} {entry.spec.name} of {entry.distribution} {entry.version}: {', '.join(counts)}")
