@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from deepdance.events import (
@@ -46,11 +47,16 @@ class Session:
         detail: str = "",
         resumable: bool = False,
     ) -> Artifact:
-        """An artifact of the workspace, with its start and end told."""
+        """An artifact of the workspace, with its start and end told.
+
+        Its manifest notes the `seconds` that it took, unless it goes on from what was there.
+        """
 
         def begin(folder: Path) -> dict[str, Any]:
             self.listen(StageStarted(stage, detail))
-            return work(folder)
+            whole, start = not any(folder.iterdir()), monotonic()
+            notes = work(folder)
+            return {**notes, "seconds": round(monotonic() - start, 2)} if whole else notes
 
         def waiting() -> None:
             self.listen(StageStarted(stage, "another process is making this; waiting for it"))

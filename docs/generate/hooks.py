@@ -65,4 +65,5 @@ FILLED: dict[str, Callable[..., str]] = {
     "components": components.overview,
     "kind": components.kind,
     "recipe": components.recipe,
+    "times": components.times,
 }
