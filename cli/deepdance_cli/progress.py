@@ -17,7 +17,7 @@ from rich.table import Column
 from deepdance.events import EpochFinished, Event, Listener, Listeners, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
-from deepdance.session import Session, make_loggers
+from deepdance.session import WAITING, Session, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
 from deepdance_cli.forecast import TRAININGS, Forecast, format_time
@@ -45,15 +45,24 @@ class StageBars:
             self._end_epoch(event)
         elif isinstance(event, StageFinished):
             self._finish(event)
+        self._show_rest()
+
+    def _show_rest(self) -> None:
+        rest = self._forecast.rest()
+        for stage in TRAININGS:
+            task = self._tasks.get(stage)
+            if task is not None:
+                shown = f"run {format_time(rest)}" if rest is not None and self._working.get(stage) else ""
+                self._bars.update(task, rest=shown)
 
     def _start(self, stage: str, detail: str) -> None:
         working = self._working.setdefault(stage, [])
-        working.append(detail)
-        if len(working) == 1:
+        if not working:
             self._row(stage, None, detail)
             self._epoch.pop(stage, None)
-        else:
-            self._bars.update(self._tasks[stage], note=", ".join(working))
+        if detail != WAITING:
+            working.append(detail)
+        self._bars.update(self._tasks[stage], note=", ".join(working) or detail)
 
     def _row(self, stage: str, total: float | None, note: str) -> None:
         if stage in self._tasks:
@@ -72,9 +81,7 @@ class StageBars:
         else:
             self._bars.update(task, completed=event.done, total=event.total)
         speed = self._bars.tasks[self._bars.task_ids.index(task)].speed
-        rest = self._forecast.rest() if event.stage in TRAININGS else None
-        shown = f"run {format_time(rest)}" if rest is not None else ""
-        self._bars.update(task, speed=f"{speed:.0f}/s" if speed else "", rest=shown)
+        self._bars.update(task, speed=f"{speed:.0f}/s" if speed else "")
 
     def _end_epoch(self, event: EpochFinished) -> None:
         task = self._tasks.get(event.stage)
@@ -90,7 +97,7 @@ class StageBars:
         working = self._working.get(event.stage, [])
         if event.detail in working:
             working.remove(event.detail)
-        else:
+        elif not event.reused:  # a stage that works on one thing at a time ends with another detail than it began
             working.clear()
         if working:
             self._bars.update(self._tasks[event.stage], note=", ".join(working))
@@ -100,7 +107,7 @@ class StageBars:
         task = self._tasks.get(event.stage)
         if task is not None:
             total = self._bars.tasks[self._bars.task_ids.index(task)].total or 1
-            self._bars.update(task, total=total, completed=total, rest="")
+            self._bars.update(task, total=total, completed=total)
 
 
 @contextmanager

@@ -22,6 +22,9 @@ from deepdance.interfaces import Training
 from deepdance.plugins import LOGGER, Registry, discover
 from deepdance.workspace import Artifact, Workspace
 
+WAITING = "another process is making this; waiting for it"
+"""What a stage tells in place of its detail until it can begin."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -59,7 +62,7 @@ class Session:
             return {**notes, "seconds": round(monotonic() - start, 2)} if whole else notes
 
         def waiting() -> None:
-            self.listen(StageStarted(stage, "another process is making this; waiting for it"))
+            self.listen(StageStarted(stage, WAITING))
 
         artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting)
         self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))

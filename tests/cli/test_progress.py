@@ -10,7 +10,7 @@ from rich.console import Console
 from deepdance.events import ArtifactReady, EpochFinished, Progress, RunStarted, StageFinished, StageStarted
 from deepdance.plugins import discover
 from deepdance.recipe import Recipe
-from deepdance.session import Session
+from deepdance.session import WAITING, Session
 from deepdance.workspace import Workspace
 from deepdance_cli.forecast import Forecast, foretell, format_time, read_times
 from deepdance_cli.progress import StageBars, make_bars
@@ -177,6 +177,28 @@ def test_the_note_gives_way_and_never_the_time(draw, width, tmp_path, clock):
     assert ("epoch 3/27  loss 0.0123  val_loss 0.0456" in line) == (width > 100)
 
 
+@pytest.mark.parametrize("reused", [True, False])
+def test_a_video_that_is_ready_leaves_the_others_at_work(draw, reused):
+    def tell(listen):
+        listen(StageStarted("silhouettes", "a.mp4"))
+        listen(StageStarted("silhouettes", WAITING))
+        if not reused:
+            listen(StageStarted("silhouettes", "b.mp4"))
+        listen(StageFinished("silhouettes", reused, "b.mp4"))
+
+    (line,) = draw(80, tell).splitlines()
+    assert line.split()[-1] == "a.mp4"
+    assert "100%" not in line
+
+
+def test_a_stage_ends_whatever_its_last_detail_is(draw):
+    def tell(listen):
+        listen(StageStarted("render", "dance.mp4"))
+        listen(StageFinished("render", False, "folder/dance.mp4"))
+
+    assert "100%" in draw(80, tell)
+
+
 def test_videos_that_are_read_at_once_are_named(draw):
     def tell(listen):
         for name in ("a.mp4", "b.mp4", "c.mp4"):
@@ -187,3 +209,12 @@ def test_videos_that_are_read_at_once_are_named(draw):
     (line,) = draw(80, tell).splitlines()
     assert "a.mp4, c.mp4" in line
     assert "100%" not in line
+
+
+def test_the_rest_of_the_run_stands_there_before_the_first_epoch_is_done(draw, tmp_path):
+    text = draw(80, lambda listen: begin(listen, tmp_path))
+    assert "run 30 min" in text
+
+
+def test_a_run_whose_later_training_is_unknown_has_no_rest(draw, tmp_path):
+    assert "run" not in draw(80, lambda listen: begin(listen, tmp_path, sequence="motion-field"))
