@@ -63,7 +63,7 @@ def fits(grid: Grid, width: int) -> bool:
 def lay_out(grid: Grid, width: int) -> Iterator[Text]:
     """The lines of a grid, at most `width` wide unless a single word is wider.
 
-    As it is, turned, or either with folded cells, whichever fits first; else a block a row.
+    As it is, turned, or either with folded cells, whichever fits first; else in blocks.
     """
     cells = _list_cells(grid)
     orders = [cells, _turn(cells)] if grid.figures else [cells]
@@ -76,7 +76,7 @@ def lay_out(grid: Grid, width: int) -> Iterator[Text]:
         folded = _fold_columns(ordered, width, grid.figures)
         if folded:
             return _draw(ordered, folded, 1, grid.figures)
-    return _draw_blocks(orders[0], width)
+    return _draw_blocks(_choose_blocks(cells, width) if grid.figures else cells, width)
 
 
 def fold(text: str, width: int) -> list[str]:
@@ -150,6 +150,14 @@ def _draw(cells: Sequence[Sequence[Cell]], widths: Sequence[int], gap: int, figu
             line.rstrip()
             if line:
                 yield line
+
+
+def _choose_blocks(cells: Sequence[Sequence[Cell]], width: int) -> Sequence[Sequence[Cell]]:
+    """A block a figure, where names can be compared line by line, if those fit beside it; else a block a name."""
+    turned = _turn(cells)
+    name = max(cell_len(text) for text, _ in turned[0])
+    figure = max(cell_len(text) for row in turned[1:] for text, _ in row[1:])
+    return turned if name + 1 + figure <= width else cells
 
 
 def _draw_blocks(cells: Sequence[Sequence[Cell]], width: int) -> Iterator[Text]:
