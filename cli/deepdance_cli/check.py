@@ -153,35 +153,29 @@ def _run(entry: Entry, options: dict[str, Any], location: str | None) -> list[Re
 
 
 def _show(entry: Entry, results: list[Result]) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from deepdance_cli.grid import Grid, print_grid, print_text
 
-    from deepdance_cli.console import out
-
-    table = Table("check", "result", "what, or why not", box=None, pad_edge=False, header_style="bold")
-    for result in results:
-        table.add_row(result.name, Text(result.outcome, STYLES[result.outcome]), result.reason or result.meaning)
-    out.print(table)
-    out.print(f"{entry.spec.kind} {entry.spec.name} of {entry.distribution} {entry.version}: {_count(results)}")
+    rows = [[result.name, result.outcome, result.reason or result.meaning] for result in results]
+    print_grid(Grid(("check", "result", "what, or why not"), rows, [STYLES[result.outcome] for result in results]))
+    print_text(f"{entry.spec.kind} {entry.spec.name} of {entry.distribution} {entry.version}: {_count(results)}")
 
 
 def _show_failed(entry: Entry, results: list[Result]) -> None:
     """A line for a component, and one below it for each check that has failed."""
-    from deepdance_cli.console import out
+    from deepdance_cli.grid import print_text
 
     failed = _list_failed(results)
-    style = STYLES["failed"] if failed else None
-    out.print(f"{entry.spec.kind} {entry.spec.name}: {_count(results)}", style=style)
+    print_text(f"{entry.spec.kind} {entry.spec.name}: {_count(results)}", style=STYLES["failed"] if failed else "")
     for result in failed:
-        out.print(f"  {result.name}: {result.reason}")
+        print_text(f"  {result.name}: {result.reason}")
 
 
 def _show_problems(distribution: str, version: str, reasons: list[str]) -> None:
     """What of a package could not be loaded at all."""
-    from deepdance_cli.console import out
+    from deepdance_cli.grid import print_text
 
     for reason in reasons:
-        out.print(f"{distribution} {version} could not be used: {reason}", style=STYLES["failed"])
+        print_text(f"{distribution} {version} could not be used: {reason}", style=STYLES["failed"])
 
 
 def _count(results: list[Result]) -> str:

@@ -29,7 +29,7 @@ def compare(
 
     evaluations = []
     for place, name in [locate_run(text, workspace) for text in run]:
-        with open_session(place.root) as session:
+        with open_session(place.root, title=name) as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.compare(evaluations)
     if json:

@@ -23,16 +23,14 @@ def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None
 
     Example: dd doctor
     """
-    from deepdance_cli.console import out
+    from deepdance_cli.grid import Grid, print_grid
 
     results = [_run_check(name, check) for name, check in _list_checks(workspace).items()]
     if json:
         print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in results])
     else:
-        for name, ok, found in results:
-            mark, style = ("✓", "green") if ok else ("✗", "red")
-            out.print(mark, style=style, end=" ")
-            out.print(f"{name:<12} {found}")
+        rows = [[f"{'✓' if ok else '✗'} {name}", found] for name, ok, found in results]
+        print_grid(Grid(("", ""), rows, ["green" if ok else "red" for _, ok, _ in results]))
     if not all(ok for _, ok, _ in results):
         raise typer.Exit(2)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +14,9 @@ from deepdance_cli.options import describe_options
 from deepdance_cli.output import print_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from deepdance.plugins import Entry, Registry
 
 app = typer.Typer(help="See the components that a pipeline can be made of.", no_args_is_help=True)
-WIDE = 200
-"""Columns of a table that goes to a file or another program, where nothing need be wrapped."""
 
 app.command("check")(check_plugin)
 app.command("new")(new_plugin)
@@ -57,28 +51,24 @@ def _list_components(registry: Registry) -> dict[str, Any]:
 
 
 def _print_list(listed: dict[str, Any]) -> None:
-    from rich.table import Table
+    from deepdance_cli.grid import Grid, print_grid, print_text
 
-    console = _make_console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("kind", "name", "summary", "distribution", "version", "state"):
-        table.add_column(title, no_wrap=title != "summary", overflow="fold")
-    columns = ("kind", "name", "summary", "distribution", "version", "state")
-    for row in listed["components"]:
-        table.add_row(*(row[name] for name in columns), style=None if row["state"] == "ready" else "yellow")
+    columns = ("name", "kind", "summary", "distribution", "version", "state")
+    rows = [[row[name] for name in columns] for row in listed["components"]]
+    styles = ["" if row["state"] == "ready" else "yellow" for row in listed["components"]]
     for row in listed["problems"]:
-        name = row["component"] or row["plugin"]
-        table.add_row("–", name, "–", row["distribution"], row["version"], "broken", style="yellow")
-    console.print(table)
+        rows.append([row["component"] or row["plugin"], "–", "–", row["distribution"], row["version"], "broken"])
+        styles.append("yellow")
+    print_grid(Grid(columns, rows, styles))
     for row in listed["problems"]:
         origin = f"{row['distribution']} {row['version']}"
-        console.print(f"warning: {origin} could not be used: {row['reason']}", style="yellow")
+        print_text(f"warning: {origin} could not be used: {row['reason']}", "yellow")
     for row in listed["components"]:
         if row["state"] != "ready":
             origin = f"{row['distribution']} {row['version']}"
-            console.print(f"{row['state']}: {row['kind']} {row['name']} of {origin}: {row['reason']}", style="yellow")
+            print_text(f"{row['state']}: {row['kind']} {row['name']} of {origin}: {row['reason']}", "yellow")
     for row in listed["notes"]:
-        console.print(f"note: {row['distribution']} {row['version']} {row['text']}", style="yellow")
+        print_text(f"note: {row['distribution']} {row['version']} {row['text']}", "yellow")
 
 
 @app.command("show")
@@ -146,30 +136,33 @@ def _write_value(default: str) -> str:
 
 
 def _print_component(shown: dict[str, Any]) -> None:
-    from rich.table import Table
+    from deepdance_cli.console import out
+    from deepdance_cli.grid import Grid, print_grid, print_text
 
-    console = _make_console()
     kind = shown["kind"]
-    console.print(f"{kind} {shown['name']}: {shown['summary']}", style="bold")
-    console.print(f"from   {shown['distribution']} {shown['version']}, {shown['target']}")
-    console.print(f"file   {shown['file'] or 'none'}")
+    print_text(f"{kind} {shown['name']}: {shown['summary']}", "bold")
+    print_grid(Grid(("", ""), *_list_origin(shown)))
+    if shown["options_table"]:
+        names = ("type", "default", "bounds", "meaning")
+        rows = [[f"{kind}.{row['name']}", *(row[name] for name in names)] for row in shown["options_table"]]
+        print_text("")
+        print_grid(Grid(("option", "type", "default", "range", "meaning"), rows))
+        print_text("")
+    else:
+        print_text("no options")
+    out.print(f"example: {shown['example']}")
+
+
+def _list_origin(shown: dict[str, Any]) -> tuple[list[list[str]], list[str]]:
+    """Where a component comes from and what it needs, and the style of each line."""
+    rows = [["from", f"{shown['distribution']} {shown['version']}, {shown['target']}"]]
+    rows.append(["file", shown["file"] or "none"])
+    styles = ["", ""]
     for need in shown["needs"]:
         there = f"{need['installed']} is installed" if need["installed"] else "not installed"
-        console.print(f"needs  {need['requirement']} ({there})", style=None if need["met"] else "yellow")
+        rows.append(["needs", f"{need['requirement']} ({there})"])
+        styles.append("" if need["met"] else "yellow")
     if shown["suffixes"]:
-        console.print(f"files  {' '.join(shown['suffixes'])}")
-    if shown["options_table"]:
-        table = Table("option", "type", "default", "range", "meaning")
-        for row in shown["options_table"]:
-            table.add_row(f"{kind}.{row['name']}", row["type"], row["default"], row["bounds"], row["meaning"])
-        console.print(table)
-    else:
-        console.print("no options")
-    console.print(f"example: {shown['example']}")
-
-
-def _make_console() -> Console:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
+        rows.append(["files", " ".join(shown["suffixes"])])
+        styles.append("")
+    return rows, styles

@@ -12,26 +12,31 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from deepdance.events import EpochFinished, Event, Listener, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
-from deepdance.plugins import Registry, discover
-from deepdance.session import Session, make_listeners, make_loggers
+from deepdance.plugins import discover
+from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
-
-TRAININGS = ("codec", "sequence")
+from deepdance_cli.forecast import TRAININGS, Forecast, format_time
 
 
 class StageBars:
-    """A listener that draws one bar a stage: what is done, epoch, loss, speed, time left."""
+    """A listener that draws one bar a stage: what is done, time left, of the run too, epoch, loss, speed.
 
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
+    Inputs that are prepared at once share a bar, which names them.
+    """
+
+    def __init__(self, bars: Progress, forecast: Forecast) -> None:
+        self._bars, self._forecast = bars, forecast
         self._tasks: dict[str, Any] = {}
         self._epoch: dict[str, tuple[int, int]] = {}
+        self._working: dict[str, list[str]] = {}
 
     def __call__(self, event: Event) -> None:
+        self._forecast(event)
         if isinstance(event, StageStarted):
             self._start(event.stage, event.detail)
         elif isinstance(event, ProgressEvent):
@@ -40,15 +45,29 @@ class StageBars:
             self._end_epoch(event)
         elif isinstance(event, StageFinished):
             self._finish(event)
+        self._show_rest()
+
+    def _show_rest(self) -> None:
+        rest = self._forecast.rest()
+        for stage in TRAININGS:
+            task = self._tasks.get(stage)
+            if task is not None:
+                shown = f"run {format_time(rest)}" if rest is not None and self._working.get(stage) else ""
+                self._bars.update(task, rest=shown)
 
     def _start(self, stage: str, detail: str) -> None:
-        self._row(stage, None, detail)
-        self._epoch.pop(stage, None)
+        working = self._working.setdefault(stage, [])
+        if not working:
+            self._row(stage, None, detail)
+            self._epoch.pop(stage, None)
+        if detail != WAITING:
+            working.append(detail)
+        self._bars.update(self._tasks[stage], note=", ".join(working) or detail)
 
     def _row(self, stage: str, total: float | None, note: str) -> None:
         if stage in self._tasks:
             self._bars.remove_task(self._tasks[stage])
-        self._tasks[stage] = self._bars.add_task(stage, total=total, note=note, speed="")
+        self._tasks[stage] = self._bars.add_task(stage, total=total, note=note, speed="", rest="")
 
     def _advance(self, event: ProgressEvent) -> None:
         task = self._tasks.get(event.stage)
@@ -75,6 +94,14 @@ class StageBars:
         self._bars.update(task, note=f"epoch {event.epoch}/{event.epochs}  {losses}")
 
     def _finish(self, event: StageFinished) -> None:
+        working = self._working.get(event.stage, [])
+        if event.detail in working:
+            working.remove(event.detail)
+        elif not event.reused:  # a stage that works on one thing at a time ends with another detail than it began
+            working.clear()
+        if working:
+            self._bars.update(self._tasks[event.stage], note=", ".join(working))
+            return
         if event.reused:
             self._row(event.stage, 1, f"{event.detail} (kept)")
         task = self._tasks.get(event.stage)
@@ -99,31 +126,38 @@ def _own_descriptor(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def open_session(workspace: Path, logs: Sequence[str] = ()) -> Iterator[Session]:
-    """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs. Raises OptionError."""
+def open_session(workspace: Path, logs: Sequence[str] = (), title: str = "") -> Iterator[Session]:
+    """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs.
+
+    `title` stands above the bars: which run they are of, where there are several. Raises OptionError.
+    """
     with _show_messages():
-        registry = discover()
-        followers = [*make_loggers(registry, logs), *registry.listeners]
-        with _draw_progress(registry, followers) as listen, follow(listen):
-            yield Session(Workspace(workspace), registry, listen)
+        place, registry = Workspace(workspace), discover()
+        if title and err.is_terminal:
+            err.print(title, style="bold")
+        others = [*make_loggers(registry, logs), *registry.listeners]
+        with _own_descriptor(err), make_bars(err) as bars:
+            shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
+            listen = make_listeners(registry, [shown, *others])
+            with follow(listen):
+                yield Session(place, registry, listen)
 
 
-@contextmanager
-def _draw_progress(registry: Registry, listeners: Sequence[tuple[str, Listener]]) -> Iterator[Listener]:
+def make_bars(console: Console) -> Progress:
+    """Bars as wide as the console: where that is narrow, the note is cut, and nothing before it."""
     columns = (
         SpinnerColumn(finished_text="[green]✓"),
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=16),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[speed]:>7}"),
-        TextColumn("{task.fields[note]}", markup=False),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=8),
+        TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[rest]}", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True, justify="right")),
+        TextColumn(
+            "{task.fields[note]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+        ),
     )
-    with (
-        _own_descriptor(err),
-        Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=10) as bars,
-    ):
-        yield make_listeners(registry, [("the progress display", StageBars(bars)), *listeners])
+    return Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=10, expand=True)
 
 
 class _MessageLines(logging.Handler):

@@ -14,10 +14,9 @@ def runs(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
 
     Example: dd runs --json
     """
-    from rich.table import Table
-
     from deepdance.workspace import Workspace as Folder
     from deepdance_cli.console import out
+    from deepdance_cli.grid import Grid, print_grid
 
     place = Folder(workspace)
     found = place.runs()
@@ -27,8 +26,8 @@ def runs(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
     if not found:
         out.print(f"no runs in {workspace} yet; start one with: dd run my-video.mp4")
         return
-    table = Table("run", "state", "made", "inputs", "video")
+    rows = []
     for run in found:
         video = str(place.run_folder(run.name) / run.video) if run.video else "–"
-        table.add_row(run.name, run.status, run.created[:16].replace("T", " "), str(len(run.inputs)), video)
-    out.print(table)
+        rows.append([run.name, run.status, run.created[:16].replace("T", " "), str(len(run.inputs)), video])
+    print_grid(Grid(("run", "state", "made", "inputs", "video"), rows))

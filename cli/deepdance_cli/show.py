@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from rich.table import Table
+from dataclasses import replace
 
 from deepdance.evaluation import tables
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.paper_table import PAPER, PaperRow
-from deepdance_cli.console import out
+from deepdance_cli.grid import Grid, find_width, fits, print_grid, print_text
 
 FIGURES = ("acc", "loss", "val_acc", "val_loss")
 
 
 def print_paper_table(rows: Sequence[PaperRow]) -> None:
     """The run's figures above the paper's, with the ceiling and the copy of the last frame."""
-    table = _make_grid("The paper's table")
-    for name in ("model", "epochs", "acc", "loss", "val acc", "val loss", "ceiling", "copy acc", "copy loss"):
-        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
+    headings = ("model", "epochs", "acc", "loss", "val acc", "val loss", "ceiling", "copy acc", "copy loss")
+    lines: list[list[str]] = []
     for row in rows:
         figures = [row.acc, row.loss, row.val_acc, row.val_loss, row.ceiling_acc, row.copy_last_acc, row.copy_last_loss]
-        table.add_row(row.component, str(row.epochs), *map(_format_figure, figures))
+        lines.append([row.component, str(row.epochs), *map(_format_figure, figures)])
         paper = PAPER[row.stage]
         published = [_format_figure(paper[name]) for name in FIGURES]
-        table.add_row("  the paper", str(paper["epochs"]), *published, style="dim")
-        table.add_row()
-    out.print(table)
-    out.print(_LEGEND, style="dim")
+        lines.append(["the paper", str(paper["epochs"]), *published, "", "", ""])
+    print_text("The paper's table", "italic")
+    print_grid(Grid(headings, lines, ["", "dim"] * len(rows), figures=True))
+    print_text(f"\n{_LEGEND}", "dim")
 
 
 _LEGEND = """\
@@ -39,32 +37,37 @@ the last frame again. val, ceiling and copy are measured on held-out frames.
 
 
 def print_table(measured: tables.Table) -> None:
-    """Measured figures with half their 95 % interval, and the legend below."""
-    out.print(_build_upright(measured) if measured.upright else _build_across(measured))
-    out.print(f"{measured.legend}\n", style="dim")
+    """Measured figures with half their 95 % interval, and the legend below.
+
+    Where several horizons beside one another are too wide, each has a block of its own.
+    """
+    grid = _build_grid(measured)
+    horizons = list(dict.fromkeys(row.horizon for row in measured.rows))
+    if len(horizons) < 2 or fits(grid, find_width()):
+        print_text(measured.title, "italic")
+        print_grid(grid)
+    else:
+        for horizon in horizons:
+            _print_horizon(measured, horizon)
+    print_text(f"{measured.legend}\n", "dim")
 
 
-def _build_across(measured: tables.Table) -> Table:
-    grid = _make_grid(measured.title)
-    grid.add_column("", no_wrap=True)
+def _print_horizon(measured: tables.Table, horizon: int | None) -> None:
+    rows = [replace(row, horizon=None) for row in measured.rows if row.horizon == horizon]
+    print_text(measured.title if horizon is None else f"{measured.title}, {horizon} ahead", "italic")
+    print_grid(_build_grid(replace(measured, rows=rows, upright=True)))
+    print_text("")
+
+
+def _build_grid(measured: tables.Table) -> Grid:
     ahead = any(row.horizon is not None for row in measured.rows)
-    for title in (["ahead"] if ahead else []) + [column.title for column in measured.columns]:
-        grid.add_column(title, justify="right", no_wrap=True)
+    headings = ["", *(["ahead"] if ahead else []), *(column.title for column in measured.columns)]
+    rows = []
     for row in measured.rows:
         cells = [_format_cell(row, column) for column in measured.columns]
-        horizon = [str(row.horizon)] if ahead else []
-        grid.add_row(row.name, *horizon, *cells, style=None if row.role == "model" else "dim")
-    return grid
-
-
-def _build_upright(measured: tables.Table) -> Table:
-    grid = _make_grid(measured.title)
-    grid.add_column("", no_wrap=True)
-    for row in measured.rows:
-        grid.add_column(row.name, justify="right", no_wrap=True, style=None if row.role == "model" else "dim")
-    for column in measured.columns:
-        grid.add_row(column.title, *(_format_cell(row, column) for row in measured.rows))
-    return grid
+        rows.append([row.name, *([str(row.horizon)] if ahead else []), *cells])
+    styles = ["" if row.role == "model" else "dim" for row in measured.rows]
+    return Grid(headings, rows, styles, figures=True, upright=measured.upright)
 
 
 def _format_cell(row: tables.Row, column: tables.Column) -> str:
@@ -73,10 +76,6 @@ def _format_cell(row: tables.Row, column: tables.Column) -> str:
     if not column.slope or figure is None or figure.low is None or figure.high is None:
         return text
     return f"{text} flat" if figure.low <= 0 <= figure.high else text
-
-
-def _make_grid(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _format_estimate(figure: Estimate | None, decimals: int) -> str:

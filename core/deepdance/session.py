@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 from deepdance.errors import DeepDanceError, OptionError
@@ -32,6 +33,8 @@ STAGES = (*PREPARATION, "codec", "latents", "sequence", "evaluation")
 """What a run keeps, in its order: each is made of those before it."""
 TABLES = ("evaluation", "codec_table", "next_frame_table", "long_table")
 """What `evaluate` keeps, each a table of its own."""
+WAITING = "another process is making this; waiting for it"
+"""What a stage tells in place of its detail until it can begin."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,19 @@ class Session:
         detail: str = "",
         resumable: bool = False,
     ) -> Artifact:
-        """An artifact of the workspace, with its start and end told."""
+        """An artifact of the workspace, with its start and end told.
+
+        Its manifest notes the `seconds` that it took, unless it goes on from what was there.
+        """
 
         def begin(folder: Path) -> dict[str, Any]:
             self.listen(StageStarted(stage, detail))
-            return work(folder)
+            whole, start = not any(folder.iterdir()), monotonic()
+            notes = work(folder)
+            return {**notes, "seconds": round(monotonic() - start, 2)} if whole else notes
 
         def waiting() -> None:
-            self.listen(StageStarted(stage, "another process is making this; waiting for it"))
+            self.listen(StageStarted(stage, WAITING))
 
         since = self.opened if stage in self.fresh else None
         artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting, since=since)

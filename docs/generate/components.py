@@ -12,11 +12,16 @@ from typer.testing import CliRunner
 
 from deepdance.plugins import KINDS, ComponentSpec
 from deepdance.recipe import Recipe
+from deepdance_cli.forecast import foretell, format_time, read_times
 from deepdance_cli.main import app
 from deepdance_cli.options import describe_options
 from deepdance_plugins.catalog import COMPONENTS
 
 PRESETS = ("quick", "standard", "paper")
+MINUTES = (1, 5, 20, 84)
+"""Lengths of video in the table of times; the paper's is the last."""
+PAPER_RATE = 3
+"""Samples a second of the paper's models, its codec too."""
 
 
 def path_of(spec: ComponentSpec) -> str:
@@ -47,6 +52,21 @@ def kind(name: str) -> str:
 def recipe() -> str:
     """The recipe's own entries; the options of components stand on their pages."""
     return _options(row for row in describe_options(Recipe) if row["name"] not in KINDS)
+
+
+def times() -> str:
+    """What trainings take, a row for each component and preset, a column for each length of video."""
+    timed = [spec for spec in COMPONENTS if any(spec.name in table for table in read_times().values())]
+    rows = [(f"`{spec.name}`", preset, *_foretell(spec, preset)) for spec in timed for preset in PRESETS]
+    return _table(("model", "preset", *(f"{minutes} min" for minutes in MINUTES)), rows)
+
+
+def _foretell(spec: ComponentSpec, preset: str) -> list[str]:
+    model = _load(spec.options)
+    options = model(**model.presets.get(preset, {})).model_dump()
+    rate = PAPER_RATE if spec.kind == "codec" else spec.frame_rate
+    whole = (foretell(spec.name, preset, options, round(60 * minutes * rate)) for minutes in MINUTES)
+    return ["–" if seconds is None else format_time(seconds) for seconds in whole]
 
 
 def page_of(name: str) -> str:

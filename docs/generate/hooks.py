@@ -68,4 +68,5 @@ FILLED: dict[str, Callable[..., str]] = {
     "kind": components.kind,
     "known_plugins": known_plugins.table,
     "recipe": components.recipe,
+    "times": components.times,
 }

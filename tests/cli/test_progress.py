@@ -1,0 +1,220 @@
+"""The bars and the forecast, told by events at times that the tests set."""
+
+import io
+import json
+import logging
+
+import pytest
+from rich.console import Console
+
+from deepdance.events import ArtifactReady, EpochFinished, Progress, RunStarted, StageFinished, StageStarted
+from deepdance.plugins import discover
+from deepdance.recipe import Recipe
+from deepdance.session import WAITING, Session
+from deepdance.workspace import Workspace
+from deepdance_cli.forecast import Forecast, foretell, format_time, read_times
+from deepdance_cli.progress import StageBars, make_bars
+
+PAPER = {"preset": "paper", "codec": "conv-ae", "sequence": "lstm4"}
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def forecast(tmp_path, clock):
+    return Forecast(Workspace(tmp_path), discover(), clock)
+
+
+@pytest.fixture
+def told(caplog, log):
+    caplog.set_level(logging.INFO, logger="deepdance")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def begin(forecast, folder, frames=1000, **fields):
+    """A run whose silhouettes are ready and whose codec begins."""
+    forecast(RunStarted("run", folder, Recipe.model_validate({**PAPER, **fields}).table()))
+    make_artifact(folder, "silhouettes", "a", {"frames": frames})
+    forecast(ArtifactReady("silhouettes", "a", folder / "artifacts/silhouettes-a", False))
+    forecast(StageStarted("codec", "conv-ae"))
+
+
+def make_artifact(root, stage, key, manifest):
+    folder = root / "artifacts" / f"{stage}-{key}"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_before_anything_is_learned_the_table_says_what_it_will_take(forecast, tmp_path, told):
+    begin(forecast, tmp_path)
+    codec, sequence = (
+        format_time(read_times()["epoch"][name]["paper"] * n) for name, n in (("conv-ae", 27), ("lstm4", 853))
+    )
+    assert told() == [f"conv-ae 27 epochs about {codec}, lstm4 853 epochs about {sequence}"]
+    forecast(StageFinished("codec", False, "conv-ae"))
+    forecast(StageStarted("sequence", "lstm4"))
+    assert len(told()) == 1
+
+
+def test_what_takes_less_than_a_minute_is_not_told(forecast, tmp_path, told):
+    begin(forecast, tmp_path, frames=10, codec={"name": "conv-ae", "epochs": 1})
+    forecast(StageFinished("codec", False, "conv-ae"))
+    forecast(StageStarted("sequence", "lstm4"))
+    assert not told()
+
+
+def test_of_a_component_without_figures_the_first_epoch_tells(forecast, tmp_path, told, clock):
+    begin(forecast, tmp_path, codec="sdf-ae", sequence="motion-field")
+    clock.now = 20.0
+    assert not told()
+    forecast(EpochFinished("codec", 1, 10))
+    assert told() == ["sdf-ae about 3 min"]
+
+
+def test_a_long_reading_is_told_by_its_frames(forecast, told, clock):
+    forecast(StageStarted("silhouettes", "a.mp4"))
+    for clock.now in (5.0, 12.0, 13.0):
+        forecast(Progress("silhouettes", int(10 * clock.now), 6000))
+    assert told() == ["silhouettes about 10 min"]
+
+
+def test_an_earlier_run_knows_better_than_the_table(forecast, tmp_path, told):
+    registry = discover()
+    options = registry.options("codec", "conv-ae", "paper", {"epochs": 2}).model_dump(mode="json")
+    make_artifact(tmp_path, "silhouettes", "old", {"frames": 500})
+    inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": ["old"]}
+    notes = {"inputs": inputs, "seconds": 10.0, "history": [{}, {}], "created": "2026"}
+    make_artifact(tmp_path, "codec", "old", notes)
+    begin(forecast, tmp_path, sequence="ridge")
+    assert told() == ["conv-ae 27 epochs about 4 min"]  # 10 s for 2 epochs of 500 frames, here 27 of 1000
+
+
+def test_an_earlier_run_whose_silhouettes_are_gone_does_not_count(forecast, tmp_path, told):
+    options = discover().options("codec", "conv-ae", "paper", {}).model_dump(mode="json")
+    inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": ["gone"]}
+    make_artifact(tmp_path, "codec", "old", {"inputs": inputs, "seconds": 1.0, "history": [{}], "created": "2026"})
+    begin(forecast, tmp_path, sequence="ridge")
+    assert told() == [f"conv-ae 27 epochs about {format_time(27 * read_times()['epoch']['conv-ae']['paper'])}"]
+
+
+def test_the_rest_of_the_run_is_that_of_both_trainings(forecast, tmp_path, clock):
+    begin(forecast, tmp_path)
+    for epoch in (1, 2, 3):
+        clock.now += 10
+        forecast(EpochFinished("codec", epoch, 27))
+    later = foretell("lstm4", "paper", {"epochs": 853}, 1000)
+    assert forecast.rest() == pytest.approx(240 + later)
+    forecast(StageFinished("codec", False, "conv-ae"))
+    assert forecast.rest() is None
+    forecast(StageStarted("sequence", "lstm4"))
+    assert forecast.rest() == pytest.approx(later)
+
+
+def test_a_training_that_is_gone_on_with_is_measured_by_its_own_epochs(forecast, tmp_path, clock):
+    begin(forecast, tmp_path, sequence="lstm4")
+    clock.now = 10.0
+    forecast(EpochFinished("codec", 26, 27))
+    assert forecast._rest("codec") == pytest.approx(10)
+
+
+def test_a_stage_notes_its_seconds_unless_it_was_gone_on_with(tmp_path):
+    session = Session(Workspace(tmp_path), discover())
+    assert session.make("codec", {}, lambda folder: {}).manifest()["seconds"] >= 0
+
+    def stop(folder):
+        (folder / "checkpoint").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.make("codec", {"other": 1}, stop, resumable=True)
+    assert "seconds" not in session.make("codec", {"other": 1}, lambda folder: {}, resumable=True).manifest()
+
+
+@pytest.fixture
+def draw(forecast):
+    """What the bars show on a terminal of some width."""
+
+    def show(width, tell):
+        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        bars = make_bars(console)
+        tell(StageBars(bars, forecast))
+        with console.capture() as captured:
+            console.print(bars.get_renderable())
+        return captured.get()
+
+    return show
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_the_note_gives_way_and_never_the_time(draw, width, tmp_path, clock):
+    def tell(listen):
+        begin(listen, tmp_path)
+        for epoch in (1, 2, 3):
+            for done in range(0, 1001, 100):
+                clock.now += 10
+                listen(Progress("codec", done, 1000))
+            listen(EpochFinished("codec", epoch, 27, {"loss": 0.0123, "val_loss": 0.0456}))
+        clock.now += 1
+        listen(Progress("codec", 10, 1000))
+
+    text = draw(width, tell)
+    assert max(map(len, text.splitlines())) <= width
+    (line,) = text.splitlines()
+    assert "run 60 min" in line
+    assert any(part.count(":") and part[0].isdigit() for part in line.split()), line
+    assert ("epoch 3/27  loss 0.0123  val_loss 0.0456" in line) == (width > 100)
+
+
+@pytest.mark.parametrize("reused", [True, False])
+def test_a_video_that_is_ready_leaves_the_others_at_work(draw, reused):
+    def tell(listen):
+        listen(StageStarted("silhouettes", "a.mp4"))
+        listen(StageStarted("silhouettes", WAITING))
+        if not reused:
+            listen(StageStarted("silhouettes", "b.mp4"))
+        listen(StageFinished("silhouettes", reused, "b.mp4"))
+
+    (line,) = draw(80, tell).splitlines()
+    assert line.split()[-1] == "a.mp4"
+    assert "100%" not in line
+
+
+def test_a_stage_ends_whatever_its_last_detail_is(draw):
+    def tell(listen):
+        listen(StageStarted("render", "dance.mp4"))
+        listen(StageFinished("render", False, "folder/dance.mp4"))
+
+    assert "100%" in draw(80, tell)
+
+
+def test_videos_that_are_read_at_once_are_named(draw):
+    def tell(listen):
+        for name in ("a.mp4", "b.mp4", "c.mp4"):
+            listen(StageStarted("silhouettes", name))
+        listen(Progress("silhouettes", 5, 60))
+        listen(StageFinished("silhouettes", False, "b.mp4"))
+
+    (line,) = draw(80, tell).splitlines()
+    assert "a.mp4, c.mp4" in line
+    assert "100%" not in line
+
+
+def test_the_rest_of_the_run_stands_there_before_the_first_epoch_is_done(draw, tmp_path):
+    text = draw(80, lambda listen: begin(listen, tmp_path))
+    assert "run 30 min" in text
+
+
+def test_a_run_whose_later_training_is_unknown_has_no_rest(draw, tmp_path):
+    assert "run" not in draw(80, lambda listen: begin(listen, tmp_path, sequence="motion-field"))
