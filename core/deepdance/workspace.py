@@ -87,6 +87,8 @@ class RunRecord:
     artifacts: dict[str, list[str]] = field(default_factory=dict)
     status: str = "unfinished"
     created: str = ""
+    finished: str = ""
+    """When its video was last written, or found to be there."""
     video: str = ""
     version: str = ""
 
@@ -125,7 +127,7 @@ class Workspace:
             unfinished.mkdir(parents=True, exist_ok=True)
             try:
                 notes = make(unfinished)
-                manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": _now(), **notes}
+                manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": now(), **notes}
                 write_json(unfinished / "manifest.json", manifest)
                 unfinished.rename(final)
             except BaseException:
@@ -189,7 +191,7 @@ class Workspace:
             candidate = name if number == 1 else f"{name}-{number}"
             folder = self.run_folder(candidate)
             if not (folder / "run.json").exists():
-                run = RunRecord(candidate, inputs, created=_now())
+                run = RunRecord(candidate, inputs, created=now())
                 self._make(folder)
                 self.record(run, recipe)
                 return run
@@ -235,6 +237,13 @@ class Workspace:
                 log.warning("%s is passed over, it is no run's record: %s", path, error)
         return sorted(found, key=lambda run: run.created)
 
+    def find_latest(self) -> str:
+        """The name of the run that was finished last. Raises WorkspaceError."""
+        done = [run for run in self.runs() if run.status == "finished"]
+        if not done:
+            raise WorkspaceError(f"expected a finished run in {self.root}, got none; make one: dd run my-video.mp4")
+        return max(done, key=lambda run: run.finished or run.created).name
+
 
 def locate_run(text: str, root: Path) -> tuple[Workspace, str]:
     """A run given by its name in the workspace `root`, or by its folder anywhere."""
@@ -254,5 +263,6 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, with its zone, as records have it."""
     return datetime.now().astimezone().isoformat()
