@@ -40,7 +40,7 @@ def watch(path, change=lambda frames: frames, evaluated_from=HELD_OUT):
 
 
 def test_a_dance_like_the_video_is_praised_and_nothing_advised():
-    impression = watch(draw_path(120, 1))
+    impression = watch(draw_path(300, 2))
     assert impression.whole == 1
     assert impression.motion == pytest.approx(1, abs=0.3)
     assert impression.sentence.startswith(
@@ -53,8 +53,8 @@ def test_a_dance_that_stops_is_called_frozen_for_as_long():
     path = draw_path(120, 1)
     path[40:] = path[40]
     impression = watch(path)
-    assert impression.freeze_seconds == pytest.approx(7.9)
-    assert "stands still for 7.9 s" in impression.sentence
+    assert impression.freeze_seconds == pytest.approx(8.0)
+    assert "stands still for 8.0 s" in impression.sentence
     assert "try --temperature 1.5" in impression.sentence
 
 
