@@ -17,7 +17,7 @@ from deepdance import pipeline, preparation
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError
 from deepdance.events import Progress, RunFinished, RunStarted
-from deepdance.frames import Clip, Silhouettes, redraw
+from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
 from deepdance.generation import take_opening
 from deepdance.impression import Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
@@ -234,15 +234,19 @@ def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
 
 def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
     """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
+    # An error of grey levels would stay where the body was, a ghost; one of distances moves the outline as it is now.
+    measure, draw = (np.float32, np.float32) if is_grey(last) else (measure_distances, draw_distances)
     error = None
     shown = 0
     for chunk in chunks:
-        frames = chunk.astype(np.float32)
-        if error is None:
-            error = last.astype(np.float32) - frames[0]
-        weight = np.maximum(1 - np.arange(shown, shown + len(frames)) / max(fade, 1), 0).astype(np.float32)
-        yield np.clip(np.rint(frames + weight[:, None, None] * error), 0, 255).astype(np.uint8)
-        shown += len(frames)
+        joined = chunk.copy()
+        for number, frame in enumerate(joined[: max(fade - shown, 0)], shown):
+            field = measure(frame)
+            error = blur_error(measure(last) - field) if error is None else error
+            change = draw(field + np.float32(1 - number / fade) * error) - draw(field)
+            frame[:] = np.rint(np.clip(frame + change, 0, 255))
+        yield joined
+        shown += len(chunk)
 
 
 def _append(video: Iterator[UInt8], continuation: Iterator[UInt8]) -> Iterator[UInt8]:
