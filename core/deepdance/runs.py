@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -235,8 +235,9 @@ def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
 def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
     """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
     # An error of grey levels would stay where the body was, a ghost; one of distances moves the outline as it is now.
-    measure, draw = (np.float32, np.float32) if is_grey(last) else (measure_distances, draw_distances)
-    error = None
+    measure: Callable[[UInt8], Float32] = _as_levels if is_grey(last) else measure_distances
+    draw: Callable[[Float32], Float32] = _as_levels if is_grey(last) else draw_distances
+    error: Float32 | None = None
     shown = 0
     for chunk in chunks:
         joined = chunk.copy()
@@ -247,6 +248,10 @@ def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
             frame[:] = np.rint(np.clip(frame + change, 0, 255))
         yield joined
         shown += len(chunk)
+
+
+def _as_levels(frame: UInt8 | Float32) -> Float32:
+    return frame.astype(np.float32)
 
 
 def _append(video: Iterator[UInt8], continuation: Iterator[UInt8]) -> Iterator[UInt8]:

@@ -59,7 +59,7 @@ def dances(workspace: Path) -> None:
 
 
 def start(workspace: Path) -> None:
-    """`start.gif`: the video, its silhouettes, and a dance that goes on from another moment, of whole bodies by its seed."""
+    """`start.gif`: the video, its silhouettes, and a dance from another moment, in which all bodies are whole."""
     dance = workspace / "start.mp4"
     chosen = ["--from", "random", "--seed", "34", "--temperature", "0.7", "--fps", FPS, "--frames", SECONDS * FPS]
     dd(workspace, "generate", "demo", *chosen, "--out", dance)
