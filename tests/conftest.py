@@ -76,6 +76,17 @@ def write_video(path: Path, frames: np.ndarray, fps: float, extra: Sequence[str]
     return path
 
 
+def probe(path: Path) -> tuple[dict, np.ndarray]:
+    """Size, rate and frames of a video."""
+    import imageio_ffmpeg
+
+    reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="gray", bits_per_pixel=8)
+    meta = next(reader)
+    width, height = meta["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width) for frame in reader]
+    return meta, np.stack(frames)
+
+
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
     """The logger `deepdance` as a program that never called the command line has it."""

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
     from deepdance.recipe import Recipe
+    from deepdance.workspace import Workspace as Folder
 
 FLAGS = {
     "source": "--source",
@@ -121,7 +122,10 @@ Videos = Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, f
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as codec.epochs=27.")
 ]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
+RunName = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="A run's name, or its folder. Default: the latest finished run.")
+]
+Seconds = Annotated[float | None, typer.Option(help="Seconds of the finished dance, in place of --frames.")]
 
 
 def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
@@ -141,19 +145,22 @@ def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *
     default = DEMO_RECIPE if demo else Recipe()
     base = Recipe.read(file) if file else default
     given = {name: value for name, value in flags.items() if value is not None}
-    return validate(Recipe, apply_settings(base.changed(given).table(only_set=True), settings))
+    # The length comes last: seconds are counted in frames of the rate that a setting may change.
+    length: dict[str, Any] = {name: given.pop(name) for name in ("frames", "seconds") if name in given}
+    return validate(Recipe, apply_settings(base.changed(given).table(only_set=True), settings)).changed(length)
 
 
-def parse_renderer(name: str | None, settings: list[str]) -> dict[str, Any] | None:
-    """A renderer's name and options, from `--renderer` and `--set renderer.ink=red`. Raises OptionError."""
-    from deepdance.errors import OptionError
-    from deepdance.recipe import apply_settings
+def find_run(run: str | None, workspace: Path) -> tuple[Folder, str]:
+    """The run that is given by name or folder, else the latest, which is told. Raises WorkspaceError."""
+    from deepdance.workspace import Workspace as Folder
+    from deepdance.workspace import locate_run
+    from deepdance_cli.console import err
 
-    table = apply_settings({"renderer": {"name": name} if name else {}}, settings)
-    others = sorted(table.keys() - {"renderer"})
-    if others:
-        raise OptionError(f"--set: expected an option of the renderer, such as renderer.ink=red, got {others[0]!r}")
-    return table["renderer"] or None
+    if run is not None:
+        return locate_run(run, workspace)
+    latest = Folder(workspace).find_latest()
+    err.print(f"the latest run: {latest}", style="dim")
+    return Folder(workspace), latest
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from deepdance_cli.arguments import FreshTable, Json, Length, RunName, Seeds, Workspace
+from deepdance_cli.arguments import FreshTable, Json, Length, RunName, Seeds, Workspace, find_run
 from deepdance_cli.output import print_json
 
 
 def evaluate(
-    run: RunName,
+    run: RunName = None,
     frames: Length = 1000,
     seeds: Seeds = 5,
     fresh: FreshTable = None,
@@ -24,11 +24,10 @@ def evaluate(
     Example: dd evaluate my-run
     """
     from deepdance.evaluation import report
-    from deepdance.workspace import locate_run
     from deepdance_cli.progress import open_session
     from deepdance_cli.show import print_paper_table, print_table
 
-    place, name = locate_run(run, workspace)
+    place, name = find_run(run, workspace)
     with open_session(place.root) as session:
         measured = report.evaluate(session, name, frames, seeds, fresh=fresh)
     if json:

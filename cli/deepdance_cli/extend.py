@@ -7,17 +7,24 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Log, Workspace
+from deepdance_cli.arguments import Json, Log, RenderSize, Workspace, find_run
 from deepdance_cli.output import print_json
 
 
 def extend(
     video: Annotated[str, typer.Argument(metavar="VIDEO", help="The video to continue.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose models dance on: its name, or its folder.")],
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="The run whose models dance on: its name, or its folder. Default: the latest finished run.",
+        ),
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to dance on.")] = 20.0,
     out: Annotated[
         Path, typer.Option(help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending.")
     ] = Path("extended.mp4"),
+    render_size: RenderSize = None,
     log: Log = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
@@ -27,13 +34,12 @@ def extend(
     Example: dd extend my-video.mp4 --run my-run --seconds 20
     """
     from deepdance import runs
-    from deepdance.workspace import locate_run
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
 
-    place, name = locate_run(run, workspace)
+    place, name = find_run(run, workspace)
     with open_session(place.root, log or ()) as session:
-        written = runs.extend(session, name, video, seconds, out)
+        written = runs.extend(session, name, video, seconds, out, render_size)
     if json:
         print_json({"run": name, "video": str(written)})
     else:

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from deepdance_cli import arguments
-from deepdance_cli.arguments import Json, Log, Renderer, RenderSize, RunName, Settings, Workspace, parse_renderer
-from deepdance_cli.output import print_json
+from deepdance_cli.arguments import Json, Log, Renderer, RenderSize, RunName, Workspace, find_run
+from deepdance_cli.output import describe_looks, print_json
 
 
 def generate(
-    run: RunName,
+    run: RunName = None,
     frames: Annotated[int | None, typer.Option(help="Frames to generate. Default: as the run's.")] = None,
+    seconds: arguments.Seconds = None,
     loop: arguments.Loop = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second of the video. Default: as the run's.")] = None,
     render_size: RenderSize = None,
@@ -26,7 +27,14 @@ def generate(
         ),
     ] = None,
     renderer: Renderer = None,
-    settings: Settings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="What another dance may change, such as renderer.ink=teal, curve=linear or sequence.cuts=none.",
+        ),
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Start from: last, random, noise, a frame number, or a video.")
     ] = None,
@@ -43,23 +51,26 @@ def generate(
     Example: dd generate my-run --out dance.webm --render-size 1920x1080 --set renderer.ink=teal
     """
     from deepdance import runs
-    from deepdance.workspace import locate_run
+    from deepdance.recipe import apply_settings
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
 
     changes: dict[str, Any] = {
         "frames": frames,
+        "seconds": seconds,
         "loop": loop,
         "render_fps": fps,
         "start": start,
         "temperature": temperature,
         "seed": seed,
+        "render_size": render_size,
+        "renderer": renderer,
     }
-    changes |= {"render_size": render_size, "renderer": parse_renderer(renderer, settings or [])}
-    place, name = locate_run(run, workspace)
+    given = {key: value for key, value in changes.items() if value is not None}
+    place, name = find_run(run, workspace)
     with open_session(place.root, log or ()) as session:
-        video = runs.generate(session, name, out, {key: value for key, value in changes.items() if value is not None})
+        danced = runs.generate(session, name, out, apply_settings(given, settings or []))
     if json:
-        print_json({"run": name, "video": str(video)})
+        print_json({"run": name, "video": str(danced.video), "looks": describe_looks(danced.impression)})
     else:
-        console.out.print(f"video {video}")
+        console.out.print(f"looks {danced.impression.sentence}\nvideo {danced.video}")

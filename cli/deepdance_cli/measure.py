@@ -7,13 +7,19 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Settings, Videos, Workspace, complete_names
+from deepdance_cli.arguments import Json, Settings, Videos, Workspace, complete_names, find_run
 from deepdance_cli.output import print_json
 
 
 def measure(
     videos: Videos,
-    run: Annotated[str, typer.Option(metavar="RUN", help="The run whose frames are the real ones: name or folder.")],
+    run: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="The run whose frames are the real ones: name or folder. Default: the latest finished run.",
+        ),
+    ] = None,
     remover: Annotated[
         str | None,
         typer.Option(help="Another background remover than the run's.", autocompletion=complete_names("remover")),
@@ -29,11 +35,10 @@ def measure(
     Example: dd measure theirs.mp4 --run my-run --set source.crop=54,44,335,200
     """
     from deepdance.evaluation import report
-    from deepdance.workspace import locate_run
     from deepdance_cli.progress import open_session
     from deepdance_cli.show import print_table
 
-    place, name = locate_run(run, workspace)
+    place, name = find_run(run, workspace)
     with open_session(place.root) as session:
         table = report.evaluate_videos(session, name, videos, remover, settings or [])
     if json:

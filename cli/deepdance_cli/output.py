@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from deepdance.impression import Impression
 
 
 def tolerate_encodings() -> None:
@@ -14,6 +17,13 @@ def tolerate_encodings() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def describe_looks(impression: Impression) -> dict[str, Any]:
+    """How a dance looks, for JSON."""
+    from dataclasses import asdict
+
+    return {"sentence": impression.sentence, **asdict(impression)}
 
 
 def print_json(value: Any) -> None:

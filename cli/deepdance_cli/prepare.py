@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deepdance_cli import arguments
 from deepdance_cli.output import print_json
+
+if TYPE_CHECKING:
+    from deepdance.recipe import Recipe
+    from deepdance.session import Session
 
 
 def prepare(
@@ -21,12 +26,16 @@ def prepare(
     ] = None,
     size: arguments.Size = None,
     fresh: arguments.FreshPreparation = None,
+    every: Annotated[
+        bool,
+        typer.Option("--try", help="Try every way to remove the background on a few frames, on one sheet, and stop."),
+    ] = False,
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
 ) -> None:
     """Turn videos into silhouettes, and write a contact sheet to judge them by.
 
-    Example: dd prepare my-video.mp4 --set remover.level=auto
+    Example: dd prepare my-video.mp4 --try
     """
     from deepdance import preparation
     from deepdance.events import collect_warnings
@@ -42,7 +51,11 @@ def prepare(
     with open_session(workspace) as opened:
         session = opened.make_anew(fresh, PREPARATION)
         inputs = expand_inputs(session.registry, videos)
-        resolved = preparation.decide_removers(session, settle(asked, session.registry, inputs), inputs)
+        settled = settle(asked, session.registry, inputs)
+        if every:
+            _show_trials(session, settled, inputs, json)
+            return
+        resolved = preparation.decide_removers(session, settled, inputs)
         made = preparation.prepare_all(session, [resolved] * len(inputs), inputs)
         for location, artifact in zip(inputs, made, strict=True):
             with collect_warnings() as doubts:
@@ -57,3 +70,19 @@ def prepare(
         return
     for result in results:
         out.print(f"{result['frames']} silhouettes of {result['input']}\n  sheet {result['sheet']}")
+
+
+def _show_trials(session: Session, recipe: Recipe, inputs: Sequence[str], json: bool) -> None:
+    """A sheet for each input, and what failed in it."""
+    from deepdance.trial import try_removers
+    from deepdance_cli.console import out
+
+    tried = [(location, *try_removers(session, recipe, location)) for location in inputs]
+    if json:
+        ways = [[{"flags": each.flags, "failed": each.failed} for each in attempts] for _, _, attempts in tried]
+        print_json(
+            [{"input": name, "sheet": str(sheet), "ways": of} for (name, sheet, _), of in zip(tried, ways, strict=True)]
+        )
+        return
+    for location, sheet, attempts in tried:
+        out.print(f"{len(attempts)} ways to remove the background of {location}, each with its flags\n  sheet {sheet}")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from deepdance.events import EpochFinished, Event, Listener, StageFinished, StageStarted, follow
+from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
 from deepdance.session import WAITING, Session, make_listeners, make_loggers

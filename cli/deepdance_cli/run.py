@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from deepdance_cli import arguments
-from deepdance_cli.output import print_json
+from deepdance_cli.output import describe_looks, print_json
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
+PAPER_MODELS = ["conv-ae", "lstm4"]
 
 
 def run(
@@ -39,6 +40,7 @@ def run(
         float | None, typer.Option(help="How wild: 0 is calm, 1 as learned. Some models know only one way. Default: 1.")
     ] = None,
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
+    seconds: arguments.Seconds = None,
     loop: arguments.Loop = None,
     fps: Annotated[
         float | None,
@@ -52,6 +54,9 @@ def run(
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Learn even from what cannot be a dancer.")] = False,
     fresh: arguments.Fresh = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="Show the paper's table of any models, not of its own.")
+    ] = False,
     log: arguments.Log = None,
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
@@ -66,7 +71,7 @@ def run(
     from deepdance_cli.show import print_paper_table
 
     values = {"preset": preset, "fps": fps, "size": arguments.parse_size(size), "seed": seed, "frames": frames}
-    values |= {"start": start, "temperature": temperature, "loop": loop, "render_size": render_size}
+    values |= {"seconds": seconds, "start": start, "temperature": temperature, "loop": loop, "render_size": render_size}
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
     made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
@@ -74,9 +79,11 @@ def run(
     with open_session(workspace, log or ()) as session:
         finished = runs.run(session, made, videos or [], name, force=force, fresh=fresh)
     if json:
-        table = [asdict(row) for row in finished.table]
+        rows = [asdict(row) for row in finished.table]
         paths = {"folder": str(finished.folder), "video": str(finished.video)}
-        print_json({"run": finished.run.name, **paths, "paper_table": table})
+        looks = describe_looks(finished.impression)
+        print_json({"run": finished.run.name, **paths, "looks": looks, "paper_table": rows})
         return
-    print_paper_table(finished.table)
-    out.print(f"run   {finished.run.name}\nvideo {finished.video}")
+    if table or [row.component for row in finished.table] == PAPER_MODELS:
+        print_paper_table(finished.table)
+    out.print(f"run   {finished.run.name}\nlooks {finished.impression.sentence}\nvideo {finished.video}")

@@ -45,11 +45,12 @@ A class need not be a plugin's. Of an instance it is the class and the options t
 
 
 class DanceFields(TypedDict, total=False):
-    """The fields of a `Recipe` that another dance from the same models may change."""
+    """The fields of a `Recipe` that another dance from the same models may change; `seconds` stands for `frames`."""
 
     start: str | int | Path
     temperature: float
     frames: int
+    seconds: float
     loop: float
     curve: str
     render_fps: float
@@ -61,6 +62,12 @@ class FileFields(DanceFields, total=False):
 
     render_size: str | tuple[int, int]
     renderer: Component
+
+
+class ModelFields(FileFields, total=False):
+    """What another dance may change of its models too: options that a sequence model reads when it dances."""
+
+    sequence: Mapping[str, Any]
 
 
 class ComponentFields(TypedDict, total=False):
@@ -138,19 +145,27 @@ class Run:
         with self._session.follow():
             return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
 
-    def generate(self, out: str | Path, **changes: Unpack[FileFields]) -> Path:
+    def generate(self, out: str | Path, **changes: Unpack[ModelFields]) -> Path:
         """Another dance from the same models, as a file, or a folder where `out` has no ending. Raises OptionError.
 
-        `renderer` is a name, or a dict of options with or without a name: without one, the ending decides.
+        `renderer` is a name, or a dict of options with or without a name: without one, the ending decides. `sequence`
+        is a dict of those options that its model reads when it dances, such as `{"cuts": "none"}`.
         """
         session, named = _adopt(self._session, changes)
         with session.follow():
-            return runs.generate(session, self.name, Path(out), named)
+            return runs.generate(session, self.name, Path(out), named).video
 
-    def extend(self, video: str | Path, out: str | Path, seconds: float = 20.0) -> Path:
+    def extend(
+        self,
+        video: str | Path,
+        out: str | Path,
+        seconds: float = 20.0,
+        *,
+        render_size: str | tuple[int, int] | None = None,
+    ) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
         with self._session.follow():
-            return runs.extend(self._session, self.name, str(video), seconds, Path(out))
+            return runs.extend(self._session, self.name, str(video), seconds, Path(out), render_size)
 
     def evaluate(self, frames: int = 1000, seeds: int = 5, *, fresh: str | None = None) -> Evaluation:
         """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured.

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import UInt8
+from deepdance.arrays import Float32, UInt8
 
 BACKGROUND = 255
 MIDDLE = BACKGROUND / 2
@@ -23,6 +23,8 @@ SMOOTHING = 0.5
 this and the spline .51, but in ripples."""
 FINER = 3
 """The spline's samples a pixel: what lies between them OpenCV interpolates without a ripple."""
+REACH = 1 / 15
+"""Of a frame's height: farther from the outline, distances are all the same."""
 LEAST_SLOPE = BACKGROUND / 4
 """Grey levels a pixel: where an outline is softer than four pixels, a codec's haze stays a little soft."""
 
@@ -215,6 +217,39 @@ def redraw(silhouettes: UInt8, size: tuple[int, int]) -> UInt8:
     return _fit_into(silhouettes, size, _enlarge) if larger else shrink(silhouettes, size)
 
 
+def measure_distances(frame: UInt8) -> Float32:
+    """Distance of each pixel of a silhouette `(h, w)` from the outline in px, below 0 in the dancer, cut at `REACH`.
+
+    Beside the outline the grey says where in its pixel it runs.
+    """
+    import cv2
+
+    inside = (frame < 128).astype(np.uint8)
+    reach = REACH * len(frame)
+    inner, outer = (cv2.distanceTransform(mask, cv2.DIST_L2, 5) for mask in (inside, 1 - inside))
+    far = np.clip(outer - inner - np.sign(outer - inner) / 2, -reach, reach)
+    return np.asarray(np.where(inner + outer <= 1, frame / np.float32(255) - np.float32(0.5), far), np.float32)
+
+
+def draw_distances(field: Float32) -> Float32:
+    """Grey levels `(h, w)` of the silhouette with these distances from the outline, which is a pixel of grey wide."""
+    return np.asarray(BACKGROUND * np.clip(field + np.float32(0.5), 0, 1), np.float32)
+
+
+def blur_error(field: Float32) -> Float32:
+    """A difference of distances `(h, w)` without the steps of their pixels, which would make an outline rough."""
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), len(field) / 200), np.float32)
+
+
+def is_grey(frame: UInt8) -> bool:
+    """Whether it is a picture, such as the remover `luma` leaves, and has no outline."""
+    import cv2
+
+    return bool(np.mean(cv2.inRange(frame, 26, 229)) > MIDDLE)
+
+
 def _fit_into(silhouettes: UInt8, size: tuple[int, int], resize: Callable[[UInt8, int, int], UInt8]) -> UInt8:
     if silhouettes.shape[1:] == size:
         return silhouettes
@@ -230,7 +265,7 @@ def _fit_into(silhouettes: UInt8, size: tuple[int, int], resize: Callable[[UInt8
 def _enlarge(frame: UInt8, width: int, height: int) -> UInt8:
     import cv2
 
-    if np.mean(cv2.inRange(frame, 26, 229)) > 127:  # mostly grey: a picture of the remover `luma`, without an outline
+    if is_grey(frame):
         return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC))
     # The grey of an outline says where in its pixel it runs. Interpolation through these samples would show the pixels
     # as ripples, so they are smoothed: a little, and by a cubic B-spline that need not pass through them (Unser 1999),

@@ -40,11 +40,13 @@ Presets = Mapping[str, Mapping[str, Any]]
 class Options(BaseModel):
     """Base of every component's options: frozen, and a misspelt name is an error.
 
-    `presets` maps `quick`, `standard` and `paper` to the values that differ from the defaults there.
+    `presets` maps `quick`, `standard` and `paper` to the values that differ from the defaults there. `when_dancing`
+    names what a trained sequence model reads only when it dances: another dance may change it without a new training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     presets: ClassVar[Presets] = {}
+    when_dancing: ClassVar[frozenset[str]] = frozenset()
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)

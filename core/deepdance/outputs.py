@@ -1,4 +1,4 @@
-"""From what the user typed to a file: which renderer writes it, with which options, and at what size."""
+"""From what the user typed to a file: what another dance may change, which renderer writes it, and at what size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from deepdance.errors import OptionError
 from deepdance.folders import show_path
 from deepdance.plugins import Registry
-from deepdance.recipe import Recipe
+from deepdance.recipe import AUTO, Choice, Recipe
 
 FOLDER = "/"
 """The suffix of what is no file but a folder of them."""
@@ -18,6 +18,47 @@ FRAME = re.compile(r"\d+\.\w+")
 """What a renderer calls the files of a folder."""
 SIDE_STEP = 4
 """Sides that nobody asked for are multiples of this: each format takes them without a line of padding."""
+
+
+MAKERS = {
+    **dict.fromkeys(("preset", "fps", "size", "validation"), "how the models are trained"),
+    **{"source": "how the video is read", "remover": "how the silhouettes are made"},
+    **{"codec": "how the codec is trained", "sequence": "how the sequence model is trained"},
+}
+"""What another dance may not change of a recipe, and what it decides."""
+
+
+def change_dance(recipe: Recipe, registry: Registry, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe of another dance from a run's models, with all `changes` but the renderer's.
+
+    `sequence` may hold options that its model reads when it dances. Raises OptionError for what needs a new training,
+    or does not exist.
+    """
+    for entry in changes.keys() & MAKERS.keys():
+        _check_entry(recipe, registry, entry, changes[entry])
+    sequence = {**recipe.sequence.table(), **changes.get("sequence", {})}
+    return recipe.changed({**changes, "renderer": recipe.renderer.model_dump(), "sequence": sequence})
+
+
+def _check_entry(recipe: Recipe, registry: Registry, entry: str, value: Any) -> None:
+    """Raise OptionError where another dance may not change an entry of `MAKERS`."""
+    chosen = getattr(recipe, entry)
+    if not isinstance(value, Mapping) or not isinstance(chosen, Choice):
+        raise _refuse(entry, value, MAKERS[entry])
+    able = frozenset[str]()
+    if chosen.name != AUTO:
+        registry.options(entry, chosen.name, recipe.preset, {**chosen.options, **value})
+        able = registry.options_model(entry, chosen.name).when_dancing if entry == "sequence" else able
+    for option in value.keys() - able:
+        raise _refuse(f"{entry}.{option}", value[option], MAKERS[entry])
+
+
+def _refuse(setting: str, value: Any, decided: str) -> OptionError:
+    typed = str(value).lower() if isinstance(value, bool) else value
+    return OptionError(
+        f"{setting}: expected what another dance may change, got what decides {decided}; "
+        f"for a new run: dd run VIDEO --set {setting}={typed}"
+    )
 
 
 def name_dance(recipe: Recipe, registry: Registry, asked: str | Mapping[str, Any] = "") -> Path:

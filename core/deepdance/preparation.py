@@ -65,7 +65,7 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
         return None
     if recipe.remover.name != AUTO:
         return recipe.remover
-    box = _find_box(recipe)
+    box = find_box(recipe)
     inputs = {
         "source": describe_component(session, "source", name, source.options),
         "video": source.fingerprint(),
@@ -83,18 +83,22 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
         log.warning("%s: the threshold is used, since the person model is missing: %s", show_location(location), error)
         return Choice(name=THRESHOLD, options=dict(BEST_GUESS))
     choice = Choice(name=notes["name"], options=notes["options"])
-    flags = f"--remover {choice.name}{_type_settings(choice.options)}"
-    log.info("%s: %s: %s", show_location(location), flags, notes["reason"])
+    log.info("%s: %s: %s", show_location(location), type_remover(choice), notes["reason"])
     return choice
 
 
 def _decide(session: Session, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
     def find_people(frames: UInt8) -> UInt8:
         """Each frame by a remover of its own: they lie too far apart to follow anybody."""
-        alone = [_make_remover(session, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
+        alone = [make_remover(session, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
         return np.concatenate(alone)
 
     return choose_remover(source, box, find_people)
+
+
+def type_remover(choice: Choice) -> str:
+    """A remover with its options as it is typed."""
+    return f"--remover {choice.name}{_type_settings(choice.options)}"
 
 
 def _type_settings(options: Mapping[str, Any]) -> str:
@@ -102,7 +106,8 @@ def _type_settings(options: Mapping[str, Any]) -> str:
     return "".join(f" --set remover.{key}={str(value).lower()}" for key, value in options.items())
 
 
-def _find_box(recipe: Recipe) -> tuple[int, int]:
+def find_box(recipe: Recipe) -> tuple[int, int]:
+    """The height and width that frames fit into whose background is removed."""
     return recipe.size[0] * REMOVAL_SCALE, recipe.size[1] * REMOVAL_SCALE
 
 
@@ -181,11 +186,11 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
         "size": recipe.size,
     }
     expected = None if info.seconds is None else round(info.seconds * fps)
-    box = _find_box(recipe)
+    box = find_box(recipe)
 
     def work(folder: Path) -> dict[str, Any]:
         with collect_warnings() as meanwhile, SilhouetteWriter(folder, recipe.size) as writer:
-            remover = choice and _make_remover(session, choice, recipe.preset)
+            remover = choice and make_remover(session, choice, recipe.preset)
             if remover:
                 remover.survey(lambda count: source.sample(count, box))
             for chunk in source.frames(fps, box):
@@ -212,7 +217,7 @@ def _describe_remover(session: Session, choice: Choice, preset: str) -> dict[str
     return describe_component(session, "remover", choice.name, options)
 
 
-def _make_remover(session: Session, choice: Choice, preset: str) -> BackgroundRemover[Any]:
+def make_remover(session: Session, choice: Choice, preset: str) -> BackgroundRemover[Any]:
     """A remover for one clip, and what it needs fetched, which is told. Raises OptionError, PluginError."""
     component = session.registry.component("remover", choice.name)
     fetched: list[str] = []

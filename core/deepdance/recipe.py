@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -159,9 +160,20 @@ class Recipe(BaseModel):
         return size
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
-        """A copy with `changes`. A component given by name alone keeps its options if it is the one that was there."""
+        """A copy with `changes`, where `seconds` is the dance's length in place of `frames`. Raises OptionError.
+
+        A component given by name alone keeps its options if it is the one that was there.
+        """
         new = {key: value for key, value in changes.items() if key not in KINDS or value != getattr(self, key).name}
-        return validate(Recipe, {**self.model_dump(exclude_unset=True), **new})
+        seconds = new.pop("seconds", None)
+        made = validate(Recipe, {**self.model_dump(exclude_unset=True), **new})
+        if seconds is None:
+            return made
+        if "frames" in new:
+            raise OptionError("--seconds: expected the length in seconds or in frames, got both; leave --frames out")
+        if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise OptionError(f"--seconds: expected a length above 0, got {seconds!r}")
+        return made.changed({"frames": max(1, round(seconds * made.render_fps))})
 
     def table(self, *, only_set: bool = False) -> dict[str, Any]:
         """The TOML form as nested dicts; `only_set` leaves out values that nobody chose, components aside."""

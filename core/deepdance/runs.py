@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -17,17 +17,18 @@ from deepdance import pipeline, preparation
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError
 from deepdance.events import Progress, RunFinished, RunStarted
-from deepdance.frames import Clip, Silhouettes, redraw
+from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
 from deepdance.generation import take_opening
+from deepdance.impression import Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
-from deepdance.outputs import check_place, choose_render_size, choose_renderer, name_dance
+from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, read_json, write_json
+from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, now, read_json, write_json
 
 VERSION = version("deepdance")
 FADE_SECONDS = 0.5
@@ -42,6 +43,15 @@ class Finished:
     folder: Path
     video: Path
     table: list[PaperRow]
+    impression: Impression
+
+
+@dataclass(frozen=True)
+class Danced:
+    """A dance that was written, and how it looks."""
+
+    video: Path
+    impression: Impression
 
 
 @dataclass(frozen=True)
@@ -133,20 +143,21 @@ def run(
     suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
     video = session.workspace.run_folder(record.name) / f"dance{suffix}"
     size = _choose_size(opened, recipe, prepared[0])
-    pipeline.render(session, recipe, generate_frames(opened, recipe, size), video)
+    impression = _write_dance(opened, recipe, size, video)
     record.status, record.video, record.version = "finished", video.name, VERSION
+    record.finished = now()
     session.workspace.record(record, recipe)
     session.listen(RunFinished(record.name, video))
-    return Finished(record, session.workspace.run_folder(record.name), video, table)
+    return Finished(record, session.workspace.run_folder(record.name), video, table, impression)
 
 
-def generate(session: Session, name: str, out: Path | None, changes: Mapping[str, Any]) -> Path:
-    """Another dance from a run's models. `changes` are recipe entries: those of the dance, its size and its renderer.
+def generate(session: Session, name: str, out: Path | None, changes: Mapping[str, Any]) -> Danced:
+    """Another dance from a run's models. `changes` are those that `change_dance` takes.
 
     Of the renderer, options alone are enough: its name is that of the ending. Without `out`, the renderer chooses it.
     """
     record, recipe = session.workspace.open_run(name)
-    recipe = recipe.changed({key: value for key, value in changes.items() if key != "renderer"})
+    recipe = change_dance(recipe, session.registry, changes)
     recipe.start.check_exists()
     asked = changes.get("renderer", "")
     out = out or name_dance(recipe, session.registry, asked)
@@ -156,9 +167,17 @@ def generate(session: Session, name: str, out: Path | None, changes: Mapping[str
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
     size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
-    pipeline.render(session, recipe, generate_frames(opened, recipe, size), out)
+    impression = _write_dance(opened, recipe, size, out)
     session.listen(RunFinished(name, out))
-    return out
+    return Danced(out, impression)
+
+
+def _write_dance(run: OpenedRun, recipe: Recipe, size: tuple[int, int], out: Path) -> Impression:
+    """A new dance as a file, and how it looks."""
+    new = _generate_latents(run, recipe)
+    watch = Watch(recipe.fps, recipe.render_fps, run.frames.size)
+    pipeline.render(run.session, recipe, watch.follow(_decode(run, new, size)), out)
+    return watch.compare(new, run.frames, run.latents, run.evaluated_from)
 
 
 def _choose_size(run: OpenedRun, recipe: Recipe, shown: Artifact) -> tuple[int, int]:
@@ -166,8 +185,17 @@ def _choose_size(run: OpenedRun, recipe: Recipe, shown: Artifact) -> tuple[int, 
     return choose_render_size(recipe, run.session.registry, run.frames.size, preparation.find_picture_size(shown))
 
 
-def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -> Path:
+def extend(
+    session: Session,
+    name: str,
+    typed: str,
+    seconds: float,
+    out: Path,
+    render_size: str | tuple[int, int] | None = None,
+) -> Path:
     """The silhouettes of the video that was `typed` followed by their continuation, at the run's `render_fps`.
+
+    It is of the `render_size`, else of the recipe's, else as large as the video, at most 1080 lines.
 
     The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
     new frames, fading within `FADE_SECONDS`, so that nothing jumps at the joint.
@@ -176,7 +204,8 @@ def extend(session: Session, name: str, typed: str, seconds: float, out: Path) -
     if more:
         raise InputError(f"expected one video, got the {1 + len(more)} in {typed}; name one of them")
     record, recipe = session.workspace.open_run(name)
-    recipe = recipe.changed({"start": location, "frames": 1 + round(seconds * recipe.render_fps), "loop": 0})
+    changes = {"start": location, "frames": 1 + round(seconds * recipe.render_fps), "loop": 0}
+    recipe = recipe.changed(changes | ({"render_size": render_size} if render_size else {}))
     recipe = choose_renderer(recipe, session.registry, out)
     check_place(out, location)
     _tell_start(session, record, recipe)
@@ -219,15 +248,24 @@ def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
 
 def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
     """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
-    error = None
+    # An error of grey levels would stay where the body was, a ghost; one of distances moves the outline as it is now.
+    measure: Callable[[UInt8], Float32] = _as_levels if is_grey(last) else measure_distances
+    draw: Callable[[Float32], Float32] = _as_levels if is_grey(last) else draw_distances
+    error: Float32 | None = None
     shown = 0
     for chunk in chunks:
-        frames = chunk.astype(np.float32)
-        if error is None:
-            error = last.astype(np.float32) - frames[0]
-        weight = np.maximum(1 - np.arange(shown, shown + len(frames)) / max(fade, 1), 0).astype(np.float32)
-        yield np.clip(np.rint(frames + weight[:, None, None] * error), 0, 255).astype(np.uint8)
-        shown += len(frames)
+        joined = chunk.copy()
+        for number, frame in enumerate(joined[: max(fade - shown, 0)], shown):
+            field = measure(frame)
+            error = blur_error(measure(last) - field) if error is None else error
+            change = draw(field + np.float32(1 - number / fade) * error) - draw(field)
+            frame[:] = np.rint(np.clip(frame + change, 0, 255))
+        yield joined
+        shown += len(chunk)
+
+
+def _as_levels(frame: UInt8 | Float32) -> Float32:
+    return frame.astype(np.float32)
 
 
 def _append(video: Iterator[UInt8], continuation: Iterator[UInt8]) -> Iterator[UInt8]:
@@ -282,12 +320,15 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 
     They are as the codec learned them, or drawn for `size` (height, width). Raises OptionError, InputError.
     """
+    return _decode(run, _generate_latents(run, recipe), size)
+
+
+def _generate_latents(run: OpenedRun, recipe: Recipe) -> Float32:
     recipe.start.check_exists()
     video = None
     if recipe.start.kind == "video":
         video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
-    new = pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
-    return _decode(run, new, size)
+    return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
 
 
 def _decode(run: OpenedRun, latents: Float32, size: tuple[int, int] | None) -> Iterator[UInt8]:

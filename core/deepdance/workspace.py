@@ -91,6 +91,8 @@ class RunRecord:
     artifacts: dict[str, list[str]] = field(default_factory=dict)
     status: str = "unfinished"
     created: str = ""
+    finished: str = ""
+    """When its video was last written, or found to be there."""
     video: str = ""
     version: str = ""
 
@@ -152,7 +154,7 @@ class Workspace:
         """
         if not (self.root / "artifacts" / name).exists():
             return name
-        return f"{name.rpartition('-')[0]}-{digest({'anew': name, 'time': _now()})}"
+        return f"{name.rpartition('-')[0]}-{digest({'anew': name, 'time': now()})}"
 
     def _make(
         self,
@@ -169,7 +171,7 @@ class Workspace:
         stage, key = name.rpartition("-")[0], _read_key(final)
         try:
             notes = make(unfinished)
-            manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": _now(), **notes}
+            manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": now(), **notes}
             write_json(unfinished / "manifest.json", manifest)
             unfinished.rename(final)
         except BaseException:
@@ -233,7 +235,7 @@ class Workspace:
             candidate = name if number == 1 else f"{name}-{number}"
             folder = self.run_folder(candidate)
             if not (folder / "run.json").exists():
-                run = RunRecord(candidate, inputs, created=_now())
+                run = RunRecord(candidate, inputs, created=now())
                 self._make_folder(folder)
                 self.record(run, recipe)
                 return run
@@ -279,6 +281,13 @@ class Workspace:
                 log.warning("%s is passed over, it is no run's record: %s", path, error)
         return sorted(found, key=lambda run: run.created)
 
+    def find_latest(self) -> str:
+        """The name of the run that was finished last. Raises WorkspaceError."""
+        done = [run for run in self.runs() if run.status == "finished"]
+        if not done:
+            raise WorkspaceError(f"expected a finished run in {self.root}, got none; make one: dd run my-video.mp4")
+        return max(done, key=lambda run: run.finished or run.created).name
+
 
 def locate_run(text: str, root: Path) -> tuple[Workspace, str]:
     """A run given by its name in the workspace `root`, or by its folder anywhere."""
@@ -307,5 +316,6 @@ def _read_time(folder: Path) -> datetime:
     return datetime.fromisoformat(read_json(folder / "manifest.json")["created"])
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, with its zone, as records have it."""
     return datetime.now().astimezone().isoformat()

@@ -58,7 +58,7 @@ def times() -> str:
     """What trainings take, a row for each component and preset, a column for each length of video."""
     timed = [spec for spec in COMPONENTS if any(spec.name in table for table in read_times().values())]
     rows = [(f"`{spec.name}`", preset, *_foretell(spec, preset)) for spec in timed for preset in PRESETS]
-    return _table(("model", "preset", *(f"{minutes} min" for minutes in MINUTES)), rows)
+    return make_table(("model", "preset", *(f"{minutes} min" for minutes in MINUTES)), rows)
 
 
 def _foretell(spec: ComponentSpec, preset: str) -> list[str]:

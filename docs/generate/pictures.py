@@ -59,9 +59,9 @@ def dances(workspace: Path) -> None:
 
 
 def start(workspace: Path) -> None:
-    """`start.gif`: the video, its silhouettes, and a dance that goes on from another moment."""
+    """`start.gif`: the video, its silhouettes, and a dance from another moment, in which all bodies are whole."""
     dance = workspace / "start.mp4"
-    chosen = ["--from", "random", "--seed", "7", "--temperature", "0.7", "--fps", FPS, "--frames", SECONDS * FPS]
+    chosen = ["--from", "random", "--seed", "34", "--temperature", "0.7", "--fps", FPS, "--frames", SECONDS * FPS]
     dd(workspace, "generate", "demo", *chosen, "--out", dance)
     video = np.concatenate(list(DemoSource("demo", DemoOptions(seconds=SECONDS)).frames(FPS, (120, 200))))
     learned = kept(workspace, "demo")[: SECONDS * FPS]

@@ -54,21 +54,30 @@ def find_rgb(colour: str) -> RGB:
     return red, green, blue
 
 
-def _check_colour(value: Any) -> str:
+def _read_colour(value: Any) -> str:
     colour = str(value).strip().lower()
-    if colour == TRANSPARENT:
-        raise ValueError("a colour, for nothing is transparent here; webm, prores, hap, png and svg have transparency")
-    find_rgb(colour)
+    if colour != TRANSPARENT:
+        find_rgb(colour)
     return colour
 
 
-def _check_ground(value: Any) -> str:
-    colour = str(value).strip().lower()
-    return colour if colour == TRANSPARENT else _check_colour(colour)
+def _check_ink(value: Any) -> str:
+    colour = _read_colour(value)
+    if colour == TRANSPARENT:
+        raise ValueError("a colour, for the dancer is seen: what may be transparent is the ground, as webm's is")
+    return colour
 
 
-Colour = Annotated[str, BeforeValidator(_check_colour)]
-Ground = Annotated[str, BeforeValidator(_check_ground)]
+def _check_opaque(value: Any) -> str:
+    colour = _read_colour(value)
+    if colour == TRANSPARENT:
+        raise ValueError("a colour, for nothing is transparent here; webm, prores, hap, png and svg have transparency")
+    return colour
+
+
+Ink = Annotated[str, BeforeValidator(_check_ink)]
+OpaqueGround = Annotated[str, BeforeValidator(_check_opaque)]
+Ground = Annotated[str, BeforeValidator(_read_colour)]
 INK_MEANING = "The dancer's colour: a CSS name or #rrggbb."
 CLEAR_MEANING = "The colour behind: a CSS name, #rrggbb, or transparent."
 
@@ -76,14 +85,14 @@ CLEAR_MEANING = "The colour behind: a CSS name, #rrggbb, or transparent."
 class Colours(Options):
     """What every renderer is asked: colours, as far as the format has them."""
 
-    ink: Colour = Field("black", description=INK_MEANING)
+    ink: Ink = Field("black", description=INK_MEANING)
     ground: Ground = Field("white", description=CLEAR_MEANING)
 
 
 class OpaqueColours(Colours):
     """For a format without transparency."""
 
-    ground: Colour = Field("white", description="The colour behind: a CSS name or #rrggbb.")
+    ground: OpaqueGround = Field("white", description="The colour behind: a CSS name or #rrggbb.")
 
 
 class CutOutColours(Colours):

@@ -2,22 +2,12 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
-from conftest import FAST, SMALL_RUN, demo_frames, write_video
+from conftest import FAST, SMALL_RUN, demo_frames, probe, write_video
 
 PCA = ("--codec", "pca", "--set", "codec.latent_dim=16")
 CONV_AE = ("--codec", "conv-ae", "--set", "codec.epochs=2")
-
-
-def probe(path):
-    """Size, rate and frames of a video."""
-    reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="gray", bits_per_pixel=8)
-    meta = next(reader)
-    width, height = meta["size"]
-    frames = [np.frombuffer(frame, np.uint8).reshape(height, width) for frame in reader]
-    return meta, np.stack(frames)
 
 
 def stages(workspace):
@@ -38,6 +28,7 @@ def test_the_papers_command_from_a_video_to_a_dance(dd, video, workspace):
     meta, frames = probe(report["video"])
     assert (meta["codec"], meta["fps"], frames.shape) == ("h264", 30, (40, 120, 200))
     assert report["run"] == "dancer-conv-ae-lstm4"
+    assert report["looks"]["sentence"].startswith("It ")
     codec, sequence = report["paper_table"]
     assert (codec["epochs"], sequence["epochs"]) == (2, 2)
     assert 0 < codec["val_acc"] <= codec["ceiling_acc"] < 1
@@ -49,7 +40,7 @@ def test_the_papers_command_from_a_video_to_a_dance(dd, video, workspace):
 
 
 def test_another_sequence_model_reuses_the_rest(dd, video, workspace):
-    arguments = ("run", video, *CONV_AE, "--seq", "gru", "--workspace", workspace, *FAST)
+    arguments = ("run", video, *CONV_AE, "--seq", "gru", "--workspace", workspace, *FAST, "--table")
     result = dd(*arguments)
     assert result.code == 0, result.err
     assert stages(workspace) == ["codec", "evaluation", "evaluation", "latents", "sequence", "sequence", "silhouettes"]

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from conftest import SHARED, needs_shared
 
-from deepdance.frames import Clip, Silhouettes, SilhouetteWriter, fit_size, redraw, shrink, spread_evenly
+from deepdance.frames import (
+    Clip,
+    Silhouettes,
+    SilhouetteWriter,
+    draw_distances,
+    fit_size,
+    is_grey,
+    measure_distances,
+    redraw,
+    shrink,
+    spread_evenly,
+)
 
 
 def numbered(count: int, first: int = 0) -> np.ndarray:
@@ -184,3 +195,19 @@ def test_frames_are_kept_evenly_whatever_their_number(length):
     spacings = np.diff([-1, *kept, length])
     assert spacings.max() <= 2 * length / len(kept)
     assert kept == sorted(set(kept))
+
+
+def test_a_silhouette_is_drawn_again_from_its_distances():
+    sharp = np.full((1, 60, 80), 255, np.uint8)
+    cv2.ellipse(sharp[0], (40, 30), (20, 12), 0, 0, 360, 0, -1, cv2.LINE_AA)
+    field = measure_distances(sharp[0])
+    assert np.abs(draw_distances(field) - sharp[0]).mean() < 0.5
+    assert field[30, 40] == pytest.approx(-60 / 15)
+    assert field[0, 0] == pytest.approx(60 / 15)
+    grown = draw_distances(field - 2) < 128
+    assert np.count_nonzero(grown) == pytest.approx(np.pi * 22 * 14, rel=0.1)
+
+
+def test_a_picture_is_grey_and_a_silhouette_is_not():
+    assert is_grey(np.full((8, 8), 100, np.uint8))
+    assert not is_grey(np.where(np.eye(8), 0, 255).astype(np.uint8))

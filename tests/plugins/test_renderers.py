@@ -182,7 +182,12 @@ def test_a_sheet_has_colours_too(tmp_path, colours, expected):
         ("mp4", "ink", "blakc", "renderer.ink: expected a colour such as teal or #008080; did you mean 'black'?, got"),
         ("gif", "ground", "#12345", "renderer.ground: expected a colour such as teal or #008080, got '#12345'"),
         ("mp4", "ground", "transparent", "renderer.ground: expected a colour, for nothing is transparent here; webm, "),
-        ("webm", "ink", "transparent", "renderer.ink: expected a colour, for nothing is transparent here; webm, "),
+        (
+            "webm",
+            "ink",
+            "transparent",
+            "renderer.ink: expected a colour, for the dancer is seen: what may be transparent ",
+        ),
         ("svg", "ground", 7, "renderer.ground: expected a colour such as teal or #008080, got 7"),
     ],
 )

@@ -11,6 +11,7 @@ class FlowOptions(Options):
     """The defaults take less than nine minutes on two cores, however long the video is."""
 
     presets: ClassVar[Presets] = {"quick": {"steps": 600}}
+    when_dancing: ClassVar[frozenset[str]] = frozenset({"level", "guard"})
 
     context: int = Field(17, ge=2, description="latents that the next one is drawn from; eight of them are looked at")
     units: int = Field(512, ge=1, description="units of the layers that look at the last latents")

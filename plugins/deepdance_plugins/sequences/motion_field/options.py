@@ -1,6 +1,6 @@
 """The options of `motion-field`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,10 @@ from deepdance.interfaces import Options
 
 class MotionFieldOptions(Options):
     """Lengths are in frames: the defaults are for 10 a second."""
+
+    when_dancing: ClassVar[frozenset[str]] = frozenset(
+        {"shortest", "neighbours", "persistence", "movement", "variety", "cuts"}
+    )
 
     context: int = Field(6, ge=2, description="latents whose pose and movement are compared, newest first in weight")
     shortest: int = Field(6, ge=1, description="frames that a movement is followed at least")

@@ -1,5 +1,7 @@
 """The options of `texture`."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from deepdance.interfaces import Options
@@ -7,6 +9,8 @@ from deepdance.interfaces import Options
 
 class TextureOptions(Options):
     """At 10 frames a second the defaults jump every 2 seconds, to a frame at least 2 seconds away."""
+
+    when_dancing: ClassVar[frozenset[str]] = frozenset({"blend"})
 
     context: int = Field(4, ge=1, description="latents by which the frame to start from is found")
     jumps: int = Field(32, ge=1, description="similar latents kept for every latent")

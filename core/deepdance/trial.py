@@ -1,0 +1,129 @@
+"""Every way to remove a background, tried on a few frames of an input: one sheet with a row for each."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_origin
+
+import numpy as np
+
+from deepdance.arrays import UInt8
+from deepdance.errors import DeepDanceError, InputError
+from deepdance.events import Progress, StageFinished, StageStarted
+from deepdance.frames import shrink
+from deepdance.inputs import open_source, show_location
+from deepdance.interfaces import FrameSource
+from deepdance.plugins import Registry
+from deepdance.preparation import find_box, make_remover, type_remover
+from deepdance.recipe import Choice, Recipe
+from deepdance.session import Session
+from deepdance.workspace import digest, write_atomically
+
+SHOWN = 5
+"""Frames of a row, spread over the input."""
+LINE, LETTER = 20, 9
+"""Height of a line of text and the width that a letter takes at most, in pixels."""
+BORDER = 160
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A way to remove the background: how it is typed, and its silhouettes `(n, h, w)`, or why there are none."""
+
+    flags: str
+    silhouettes: UInt8 | None = None
+    failed: str = ""
+
+
+def try_removers(session: Session, recipe: Recipe, location: str) -> tuple[Path, list[Attempt]]:
+    """The sheet of an input, in the workspace, and what is in its rows. One that fails does not stop the others.
+
+    Raises InputError where the input is silhouettes already, or cannot be read.
+    """
+    _, source = open_source(recipe, session.registry, location)
+    if source.info().silhouettes:
+        raise InputError(f"expected a video with a background, got silhouettes in {location}; dd prepare shows them")
+    box = find_box(recipe)
+    frames = source.sample(SHOWN, box)[:SHOWN]
+    ways = list_ways(session.registry)
+    attempts = []
+    session.listen(StageStarted("removers", show_location(location)))
+    for number, way in enumerate(ways):
+        attempts.append(_attempt(session, recipe, source, frames, way))
+        session.listen(Progress("removers", number + 1, len(ways)))
+    grey = np.rint(frames.mean(axis=3)).astype(np.uint8)
+    rows = [Attempt("the video", shrink(grey, recipe.size)), *attempts]
+    sheet = session.workspace.root / "sheets" / f"{Path(location).stem}-{digest([location, recipe.size])[:6]}.png"
+    _write_sheet(sheet, rows, recipe.size)
+    session.listen(StageFinished("removers", False, str(sheet)))
+    return sheet, attempts
+
+
+def list_ways(registry: Registry) -> list[Choice]:
+    """Each remover with its defaults, then with every other value of each option that has only a few."""
+    names = [registry.reference(entry) for entry in registry.entries if entry.spec.kind == "remover"]
+    return [Choice(name=name, options=options) for name in names for options in ({}, *_list_options(registry, name))]
+
+
+def _list_options(registry: Registry, name: str) -> Iterator[dict[str, Any]]:
+    try:
+        fields = registry.options_model("remover", name).model_fields
+    except DeepDanceError:
+        return  # with its defaults it fails too, and has its row
+    for option, field in fields.items():
+        yield from ({option: value} for value in _list_values(field.annotation) if value != field.default)
+
+
+def _list_values(annotation: Any) -> tuple[Any, ...]:
+    """What an option may be, of a switch or a choice of words; also where a number would do."""
+    if annotation is bool:
+        return (False, True)
+    if get_origin(annotation) is Literal:
+        return tuple(annotation.__args__)
+    return tuple(value for part in getattr(annotation, "__args__", ()) for value in _list_values(part))
+
+
+def _attempt(session: Session, recipe: Recipe, source: FrameSource[Any], frames: UInt8, way: Choice) -> Attempt:
+    sample = cache(lambda count: source.sample(count, find_box(recipe)))
+    try:
+        remover = make_remover(session, way, recipe.preset)
+        remover.survey(sample)
+        silhouettes = [remover.remove(frame[None]) for frame in frames]
+        return Attempt(type_remover(way), shrink(np.concatenate(silhouettes), recipe.size))
+    except Exception as error:  # whatever a plugin raises
+        return Attempt(type_remover(way), failed=f"{error}" or type(error).__name__)
+
+
+def _write_sheet(path: Path, rows: list[Attempt], size: tuple[int, int]) -> None:
+    import cv2
+
+    width = max(len(row.silhouettes) for row in rows if row.silhouettes is not None) * (size[1] + 1)
+    sheet = np.concatenate([part for row in rows for part in _draw_row(row, width)])
+    with write_atomically(path) as temporary:
+        _, png = cv2.imencode(".png", sheet)
+        temporary.write_bytes(png.tobytes())
+
+
+def _draw_row(row: Attempt, width: int) -> Iterator[UInt8]:
+    """What is typed, then the silhouettes side by side, or why there are none."""
+    lines = [row.flags] if row.silhouettes is not None else [row.flags, *f"failed: {row.failed}".splitlines()]
+    for line in lines:
+        for part in textwrap.wrap(line, width // LETTER):
+            yield _write_line(part, width)
+    if row.silhouettes is not None:
+        picture = np.concatenate(
+            list(np.pad(row.silhouettes, ((0, 0), (1, 1), (0, 1)), constant_values=BORDER)), axis=1
+        )
+        yield np.pad(picture, ((0, 0), (0, width - picture.shape[1])), constant_values=255)
+
+
+def _write_line(text: str, width: int) -> UInt8:
+    import cv2
+
+    line = np.full((LINE, width), 255, np.uint8)
+    cv2.putText(line, text, (4, LINE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, 0, 1, cv2.LINE_AA)
+    return line

@@ -1,0 +1,112 @@
+"""How a dance looks, in a sentence: of dances that are as the video, frozen, in pieces, wild, or a copy."""
+
+import numpy as np
+import pytest
+
+from deepdance.frames import Clip, Silhouettes
+from deepdance.impression import Impression, Watch
+
+FPS, RENDER_FPS = 10, 30
+SIZE = (48, 80)
+HELD_OUT = 200
+
+
+def draw_path(count, seed):
+    """Places `(n, 2)` of a square that wanders smoothly and never the same way."""
+    steps = np.random.default_rng(seed).normal(size=(count + 20, 2))
+    smooth = np.stack([np.convolve(axis, np.hanning(20), "valid")[:count] for axis in steps.T], axis=1)
+    return np.clip(np.array([24, 40]) + 3 * smooth, 12, (36, 68))
+
+
+def draw(path):
+    frames = np.full((len(path), *SIZE), 255, np.uint8)
+    for frame, (y, x) in zip(frames, path.astype(int), strict=True):
+        frame[y - 10 : y + 10, x - 5 : x + 5] = 0
+    return frames
+
+
+VIDEO = draw_path(400, 0)
+REAL = Silhouettes([draw(VIDEO)], [Clip(0, len(VIDEO), "array", FPS)])
+
+
+def watch(path, change=lambda frames: frames, evaluated_from=HELD_OUT):
+    """The impression of a dance at 10 places a second, written at 30 frames a second and at twice the size."""
+    shown = np.repeat(change(draw(path)), RENDER_FPS // FPS, axis=0).repeat(2, axis=1).repeat(2, axis=2)
+    seen = Watch(FPS, RENDER_FPS, SIZE)
+    written = list(seen.follow(np.array_split(shown, 7)))
+    assert np.array_equal(np.concatenate(written), shown)
+    latents = np.repeat(path, RENDER_FPS // FPS, axis=0).astype(np.float32)
+    return seen.compare(latents, REAL, VIDEO.astype(np.float32), evaluated_from)
+
+
+def test_a_dance_like_the_video_is_praised_and_nothing_advised():
+    impression = watch(draw_path(300, 2))
+    assert impression.whole == 1
+    assert impression.motion == pytest.approx(1, abs=0.3)
+    assert impression.sentence.startswith(
+        "It shows whole bodies, moves as much as the video, never freezes, and repeats"
+    )
+    assert "try" not in impression.sentence
+
+
+def test_a_dance_that_stops_is_called_frozen_for_as_long():
+    path = draw_path(120, 1)
+    path[40:] = path[40]
+    impression = watch(path)
+    assert impression.freeze_seconds == pytest.approx(8.0)
+    assert "stands still for 8.0 s" in impression.sentence
+    assert "try --temperature 1.5" in impression.sentence
+
+
+def test_loose_parts_are_counted_in_frames():
+    def break_up(frames):
+        frames[:30, :6, :6] = 0
+        return frames
+
+    impression = watch(draw_path(120, 1), break_up)
+    assert impression.whole == pytest.approx(0.75)
+    assert "has loose or lost parts in 25% of the frames" in impression.sentence
+    assert "try --temperature 0.5 or another --seed" in impression.sentence
+
+
+def test_a_dancer_who_is_gone_is_not_whole():
+    def hide(frames):
+        frames[60:] = 255
+        return frames
+
+    assert watch(draw_path(120, 1), hide).whole == pytest.approx(0.5)
+
+
+def test_several_people_in_the_video_are_no_loose_parts():
+    twice = np.minimum(draw(VIDEO), draw(VIDEO)[:, :, ::-1])
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([twice[:60]]))
+    real = Silhouettes([twice], REAL.clips)
+    assert seen.compare(VIDEO[:60].astype(np.float32), real, VIDEO.astype(np.float32), HELD_OUT).whole == 1
+
+
+def test_a_copy_is_told_with_its_length():
+    impression = watch(VIDEO[20:120])
+    assert impression.replay_seconds == pytest.approx(9.9, abs=0.2)
+    assert "of the video in one go; to change that, try --temperature 1.5 or a longer video." in impression.sentence
+    new = watch(draw_path(100, 7)).replay_seconds
+    assert new is not None
+    assert new < 2
+
+
+def test_where_nothing_is_held_out_no_copy_is_told():
+    impression = watch(VIDEO[20:120], evaluated_from=0)
+    assert impression.replay_seconds is None
+    assert impression.sentence == "It shows whole bodies, moves as much as the video, and never freezes."
+
+
+def test_how_much_it_moves_is_told_where_it_is_not_as_the_video():
+    assert "moves 40% as much as the video" in Impression(1, 0.4, 0, 0, 0.0).sentence
+    assert "try --temperature 0.5" in Impression(1, 2.0, 0, 0, 0.0).sentence
+
+
+def test_a_long_dance_is_looked_at_for_a_minute():
+    seen = Watch(FPS, RENDER_FPS, SIZE)
+    for chunk in seen.follow(np.full((300, *SIZE), 255, np.uint8) for _ in range(12)):
+        assert len(chunk) == 300
+    assert sum(map(len, seen._kept)) == 600
