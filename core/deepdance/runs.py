@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from deepdance.impression import Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
+from deepdance.metrics.shapes import iou
 from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
@@ -33,6 +35,8 @@ from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, now
 VERSION = version("deepdance")
 FADE_SECONDS = 0.5
 """How long the last real frame lingers in a continuation."""
+LEAST_ALIKE = 0.9
+"""IoU of a last real frame with what the codec makes of it, from which on they differ in their outline alone."""
 
 
 @dataclass(frozen=True)
@@ -248,20 +252,29 @@ def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
 
 def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
     """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
-    # An error of grey levels would stay where the body was, a ghost; one of distances moves the outline as it is now.
-    measure: Callable[[UInt8], Float32] = _as_levels if is_grey(last) else measure_distances
-    draw: Callable[[Float32], Float32] = _as_levels if is_grey(last) else draw_distances
-    error: Float32 | None = None
+    first = next(chunks)
+    measure, draw = _choose_error(first[0], last)
+    error = measure(last) - measure(first[0])
+    error = blur_error(error) if measure is measure_distances else error
     shown = 0
-    for chunk in chunks:
+    for chunk in chain([first], chunks):
         joined = chunk.copy()
         for number, frame in enumerate(joined[: max(fade - shown, 0)], shown):
             field = measure(frame)
-            error = blur_error(measure(last) - field) if error is None else error
             change = draw(field + np.float32(1 - number / fade) * error) - draw(field)
             frame[:] = np.rint(np.clip(frame + change, 0, 255))
         yield joined
         shown += len(chunk)
+
+
+def _choose_error(first: UInt8, last: UInt8) -> tuple[Callable[[UInt8], Float32], Callable[[Float32], Float32]]:
+    """What an error is measured of, and what makes grey levels of that again.
+
+    An error of levels would stay where the body was, a ghost; one of distances moves the outline as it is now. But of a
+    picture, or of a body that the codec hardly knows, distances tell little.
+    """
+    known = iou(last[None], first[None])[0] >= LEAST_ALIKE and not is_grey(last)
+    return (measure_distances, draw_distances) if known else (_as_levels, _as_levels)
 
 
 def _as_levels(frame: UInt8 | Float32) -> Float32:

@@ -132,10 +132,8 @@ def test_a_folder_of_videos_is_several_dances(told, video, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("evaluate",), "Missing argument 'RUN'"),
         (("evaluate", "one", "--set", "seed=1"), "No such option: --set"),
         (("measure", "--run", "one"), "Missing argument 'VIDEO...'"),
-        (("measure", "theirs.mp4"), "Missing option '--run'"),
         (("measure", "theirs.mp4", "--run", "one"), "got theirs.mp4, which does not exist"),
         (("evaluate", "nobody"), "one, two"),
         (("compare", "nobody"), "one, two"),
