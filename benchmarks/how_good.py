@@ -129,8 +129,8 @@ def _judge(dances: list[Any]) -> str:
         dances[0]["figures"][key]["value"] for key in ("motion_ratio", "freeze_seconds", "replay_seconds")
     )
     sentence = (
-        f"`{dances[0]['name']}` moves {motion:.0%} as much as the real dancers, stands still for {freeze:.1f} s at "
-        f"most and repeats {replay:.1f} s of the video at most"
+        f"`{dances[0]['name']}` moves {100 * motion:.0f} % as much as the real dancers, stands still for "
+        f"{freeze:.1f} s at most and repeats {replay:.1f} s of the video at most"
     )
     paper = next((row for row in dances if row["name"] == PAPER), None)
     if paper:
