@@ -38,18 +38,22 @@ MAIN = (
 )
 HORIZONS = (1, 10)
 SKILLS = {"skill": "latents", "energy_skill": "energy", "iou_skill": "IoU"}
-INTRODUCTION = """\
-# How good is it?
+HEADLINE = ("told", "motion_ratio", "freeze_seconds", "frechet_frames", "replay_seconds")
+PAPER = "conv-ae × lstm4"
+SHOWN_FIRST = ("sdf-ae × texture", "sdf-ae × mdn", PAPER)
+"""Beside the first run."""
+WIDTH = 6
+"""Columns of figures that a page has room for."""
+METHOD = """\
+## How it was measured
 
 Written by `benchmarks/how_good.py` from runs that anybody can repeat: `dd run VIDEO --codec … --seq …`, then
 `dd evaluate RUN --frames N`. [What is measured](measures.md) has the formulas. Everything is measured on the last
 tenth of the frames, which nothing was trained on; *real* is those frames in place of a dance, the floor; *copy* is the
-last frame held. `lstm4` and `gru` are made for 3 frames a second; here all learn from the same 10. The options are at
-the end. `sdf-ae` is trained on the video alone, `codec.prior=none`: the [body prior](body-prior.md), the default, has
-seen this corpus, and what it reaches on dancers that it has not seen stands there.
-
-![The dance of the first run below](pictures/dance.gif)
-
+last frame held. `lstm4` and `gru` are made for 3 frames a second; here all learn from the same 10. The
+[options](#options) are at the end. `sdf-ae` is trained on the video alone, `codec.prior=none`: the
+[body prior](body-prior.md), the default, has seen this corpus, and what it reaches on dancers that it has not seen
+stands there.
 """
 
 
@@ -69,16 +73,69 @@ def main() -> None:
     )
     _plot(evaluations[first]["long"], PICTURES / "curves.svg")
     videos = json.loads(arguments.videos.read_text())["rows"][0] if arguments.videos else None
+    options = _list_options(session, arguments.runs)
+    page = write_page(evaluations, videos, _date_figures(session, arguments.runs), options)
+    (DOCS / "how-good.md").write_text(page, encoding="utf-8")
+
+
+def write_page(evaluations: dict[str, Any], videos: Any, origin: str, options: list[str]) -> str:
+    """The page in Markdown; `evaluations` are the tables of each run, the one in full first."""
+    first = next(iter(evaluations.values()))["long"]
     page = [
-        INTRODUCTION,
+        *_show_verdict(evaluations, videos, origin),
+        METHOD,
         *_show_codecs(evaluations),
         *_show_every_dance(evaluations, videos),
         *_show_next_frames(evaluations),
-        *_show_one_dance(evaluations[first]["long"], videos),
-        _show_curves(evaluations[first]["long"]),
-        *_list_options(session, arguments.runs),
+        *_show_one_dance(first, videos),
+        _show_curves(first),
+        *options,
     ]
-    (DOCS / "how-good.md").write_text("\n".join(page), encoding="utf-8")
+    return "\n".join(page)
+
+
+def _date_figures(session: Session, names: list[str]) -> str:
+    """`deepdance 0.1.0, runs of 2026-11-23`: by which program, and when, what is told here was made."""
+    records = [session.workspace.open_run(name)[0] for name in names]
+    versions = sorted({record.version for record in records})
+    days = sorted({record.created[:10] for record in records})
+    return f"deepdance {', '.join(versions)}, runs of {' to '.join(dict.fromkeys((days[0], days[-1])))}"
+
+
+def _show_verdict(evaluations: dict[str, Any], videos: Any, origin: str) -> list[str]:
+    tables = [tables["long"] for tables in evaluations.values()]
+    dances = [table["rows"][0] for table in tables]
+    baselines = [row for row in _list_baselines(tables[0], videos) if row["role"] != "ceiling"]
+    rows = [dances[0], *(row for row in dances[1:] if row["name"] in SHOWN_FIRST), *baselines]
+    columns = [column for column in tables[0]["columns"] if column["key"] in HEADLINE and _is_measured(column, dances)]
+    return [
+        "# How good is it?\n",
+        f"**{_judge(dances)}**\n",
+        _tabulate(columns, rows, "dance"),
+        "",
+        f"Figures of {origin}. For motion and Fréchet 1 is as real; a freeze is the longest stretch without a move, a "
+        "replay the longest that repeats the video.\n",
+        f"![Silhouettes of a dance of {dances[0]['name']}](pictures/dance.gif)\n",
+    ]
+
+
+def _is_measured(column: Any, rows: list[Any]) -> bool:
+    return any(row["figures"].get(column["key"]) for row in rows)
+
+
+def _judge(dances: list[Any]) -> str:
+    """The verdict in a sentence, of the first dance and the paper's."""
+    motion, freeze, replay = (
+        dances[0]["figures"][key]["value"] for key in ("motion_ratio", "freeze_seconds", "replay_seconds")
+    )
+    sentence = (
+        f"`{dances[0]['name']}` moves {100 * motion:.0f} % as much as the real dancers, stands still for "
+        f"{freeze:.1f} s at most and repeats {replay:.1f} s of the video at most"
+    )
+    paper = next((row for row in dances if row["name"] == PAPER), None)
+    if paper:
+        sentence += f"; the paper's `{PAPER}` stands still for {paper['figures']['freeze_seconds']['value']:.1f} s"
+    return f"{sentence}."
 
 
 def _list_options(session: Session, names: list[str]) -> list[str]:
@@ -108,8 +165,7 @@ def _show_codecs(evaluations: dict[str, Any]) -> list[str]:
         rows |= {row["name"]: row for row in tables["codec"]["rows"]}
     return [
         "## Codecs\n",
-        _tabulate(next(iter(evaluations.values()))["codec"]["columns"], list(rows.values()), "codec"),
-        "",
+        *_tabulate_in_parts(next(iter(evaluations.values()))["codec"]["columns"], list(rows.values()), "codec"),
     ]
 
 
@@ -119,7 +175,11 @@ def _show_every_dance(evaluations: dict[str, Any], videos: Any) -> list[str]:
     baselines = [row for row in _list_baselines(tables[0], videos) if row["role"] != "ceiling"]  # of one codec
     rows = [table["rows"][0] for table in tables] + baselines
     lengths = "; ".join(dict.fromkeys(_read_length(table) for table in tables))
-    return ["## Every codec with every sequence model\n", f"{lengths}.\n", _tabulate(columns, rows, "dance"), ""]
+    return [
+        "## Every codec with every sequence model\n",
+        f"{lengths}.\n",
+        *_tabulate_in_parts(columns, rows, "dance"),
+    ]
 
 
 def _read_length(table: Any) -> str:
@@ -172,8 +232,16 @@ def _tabulate(columns: list[Any], rows: list[Any], corner: str) -> str:
     return _join_cells([head, ["---"] * len(head), *body])
 
 
+def _tabulate_in_parts(columns: list[Any], rows: list[Any], corner: str) -> list[str]:
+    """Tables beneath one another, none wider than the page."""
+    count = -(-len(columns) // WIDTH)
+    size = -(-len(columns) // count)
+    parts = [columns[start : start + size] for start in range(0, len(columns), size)]
+    return [line for part in parts for line in (_tabulate(part, rows, corner), "")]
+
+
 def _tabulate_upright(columns: list[Any], rows: list[Any]) -> str:
-    head = ["", *(row["name"] for row in rows)]
+    head = ["figure", *(row["name"] for row in rows)]
     body = [[column["title"], *(_format_cell(row, column) for row in rows)] for column in columns]
     return _join_cells([head, ["---"] * len(head), *body])
 
@@ -216,7 +284,7 @@ def _show_curves(table: Any) -> str:
     name = table["rows"][0]["name"]
     return (
         f"## Over time\n\nMeans of every 1,000 frames of `{name}` (blue, a line a dance) and of real ones (grey).\n\n"
-        "![Curves](pictures/curves.svg)\n"
+        "![Motion, area, bodies and grey per outline, as they go on](pictures/curves.svg)\n"
     )
 
 

@@ -52,16 +52,22 @@ def generator(name):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The text of every page, by its path without `.html`."""
+def site_folder(tmp_path_factory):
+    """The site, built."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(site_folder):
+    """The text of every page, by its path without `.html`."""
     texts = {}
-    for page in folder.rglob("*.html"):
+    for page in site_folder.rglob("*.html"):
         body = page.read_text(encoding="utf-8").partition("<article")[2].partition("</article>")[0]
-        texts[page.relative_to(folder).with_suffix("").as_posix()] = html.unescape(re.sub(r"<[^>]+>", "", body))
+        texts[page.relative_to(site_folder).with_suffix("").as_posix()] = html.unescape(re.sub(r"<[^>]+>", "", body))
     return texts
 
 
@@ -90,6 +96,19 @@ def test_every_component_and_option_has_its_place(site, spec):
     for option, field in getattr(import_module(module), name).model_fields.items():
         assert f"{spec.kind}.{option}" in text
         assert plain(field.description) in text
+
+
+def test_a_site_on_the_disk_can_be_searched(site_folder):
+    assert (site_folder / "search/search_index.js").is_file()
+    scripts = re.findall(r'<script src="([^"]+)"', (site_folder / "index.html").read_text())
+    assert "iframe-worker.js" in scripts
+    assert all((site_folder / script).is_file() for script in scripts), "expected no script from elsewhere"
+
+
+def test_a_cell_tells_what_its_column_is(site_folder):
+    page = (site_folder / "components/codec/pca.html").read_text()
+    assert '<td data-title="meaning">' in page
+    assert "<td>" not in page
 
 
 def test_every_entry_of_a_recipe_is_explained(site):

@@ -109,9 +109,9 @@ def _suffixes(spec: ComponentSpec) -> str:
 
 def _options(rows: Iterable[dict[str, str]], prefix: str = "") -> str:
     cells = (
-        (f"`{prefix}{row['name']}`", row["type"], f"`{row['default']}`", row["bounds"], row["meaning"]) for row in rows
+        (f"`{prefix}{row['name']}`", row["meaning"], f"`{row['default']}`", row["type"], row["bounds"]) for row in rows
     )
-    return make_table(("option", "type", "default", "range", "meaning"), cells)
+    return make_table(("option", "meaning", "default", "type", "range"), cells)
 
 
 def _options_of(spec: ComponentSpec, rows: list[dict[str, str]]) -> str:

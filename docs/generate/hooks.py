@@ -7,22 +7,27 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import components
 import known_plugins
 import latex2mathml.converter
+from markdown import Extension, Markdown
+from markdown.treeprocessors import Treeprocessor
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from deepdance_plugins.catalog import COMPONENTS
 
 MARK = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
+SEARCH = 'data-md-component="search" role="dialog"'
 
 
 def on_config(config: MkDocsConfig) -> None:
     """Give formulas their form, and the components their places in the navigation."""
     fence = {"name": "math", "class": "math", "format": _formula}
     config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
+    config.markdown_extensions.append(_Tables())
     kinds = next(entry["Components"] for entry in config.nav or [] if "Components" in entry)
     for entry in kinds:
         for title, kind in entry.items() if isinstance(entry, dict) else ():
@@ -42,6 +47,27 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """Fill the marks of a page."""
     return MARK.sub(lambda mark: FILLED[mark[1]](*filter(None, mark.groups()[1:])), markdown)
+
+
+class _Tables(Extension):
+    """Every cell knows its column's title, which a phone shows beside it: `docs/style.css`."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        md.treeprocessors.register(_Labels(md), "labels", priority=1)  # once links and code have their elements
+
+
+class _Labels(Treeprocessor):
+    def run(self, root: Element) -> None:
+        for table in root.iter("table"):
+            titles = ["".join(title.itertext()) for title in table.iter("th")]
+            for row in table.iterfind("tbody/tr"):
+                for title, cell in zip(titles, row, strict=True):
+                    cell.set("data-title", title)
+
+
+def on_post_page(output: str, **kwargs: Any) -> str:
+    """Name the theme's search for screen readers."""
+    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
 
 
 def _commands() -> str:
