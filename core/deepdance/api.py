@@ -187,15 +187,15 @@ def run(
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
 
-    `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
-    recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns from
-    what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there. Raises
+    `recipe` is one to begin with, its file, or `"paper"`; `fields` change it. Each frame of an array is one sample, at
+    the recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns
+    from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there. Raises
     InputError, OptionError, PluginError, WorkspaceError.
     """
     session, named = _adopt(Session.open(workspace, listen), fields)
     with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
-        base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
+        base = recipe if isinstance(recipe, Recipe) else Recipe.find(recipe) if recipe else None
         made = (base or (Recipe() if given else DEMO_RECIPE)).changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
         return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
