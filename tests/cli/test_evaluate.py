@@ -97,6 +97,14 @@ def test_compare_has_a_row_a_run_and_measures_a_shared_codec_once(dd, told, trai
     assert not shown.err
 
 
+@pytest.mark.parametrize(("suffix", "said"), [("csv", "frames,two,model"), ("md", "| one |"), ("tex", "& one &")])
+def test_a_comparison_is_written_as_a_file(dd, trained, tmp_path, suffix, said):
+    path = tmp_path / f"table.{suffix}"
+    result = dd("compare", "one", "two", *SHORT, "--out", path, "--workspace", trained)
+    assert (result.code, result.out.splitlines()[-1]) == (0, f"tables {path}"), result.err
+    assert said in path.read_text()
+
+
 def test_other_long_dances_are_measured_anew(told):
     asked = [("--frames", length, "--seeds", seeds) for length, seeds in ((30, 2), (40, 2), (30, 3))]
     tables = [told("evaluate", "one", *flags)["tables"]["long"] for flags in asked]
@@ -139,6 +147,7 @@ def test_a_folder_of_videos_is_several_dances(told, video, tmp_path):
         (("measure", "theirs.mp4", "--run", "one"), "got theirs.mp4, which does not exist"),
         (("evaluate", "nobody"), "one, two"),
         (("compare", "nobody"), "one, two"),
+        (("compare", "nobody", "--out", "t.xls"), "a name that ends in .csv, .json, .md or .tex, got 't.xls'"),
     ],
 )
 def test_what_is_to_be_measured_must_be_clear(dd, trained, arguments, message):
