@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import TextIO
 
-from deepdance.events import EpochFinished, Event, Failed, Progress, StageFinished, StageStarted
+from deepdance.events import EpochFinished, Event, Failed, Progress, StageFinished, StageStarted, Warned
 
 TRAININGS = ("codec", "sequence")
 SECONDS = 0.2
@@ -36,17 +36,18 @@ class ProgressLine:
                 self._write(f"{stage} {detail}")
             case EpochFinished(stage, epoch, epochs, metrics):
                 self._epoch = f"epoch {epoch}/{epochs}{_write_losses(metrics)}"
-                self._rewrite(f"{stage} {self._epoch}")
+                alone = epoch == epochs and stage not in self._began  # `fit` begins and ends no stage
+                self._rewrite(f"{stage} {self._epoch}", "\n" if alone else "")
             case Progress(stage, done, total) if stage not in TRAININGS or not self._epoch:
                 self._rewrite(f"{stage} {done}{f' of {total}' if total else ''}")
             case StageFinished(stage, reused, detail):
                 self._finish(stage, detail, reused)
-            case Failed():
-                self._write("", "\n" if self._began else "")
+            case Warned() | Failed():
+                self._write("", "\r")  # so that what is told stands on a line of its own
 
-    def _rewrite(self, text: str) -> None:
-        if monotonic() - self._written > SECONDS:
-            self._write(text)
+    def _rewrite(self, text: str, end: str = "") -> None:
+        if end or monotonic() - self._written > SECONDS:
+            self._write(text, end)
 
     def _finish(self, stage: str, detail: str, reused: bool) -> None:
         began = self._began.pop(stage, None)
