@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
-from deepdance import pipeline, runs
+from deepdance import runs
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError, WorkspaceError
 from deepdance.events import Listener
@@ -121,8 +121,7 @@ class Run:
         Each is a list of dicts: `loss`, `acc`, `val_loss`, `val_acc`, and what else a model measures. A model that is
         not trained by epochs has one.
         """
-        artifacts = self._opened.artifacts
-        return TrainingHistories({stage: pipeline.load_history(artifacts[stage][0]) for stage in ("codec", "sequence")})
+        return TrainingHistories(runs.load_histories(self._session.workspace, self.name))
 
     @property
     def silhouettes(self) -> Silhouettes:

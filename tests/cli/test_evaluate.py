@@ -105,6 +105,20 @@ def test_a_comparison_is_written_as_a_file(dd, trained, tmp_path, suffix, said):
     assert said in path.read_text()
 
 
+def test_curves_are_drawn_and_what_has_none_is_told(dd, trained, tmp_path):
+    pytest.importorskip("matplotlib")
+    none = dd("curves", "one", "--out", tmp_path / "c.svg", "--workspace", trained)
+    assert none.code == 2
+    assert "trained by epochs, got none in one" in none.err
+    trainings = ("--seq", "gru", *FAST, "--set", "sequence.layers=1")
+    made = dd("run", *TINY, *trainings, "--name", "longer", "--workspace", tmp_path / "w")
+    assert made.code == 0, made.err
+    drawn = dd("curves", "longer", trained / "runs/one", "--out", tmp_path / "c.png", "--workspace", tmp_path / "w")
+    assert (drawn.code, drawn.out) == (0, f"curves {tmp_path / 'c.png'}\n"), drawn.err
+    assert "no curve where nothing is trained by epochs: codec of longer, codec of one, sequence" in drawn.err
+    assert (tmp_path / "c.png").read_bytes()[1:4] == b"PNG"
+
+
 def test_other_long_dances_are_measured_anew(told):
     asked = [("--frames", length, "--seeds", seeds) for length, seeds in ((30, 2), (40, 2), (30, 3))]
     tables = [told("evaluate", "one", *flags)["tables"]["long"] for flags in asked]
