@@ -15,9 +15,9 @@ SECONDS = 0.2
 WIDTH = 79
 
 
-def is_watched(stream: TextIO) -> bool:
-    """Whether somebody looks on: at a terminal, or in a notebook."""
-    return stream.isatty() or "ipykernel" in sys.modules
+def is_watched(stream: TextIO | None) -> bool:
+    """Whether somebody looks on: at a terminal, or in a notebook. A program without a console has no stream."""
+    return stream is not None and (stream.isatty() or "ipykernel" in sys.modules)
 
 
 class ProgressLine:

@@ -69,5 +69,6 @@ def test_it_is_shown_where_somebody_looks_on_and_else_only_when_asked(silhouette
 def test_a_notebook_is_watched(monkeypatch):
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     assert not is_watched(io.StringIO())
+    assert not is_watched(None)
     monkeypatch.setitem(sys.modules, "ipykernel", io)
     assert is_watched(io.StringIO())
