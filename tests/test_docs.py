@@ -38,7 +38,7 @@ SNIPPETS = Markdown(
     extensions=["pymdownx.snippets"],
     extension_configs={"pymdownx.snippets": {"base_path": [ROOT], "check_paths": True}},
 ).preprocessors["snippet"]
-CHEAP = re.compile(r"dd (plugins list|plugins show|runs)\b")
+CHEAP = re.compile(r"dd (plugins list|plugins show|recipe list|runs)\b")
 
 
 @cache

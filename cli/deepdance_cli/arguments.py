@@ -41,6 +41,13 @@ def complete_names(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def complete_recipes(incomplete: str) -> list[str]:
+    """Shell completion with the names of recipes."""
+    from deepdance.recipe import find_recipes
+
+    return [name for name in find_recipes() if name.startswith(incomplete)]
+
+
 def choose_component(kind: str) -> Any:
     """The option by which a component of `kind` is chosen."""
     shown = f"The {kind} to use; dd plugins list shows all."
@@ -52,7 +59,15 @@ Remover = Annotated[str | None, choose_component("remover")]
 Codec = Annotated[str | None, choose_component("codec")]
 Sequence = Annotated[str | None, choose_component("sequence")]
 Renderer = Annotated[str | None, choose_component("renderer")]
-RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe in TOML; other flags change it.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="A recipe by its name, such as paper, or a file in TOML; other flags change it. dd recipe list shows all.",
+        autocompletion=complete_recipes,
+    ),
+]
 Loop = Annotated[
     float | None,
     typer.Option(help="Seconds of a loop that joins without a jump, in place of --frames. Default: 0, no loop."),
@@ -137,13 +152,13 @@ def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
     return registry.find(kind or registry.kind_of(name), name)
 
 
-def make_recipe(file: Path | None, flags: dict[str, Any], settings: list[str], *, demo: bool = False) -> Recipe:
-    """The recipe of a file or the default one, changed by the flags that were given, then by `--set`."""
+def make_recipe(name: str | None, flags: dict[str, Any], settings: list[str], *, demo: bool = False) -> Recipe:
+    """The recipe of a name or file, or the default one, changed by the flags that were given, then by `--set`."""
     from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings
     from deepdance.validation import validate
 
     default = DEMO_RECIPE if demo else Recipe()
-    base = Recipe.read(file) if file else default
+    base = Recipe.find(name) if name else default
     given = {name: value for name, value in flags.items() if value is not None}
     # The length comes last: seconds are counted in frames of the rate that a setting may change.
     length: dict[str, Any] = {name: given.pop(name) for name in ("frames", "seconds") if name in given}

@@ -15,25 +15,36 @@ def compare(
     run: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs' names, or their folders.")],
     frames: Length = 1000,
     seeds: Seeds = 5,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the tables too: .csv (a line a figure), .json, .md, or .tex for a report."),
+    ] = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
     """Show the main figures of several runs beside one another, one row each.
 
-    Example: dd compare first-run second-run
+    Example: dd compare first-run second-run --out table.tex
     """
-    from deepdance.evaluation import report
+    from deepdance.evaluation import export, report
     from deepdance.workspace import locate_run
+    from deepdance_cli import console
     from deepdance_cli.progress import open_session
     from deepdance_cli.show import print_table
 
+    if out:
+        export.check_format(out)
     evaluations = []
     for place, name in [locate_run(text, workspace) for text in run]:
         with open_session(place.root, title=name) as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.compare(evaluations)
+    if out:
+        tables.write(out)
     if json:
         print_json({key: table.as_json() for key, table in tables.items()})
         return
     for table in tables.values():
         print_table(table)
+    if out:
+        console.out.print(f"tables {out}")

@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli import compare, doctor, evaluate, extend, generate, measure, plugins, prepare, recipe, run, runs
+from deepdance_cli import (
+    compare,
+    curves,
+    doctor,
+    evaluate,
+    extend,
+    generate,
+    measure,
+    plugins,
+    prepare,
+    recipe,
+    run,
+    runs,
+)
 from deepdance_cli.output import tolerate_encodings
 
 ALL = "*"
@@ -72,6 +85,7 @@ app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("measure")(measure.measure)
 app.command("compare")(compare.compare)
+app.command("curves")(curves.curves)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
 app.command("doctor")(doctor.doctor)

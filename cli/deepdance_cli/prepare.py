@@ -20,7 +20,7 @@ def prepare(
     videos: arguments.Videos,
     remover: arguments.Remover = None,
     settings: arguments.Settings = None,
-    recipe: arguments.RecipeFile = None,
+    recipe: arguments.RecipeName = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
     ] = None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deepdance.plugins import Registry
     from deepdance.recipe import Recipe
 
-app = typer.Typer(help="Write down what a run does, to keep or to edit.", no_args_is_help=True)
+app = typer.Typer(help="What a run does, written down: to keep, to edit, or to use by name.", no_args_is_help=True)
 
 HEADER = """\
 # What a run does, every option written out. To use it: dd run my-video.mp4 --recipe THIS-FILE
@@ -54,6 +54,37 @@ def new_recipe(
     except FileExistsError:
         raise OptionError(f"--out: expected a new file, got {out}, which exists; choose another name") from None
     typer.echo(f"recipe {out}")
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """List the recipes that --recipe takes by name.
+
+    Example: dd recipe list
+    """
+    from deepdance.recipe import find_recipes
+
+    for name, path in find_recipes().items():
+        summary = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        typer.echo(f"{name}  {summary}")
+
+
+@app.command("show")
+def show_recipe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name; dd recipe list shows all.")],
+) -> None:
+    """Print a recipe, to read or to keep and edit.
+
+    Example: dd recipe show paper
+    """
+    from deepdance.errors import OptionError
+    from deepdance.recipe import find_recipes
+    from deepdance.validation import nearest
+
+    ours = find_recipes()
+    if name not in ours:
+        raise OptionError(f"expected one of {', '.join(ours)}, got {name!r}{nearest(name, ours)}; see dd recipe list")
+    typer.echo(ours[name].read_text(encoding="utf-8"), nl=False)
 
 
 def write_commented(recipe: Recipe, registry: Registry) -> str:

@@ -29,7 +29,7 @@ def run(
         str | None, typer.Option(help="quick, standard or paper. Default: standard, and quick for the demo.")
     ] = None,
     settings: arguments.Settings = None,
-    recipe: arguments.RecipeFile = None,
+    recipe: arguments.RecipeName = None,
     start: Annotated[
         str | None,
         typer.Option(

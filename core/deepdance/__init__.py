@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepdance.api import Run, codec, fit, open_run, remover, renderer, run, sequence, source
+    from deepdance.api import Run, codec, compare, fit, open_run, remover, renderer, run, sequence, source
     from deepdance.errors import DeepDanceError
     from deepdance.frames import Silhouettes
     from deepdance.recipe import Recipe
@@ -22,6 +22,7 @@ __all__ = [
     "Session",
     "Silhouettes",
     "codec",
+    "compare",
     "fit",
     "open_run",
     "remover",

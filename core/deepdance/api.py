@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,11 +22,12 @@ from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError, WorkspaceError
 from deepdance.events import Listener
 from deepdance.frames import Clip, Silhouettes
+from deepdance.html import TrainingHistories
 from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
-from deepdance.metrics.paper_table import PaperRow
 from deepdance.plugins import discover
 from deepdance.plugins.unregistered import adopt
+from deepdance.progress import ProgressLine, is_watched
 from deepdance.recipe import DEMO_RECIPE, Recipe
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
@@ -34,6 +36,7 @@ from deepdance.workspace import Workspace, locate_run, write_atomically
 
 if TYPE_CHECKING:
     from deepdance.evaluation.report import Evaluation
+    from deepdance.evaluation.tables import PaperTable, Tables
 
 Video = str | Path | npt.NDArray[Any]
 """A path, or frames as the source `array` reads them: RGB `(n, h, w, 3)`, or silhouettes or masks `(n, h, w)`."""
@@ -112,9 +115,20 @@ class Run:
         return self.dance()
 
     @cached_property
-    def table(self) -> list[PaperRow]:
+    def table(self) -> PaperTable:
         """The paper's table: a row for the codec, a row for the sequence model."""
-        return runs.measure_paper_table(self._opened, self.name)
+        from deepdance.evaluation.tables import PaperTable
+
+        return PaperTable(runs.measure_paper_table(self._opened, self.name))
+
+    @property
+    def history(self) -> TrainingHistories:
+        """What the trainings of `"codec"` and `"sequence"` noted of each epoch.
+
+        Each is a list of dicts: `loss`, `acc`, `val_loss`, `val_acc`, and what else a model measures. A model that is
+        not trained by epochs has one.
+        """
+        return TrainingHistories(runs.load_histories(self._session.workspace, self.name))
 
     @property
     def silhouettes(self) -> Silhouettes:
@@ -198,19 +212,22 @@ def run(
     listen: Sequence[Listener] = (),
     force: bool = False,
     fresh: str | None = None,
+    progress: bool | None = None,
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
 
-    `recipe` is one to begin with, or its file; `fields` change it. Each frame of an array is one sample, at the
-    recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns from
-    what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there. Raises
-    InputError, OptionError, PluginError, WorkspaceError.
+    `recipe` is one to begin with, its file, or `"paper"`; `fields` change it. Each frame of an array is one sample, at
+    the recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns
+    from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there.
+    `progress` is shown on standard error; unset, where that is a terminal or a notebook.
+
+    Raises InputError, OptionError, PluginError, WorkspaceError.
     """
-    session, named = _adopt(Session.open(workspace, listen), fields)
+    session, named = _adopt(Session.open(workspace, _add_progress(listen, progress)), fields)
     with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
-        base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe else None
+        base = recipe if isinstance(recipe, Recipe) else Recipe.find(recipe) if recipe else None
         made = (base or (Recipe() if given else DEMO_RECIPE)).changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
         return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
@@ -221,14 +238,15 @@ def open_run(
     *,
     workspace: str | Path = "workspace",
     listen: Sequence[Listener] = (),
+    progress: bool | None = None,
     **components: Unpack[ComponentFields],
 ) -> Run:
     """A run by its name in the workspace, or by its folder anywhere. Raises OptionError, WorkspaceError.
 
-    Of a run whose `components` were classes, and no plugin's, these are given again.
+    Of a run whose `components` were classes, and no plugin's, these are given again. `progress` is as that of `run`.
     """
     place, name = locate_run(str(run), Path(workspace))
-    session, named = _adopt(Session.open(place.root, listen), components)
+    session, named = _adopt(Session.open(place.root, _add_progress(listen, progress)), components)
     opened = Run(session, name)
     for kind, choice in named.items():
         got = choice if isinstance(choice, str) else choice["name"]
@@ -236,6 +254,26 @@ def open_run(
         if got != expected:
             raise OptionError(f"{kind}: expected {expected}, as in the run {name!r}, got {got}; give that, or nothing")
     return opened
+
+
+def compare(
+    compared: Sequence[Run | str | Path], frames: int = 1000, seeds: int = 5, *, workspace: str | Path = "workspace"
+) -> Tables:
+    """The tables of `dd compare`, `"frames"` and `"long"`: a row each for runs, or their names or folders.
+
+    Raises OptionError, WorkspaceError.
+    """
+    from deepdance.evaluation import report
+
+    if isinstance(compared, Run | str | Path) or not compared:
+        raise OptionError(f"expected a list of runs, such as compare([first, second]), got {compared!r}")
+    opened = [run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in compared]
+    return report.compare([run.evaluate(frames, seeds) for run in opened])
+
+
+def _add_progress(listen: Sequence[Listener], progress: bool | None) -> list[Listener]:
+    shown = is_watched(sys.stderr) if progress is None else progress
+    return [*listen, ProgressLine()] if shown else [*listen]
 
 
 def _adopt(session: Session, fields: Mapping[str, Any]) -> tuple[Session, dict[str, Any]]:
@@ -291,6 +329,7 @@ def fit(
     validation: float = 0.1,
     seed: int = 0,
     listen: Sequence[Listener] = (),
+    progress: bool | None = None,
 ) -> History: ...
 
 
@@ -303,6 +342,7 @@ def fit(
     validation: float = 0.1,
     seed: int = 0,
     listen: Sequence[Listener] = (),
+    progress: bool | None = None,
 ) -> History: ...
 
 
@@ -314,15 +354,16 @@ def fit(
     validation: float = 0.1,
     seed: int = 0,
     listen: Sequence[Listener] = (),
+    progress: bool | None = None,
 ) -> History:
     """Train a codec on silhouettes `(n, height, width)`, uint8, or a sequence model on latents `(n, d)`, float32.
 
     A list of arrays is one clip each. As in a run, the last `validation` share of all frames is held out, with a gap
     before it, whose length depends on `fps`, the frames a second. The history has an entry an epoch: `loss`, `acc`,
-    `val_loss`, `val_acc`. Raises InputError, OptionError.
+    `val_loss`, `val_acc`. `progress` is as that of `run`. Raises InputError, OptionError.
     """
     validate(Recipe, {"validation": validation, "fps": fps, "seed": seed})
-    session = Session.open(listen=listen)
+    session = Session.open(listen=_add_progress(listen, progress))
     with session.follow():
         if isinstance(component, FrameCodec):
             frames = data if isinstance(data, Silhouettes) else _check_silhouettes(_list_clips(data), fps)

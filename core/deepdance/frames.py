@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.arrays import Float32, UInt8
+from deepdance.html import write_html_picture
 
 BACKGROUND = 255
+SHEET, SHEET_WIDTH, SHEET_GREY = (3, 6), 720, 192
+"""Rows and columns of the contact sheet in a notebook, its pixels at most, and the grey of its lines."""
 MIDDLE = BACKGROUND / 2
 """The grey at which an outline runs."""
 
@@ -102,6 +105,22 @@ class Silhouettes:
             if clip.start < stop and clip.stop > start
         ]
         return Silhouettes(parts, clips)
+
+    def _repr_html_(self) -> str:
+        """A contact sheet of a few frames, spread over all."""
+        import cv2
+
+        if not len(self):
+            return "no silhouettes"
+        picks = np.unique(np.linspace(0, len(self) - 1, SHEET[0] * SHEET[1]).round().astype(int))
+        blank = np.full((SHEET[0] * SHEET[1], *self.size), BACKGROUND, np.uint8)
+        blank[: len(picks)] = self[picks]
+        framed = np.pad(blank, ((0, 0), (1, 1), (1, 1)), constant_values=SHEET_GREY)
+        sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in np.split(framed, SHEET[0])])
+        scale = min(1.0, SHEET_WIDTH / sheet.shape[1])
+        _, png = cv2.imencode(".png", cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        told = f"{len(self)} silhouettes of {self.size[0]}×{self.size[1]} in {len(self.clips)} clips"
+        return f"{write_html_picture(png.tobytes(), 'image/png', told)}<p><small>{told}</small></p>"
 
     @classmethod
     def load(cls, folders: Sequence[Path]) -> Self:

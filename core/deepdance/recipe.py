@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ from pydantic import (
 
 from deepdance.errors import OptionError
 from deepdance.plugins import KINDS
-from deepdance.validation import validate
+from deepdance.validation import nearest, validate
 
 AUTO = "auto"
 THRESHOLD, PERSON = "threshold", "person"
@@ -199,6 +200,24 @@ class Recipe(BaseModel):
         except (tomllib.TOMLDecodeError, OSError) as error:
             raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
         return validate(Recipe, table, owner=f"the recipe {path.name}")
+
+    @classmethod
+    def find(cls, name: str | Path) -> Recipe:
+        """One of ours by its name, such as `"paper"`, or that of a TOML file. Raises OptionError."""
+        ours = find_recipes()
+        path = ours.get(str(name), Path(name))
+        if path.suffix or path.exists():
+            return cls.read(path)
+        raise OptionError(
+            f"expected a recipe file or one of {', '.join(ours)}, got {str(name)!r}{nearest(str(name), ours)}; "
+            "check the path"
+        )
+
+
+def find_recipes() -> dict[str, Path]:
+    """The files of the recipes that come with deepdance, by their names."""
+    folder = Path(str(files("deepdance"))) / "recipes"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 DEMO_RECIPE = Recipe(preset="quick", start=Opening("frame"))

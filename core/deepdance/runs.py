@@ -22,7 +22,7 @@ from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_g
 from deepdance.generation import take_opening
 from deepdance.impression import Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
-from deepdance.interfaces import FrameCodec, SequenceModel
+from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
 from deepdance.metrics.shapes import iou
 from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
@@ -30,7 +30,7 @@ from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, now, read_json, write_json
+from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, Workspace, now, read_json, write_json
 
 VERSION = version("deepdance")
 FADE_SECONDS = 0.5
@@ -319,13 +319,25 @@ def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str
 
     Raises InputError if it came to nothing, WorkspaceError if it is gone.
     """
-    if not record.artifacts:
-        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
-    made = {stage: [session.workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+    made = _list_artifacts(session.workspace, record)
     for artifact, location in zip(made["silhouettes"], record.inputs, strict=False):
         if location != read_anew:
             preparation.tell_kept_warnings(artifact, location)
     return OpenedRun(session, recipe, made)
+
+
+def load_histories(workspace: Workspace, name: str) -> dict[str, History]:
+    """What the trainings of a run noted of their epochs, by stage. Raises InputError, WorkspaceError."""
+    record, _ = workspace.open_run(name)
+    made = _list_artifacts(workspace, record)
+    return {stage: pipeline.load_history(made[stage][0]) for stage in ("codec", "sequence")}
+
+
+def _list_artifacts(workspace: Workspace, record: RunRecord) -> dict[str, list[Artifact]]:
+    """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
+    if not record.artifacts:
+        raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
+    return {stage: [workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
 
 
 def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None = None) -> Iterator[UInt8]:

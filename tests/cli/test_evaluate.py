@@ -97,6 +97,28 @@ def test_compare_has_a_row_a_run_and_measures_a_shared_codec_once(dd, told, trai
     assert not shown.err
 
 
+@pytest.mark.parametrize(("suffix", "said"), [("csv", "frames,two,model"), ("md", "| one |"), ("tex", "& one &")])
+def test_a_comparison_is_written_as_a_file(dd, trained, tmp_path, suffix, said):
+    path = tmp_path / f"table.{suffix}"
+    result = dd("compare", "one", "two", *SHORT, "--out", path, "--workspace", trained)
+    assert (result.code, result.out.splitlines()[-1]) == (0, f"tables {path}"), result.err
+    assert said in path.read_text()
+
+
+def test_curves_are_drawn_and_what_has_none_is_told(dd, trained, tmp_path):
+    pytest.importorskip("matplotlib")
+    none = dd("curves", "one", "--out", tmp_path / "c.svg", "--workspace", trained)
+    assert none.code == 2
+    assert "trained by epochs, got none in one" in none.err
+    trainings = ("--seq", "gru", *FAST, "--set", "sequence.layers=1")
+    made = dd("run", *TINY, *trainings, "--name", "longer", "--workspace", tmp_path / "w")
+    assert made.code == 0, made.err
+    drawn = dd("curves", "longer", trained / "runs/one", "--out", tmp_path / "c.png", "--workspace", tmp_path / "w")
+    assert (drawn.code, drawn.out) == (0, f"curves {tmp_path / 'c.png'}\n"), drawn.err
+    assert "no curve where nothing is trained by epochs: codec of longer, codec of one, sequence" in drawn.err
+    assert (tmp_path / "c.png").read_bytes()[1:4] == b"PNG"
+
+
 def test_other_long_dances_are_measured_anew(told):
     asked = [("--frames", length, "--seeds", seeds) for length, seeds in ((30, 2), (40, 2), (30, 3))]
     tables = [told("evaluate", "one", *flags)["tables"]["long"] for flags in asked]
@@ -137,6 +159,7 @@ def test_a_folder_of_videos_is_several_dances(told, video, tmp_path):
         (("measure", "theirs.mp4", "--run", "one"), "got theirs.mp4, which does not exist"),
         (("evaluate", "nobody"), "one, two"),
         (("compare", "nobody"), "one, two"),
+        (("compare", "nobody", "--out", "t.xls"), "a name that ends in .csv, .json, .md or .tex, got 't.xls'"),
     ],
 )
 def test_what_is_to_be_measured_must_be_clear(dd, trained, arguments, message):

@@ -1,8 +1,10 @@
-"""`dd recipe new`: what it writes is what a run does anyway, with every option explained."""
+"""`dd recipe`: what `new` writes is what a run does anyway, every option explained; recipes that have names."""
 
 import json
 import tomllib
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deepdance.inputs import resolve
@@ -76,3 +78,16 @@ def test_a_mistake_is_one_line_and_overwrites_nothing(dd, tmp_path, arguments, m
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
     assert message in result.err
     assert (tmp_path / "mine.toml").read_text() == "seed = 3\n"
+
+
+def test_a_recipe_is_listed_shown_and_used_by_its_name(dd, silhouettes):
+    np.save("dance.npy", silhouettes)
+    assert dd("recipe", "list").out.startswith("paper  The paper Deep Dance in everything.")
+    shown = dd("recipe", "show", "paper").out
+    assert tomllib.loads(shown)["start"] == "noise"
+    assert "expected one of paper, got 'papr'; did you mean 'paper'?" in dd("recipe", "show", "papr").err
+    light = ("--codec", "pca", "--seq", "ridge", "--frames", "20", "--json")
+    result = dd("run", "dance.npy", "--recipe", "paper", *light)
+    assert result.code == 0, result.err
+    made = Recipe.read(Path(json.loads(result.out)["folder"]) / "recipe.toml")
+    assert (made.curve, made.start.kind, made.fps, made.size) == ("linear", "noise", 3, (120, 200))

@@ -45,7 +45,7 @@ def test_another_sequence_model_reuses_the_rest(dd, video, workspace):
     assert result.code == 0, result.err
     assert stages(workspace) == ["codec", "evaluation", "evaluation", "latents", "sequence", "sequence", "silhouettes"]
     assert "the paper" in result.out
-    assert "0.964" in result.out
+    assert ".964" in result.out
     before = sorted((workspace / "artifacts").iterdir())
     assert dd(*arguments).code == 0
     assert sorted((workspace / "artifacts").iterdir()) == before

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from base64 import b64decode
 from pathlib import Path
 from typing import get_type_hints
 
@@ -15,6 +16,8 @@ from conftest import SMALL
 import deepdance
 from deepdance.api import RecipeFields
 from deepdance.events import ArtifactReady, EpochFinished, Failed, RunFinished, RunStarted
+from deepdance.frames import Silhouettes
+from deepdance.html import TrainingHistories
 
 ROOT = Path(__file__).parents[2]
 MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": SMALL}
@@ -75,6 +78,46 @@ def test_a_run_is_opened_again_and_shown_in_a_notebook(run):
     assert deepdance.open_run(run.name, workspace=run.folder.parents[1]).video == run.video
     shown = r'<video controls loop title="[\w-]+" src="data:video/mp4;base64,[\w+/=]+"></video>'
     assert re.fullmatch(shown, again._repr_html_())
+
+
+def test_what_the_trainings_noted(run):
+    (codec,), (sequence,) = run.history["codec"], run.history["sequence"]
+    assert codec.keys() == {"loss", "acc", "val_loss", "val_acc"}
+    assert run.table[0].val_loss == codec["val_loss"]
+    assert f"<td>{sequence['loss']:.4g}</td>" in run.history._repr_html_()
+
+
+def test_a_long_training_is_shown_from_its_first_to_its_last_epoch():
+    history = TrainingHistories({"codec": [{"loss": 1.0} | ({"acc": 0.5} if n else {}) for n in range(853)]})
+    shown = re.findall(r'<th scope="row">(\d+)</th>', history._repr_html_())
+    assert (shown[0], shown[-1], len(shown)) == ("1", "853", 20)
+    assert "20 of 853 epochs" in history._repr_html_()
+    assert "<td>–</td>" in history._repr_html_()
+
+
+def test_silhouettes_are_shown_as_a_picture(silhouettes):
+    import cv2
+
+    for shown, told in ((silhouettes, 120), (silhouettes[:2], 2)):
+        text = Silhouettes.of(shown)._repr_html_()
+        png = re.search(r'src="data:image/png;base64,([\w+/=]+)"', text)[1]
+        sheet = cv2.imdecode(np.frombuffer(b64decode(png), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert sheet.shape[1] <= 720
+        assert 0 < (sheet < 50).mean() < 0.5
+        assert f"{told} silhouettes of 24×40 in 1 clips" in text
+
+
+def test_runs_beside_one_another(run, silhouettes):
+    workspace = run.folder.parents[1]
+    other = deepdance.run(silhouettes, **MODELS, frames=10, seed=1, workspace=workspace, name="other")
+    tables = deepdance.compare([run, other.name], frames=20, seeds=1, workspace=workspace)
+    assert [row.name for row in tables["frames"].rows][:2] == [run.name, "other"]
+    assert tables.keys() == {"frames", "long"}
+    assert "<table>" in tables._repr_html_()
+    assert run.evaluate(20, 1)._repr_html_().count("<table>") == 4
+    for wrong in (run, "other", []):
+        with pytest.raises(deepdance.DeepDanceError, match="expected a list of runs"):
+            deepdance.compare(wrong, workspace=workspace)
 
 
 def test_arrays_files_and_what_is_kept(run, silhouettes, tmp_path):

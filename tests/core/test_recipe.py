@@ -1,7 +1,10 @@
 import pytest
 
 from deepdance.errors import OptionError
-from deepdance.recipe import Recipe, apply_settings
+from deepdance.inputs import resolve
+from deepdance.metrics.paper_table import PAPER
+from deepdance.recipe import Recipe, apply_settings, find_recipes
+from deepdance.session import Session
 from deepdance.validation import validate
 
 
@@ -66,3 +69,42 @@ def test_a_broken_recipe_file_is_told(tmp_path, text):
 def test_a_missing_recipe_file_is_told(tmp_path):
     with pytest.raises(OptionError, match="does not exist"):
         Recipe.read(tmp_path / "none.toml")
+
+
+def test_the_recipe_paper_is_the_paper_in_everything():
+    registry = Session.open().registry
+    recipe = resolve(Recipe.find("paper"), registry, ["my-video.mp4"])
+    chosen = {kind: getattr(recipe, kind) for kind in ("remover", "codec", "sequence")}
+    assert {kind: choice.name for kind, choice in chosen.items()} == {
+        "remover": "threshold",
+        "codec": "conv-ae",
+        "sequence": "lstm4",
+    }
+    options = {kind: choice.options for kind, choice in chosen.items()}
+    assert options["remover"] == {"level": 230, "invert": False}
+    codec = {"latent_dim": 128, "epochs": PAPER["codec"]["epochs"], "batch_size": 128, "learning_rate": 1e-3}
+    assert options["codec"] == codec
+    sequence = {"context": 10, "layers": 4, "units": 256, "dropout": 0.2, "epochs": PAPER["sequence"]["epochs"]}
+    assert options["sequence"] == {**sequence, "batch_size": 128, "learning_rate": 1e-3}
+    assert (recipe.fps, recipe.size, recipe.validation) == (3, (120, 200), 0.1)
+    assert (recipe.start.kind, recipe.curve, recipe.render_fps) == ("noise", "linear", 30)
+
+
+def test_what_a_recipe_of_a_name_says_can_be_changed():
+    recipe = Recipe.find("paper").changed({"preset": "quick", "remover": "person", "start": "last"})
+    assert (recipe.preset, recipe.remover.options, recipe.start.kind) == ("quick", {}, "last")
+
+
+def test_a_name_is_ours_and_a_path_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paper").write_text("seed = 5")
+    assert Recipe.find("paper").seed == 0
+    assert Recipe.find("./paper").seed == Recipe.find(tmp_path / "paper").seed == 5
+    with pytest.raises(OptionError, match="a recipe file or one of paper, got 'papper'; did you mean 'paper'"):
+        Recipe.find("papper")
+
+
+def test_a_recipe_of_a_name_begins_with_what_it_is():
+    for name, path in find_recipes().items():
+        assert path.read_text().startswith("# ")
+        assert f"--recipe {name}" in path.read_text()

@@ -14,11 +14,10 @@ from deepdance.evaluation.codec import measure_codec
 from deepdance.evaluation.long_dances import measure_long_dances, measure_videos
 from deepdance.evaluation.next_frame import measure_next_frame
 from deepdance.evaluation.streams import OnProgress
-from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Role, Row, Table
+from deepdance.evaluation.tables import COPY, REAL, Column, Figures, PaperTable, Role, Row, Table, Tables
 from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
-from deepdance.metrics.paper_table import PaperRow
 from deepdance.runs import OpenedRun
 from deepdance.session import TABLES, Session
 from deepdance.workspace import digest, read_json, write_json
@@ -54,6 +53,8 @@ motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
 training frames themselves. told: how often a classifier tells it from real
 frames, .5 by chance. replay: of training frames in their order."""
 
+INTERVAL = "±: half a 95 % interval."
+
 log = logging.getLogger("deepdance")
 
 
@@ -65,8 +66,11 @@ class Evaluation:
     codec: str
     sequence: str
     frames: str
-    paper_table: list[PaperRow]
-    tables: dict[str, Table]
+    paper_table: PaperTable
+    tables: Tables
+
+    def _repr_html_(self) -> str:
+        return self.paper_table._repr_html_() + self.tables._repr_html_()
 
 
 def evaluate(
@@ -82,15 +86,15 @@ def evaluate(
     session = session.make_anew(fresh, TABLES)
     record, recipe = session.workspace.open_run(name)
     run = runs.open_run(session, recipe, record)
-    paper = runs.measure_paper_table(run, name)
+    paper = PaperTable(runs.measure_paper_table(run, name))
     everything = ("silhouettes", "codec", "latents", "sequence")
     settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
     measure_long = partial(measure_long_dances, run, length=length, seeds=seeds)
-    tables = {
-        "codec": _build_table(run, "codec", ("silhouettes", "codec"), partial(_measure_codec, run)),
-        "next_frame": _build_table(run, "next_frame", everything, partial(measure_next_frame, run)),
-        "long": _build_table(run, "long", everything, measure_long, settings),
-    }
+    tables = Tables(
+        codec=_build_table(run, "codec", ("silhouettes", "codec"), partial(_measure_codec, run)),
+        next_frame=_build_table(run, "next_frame", everything, partial(measure_next_frame, run)),
+        long=_build_table(run, "long", everything, measure_long, settings),
+    )
     as_json = {key: table.as_json() for key, table in tables.items()}
     write_json(session.workspace.run_folder(name) / "evaluation.json", as_json)
     frames = digest([[artifact.key for artifact in run.artifacts["silhouettes"]], recipe.validation])
@@ -149,16 +153,16 @@ def _build_table(
     return Table.from_json(read_json(artifact.folder / "table.json"))
 
 
-def compare(evaluations: Sequence[Evaluation]) -> dict[str, Table]:
+def compare(evaluations: Sequence[Evaluation]) -> Tables:
     """One row a run, then what real frames and copying reach on the first run's held-out frames; so two tables."""
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")
     models = "\n".join(f"{e.run}: {e.codec} × {e.sequence}" for e in evaluations)
-    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
-    return {
-        "frames": _compare("Comparison", SUMMARY, evaluations, legend),
-        "long": _compare("Long dances", LONG_SUMMARY, evaluations, LONG_LEGEND),
-    }
+    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect.\n{INTERVAL}"
+    return Tables(
+        frames=_compare("Comparison", SUMMARY, evaluations, legend),
+        long=_compare("Long dances", LONG_SUMMARY, evaluations, f"{LONG_LEGEND}\n{INTERVAL}"),
+    )
 
 
 def _compare(title: str, columns: Sequence[Column], evaluations: Sequence[Evaluation], legend: str) -> Table:

@@ -1,0 +1,42 @@
+"""`dd curves`: how the trainings of runs went, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepdance_cli.arguments import Json, Workspace
+from deepdance_cli.output import print_json
+
+
+def curves(
+    run: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs' names, or their folders.")],
+    out: Annotated[Path, typer.Option(help="The picture to write: .svg or .png.")] = Path("curves.svg"),
+    workspace: Workspace = Path("workspace"),
+    json: Json = False,
+) -> None:
+    """Draw losses and accuracies of both models against epochs, several runs over one another.
+
+    The paper's results are lines beside them. Needs matplotlib. With --json all figures are printed too.
+
+    Example: dd curves first-run second-run --out curves.svg
+    """
+    from deepdance import runs
+    from deepdance.evaluation.curves import check_curves, draw_curves, find_untrained
+    from deepdance.workspace import locate_run
+    from deepdance_cli import console
+
+    check_curves(out)
+    histories = {}
+    for place, name in [locate_run(text, workspace) for text in run]:
+        histories[name if name not in histories else str(place.run_folder(name))] = runs.load_histories(place, name)
+    draw_curves(histories, out)
+    untrained = find_untrained(histories)
+    if untrained:
+        console.err.print(f"no curve where nothing is trained by epochs: {', '.join(untrained)}", style="dim")
+    if json:
+        print_json({"curves": str(out), "histories": histories})
+    else:
+        console.out.print(f"curves {out}")

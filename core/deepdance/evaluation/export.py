@@ -1,0 +1,124 @@
+"""Measured tables as files: CSV for a program, JSON with everything, Markdown and TeX for a text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from deepdance.errors import OptionError
+from deepdance.evaluation.tables import Table
+from deepdance.workspace import write_atomically
+
+CSV_FIELDS = ("table", "row", "role", "ahead", "figure", "title", "value", "low", "high")
+TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "÷": r"$\div$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "½": r"$\frac{1}{2}$",
+    "′": "$'$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+}
+
+
+def write_tables(tables: Mapping[str, Table], path: Path) -> None:
+    """All tables as one file, which appears when it is whole; its suffix decides the format. Raises OptionError."""
+    check_format(path)
+    text = FORMATS[path.suffix.lower()](tables)
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def check_format(path: Path) -> None:
+    """Raise OptionError if no table can be written under this name."""
+    if path.suffix.lower() not in FORMATS:
+        *others, last = FORMATS
+        raise OptionError(f"--out: expected a name that ends in {', '.join(others)} or {last}, got {str(path)!r}")
+
+
+def format_csv(tables: Mapping[str, Table]) -> str:
+    """A line for each figure, with both ends of its interval: so tables of other columns share one file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_FIELDS)
+    for name, table in tables.items():
+        for row in table.rows:
+            for column in table.columns:
+                figure = row.figures.get(column.key)
+                numbers = (figure.value, figure.low, figure.high) if figure else (None, None, None)
+                writer.writerow([name, row.name, row.role, row.horizon, column.key, column.title, *numbers])
+    return text.getvalue()
+
+
+def format_json(tables: Mapping[str, Table]) -> str:
+    """What `--json` prints."""
+    return json.dumps({name: table.as_json() for name, table in tables.items()}, indent=2, ensure_ascii=False) + "\n"
+
+
+def format_markdown(tables: Mapping[str, Table]) -> str:
+    """A heading, a table and its legend for each."""
+    return "\n".join(_write_markdown(table) for table in tables.values())
+
+
+def _write_markdown(table: Table) -> str:
+    heading, *lines = [[_escape_markdown(cell) for cell in line] for line in _lay_out(table)]
+    rule = [":--", *["--:"] * (len(heading) - 1)]
+    rows = "\n".join(f"| {' | '.join(line)} |" for line in (heading, rule, *lines))
+    legend = "  \n".join(_escape_markdown(line) for line in table.legend.strip().splitlines())
+    return f"## {_escape_markdown(table.title)}\n\n{rows}\n\n{legend}\n"
+
+
+def _escape_markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", text)
+
+
+def format_tex(tables: Mapping[str, Table]) -> str:
+    """A `table` environment for each, for `\\input`; LaTeX needs no package for it."""
+    return "\n".join(_write_tex(name, table) for name, table in tables.items())
+
+
+def _write_tex(name: str, table: Table) -> str:
+    heading, *lines = [[_escape_tex(cell) for cell in line] for line in _lay_out(table)]
+    rows = " \\\\\n".join(" & ".join(line) for line in lines)
+    title, legend = _escape_tex(table.title), _escape_tex("; ".join(table.legend.strip().splitlines()))
+    return f"""\
+\\begin{{table}}
+\\centering
+\\begin{{tabular}}{{l{"r" * (len(heading) - 1)}}}
+\\hline
+{" & ".join(heading)} \\\\
+\\hline
+{rows} \\\\
+\\hline
+\\end{{tabular}}
+\\caption[{title}]{{{title}. {legend}}}
+\\label{{tab:{name}}}
+\\end{{table}}
+"""
+
+
+def _escape_tex(text: str) -> str:
+    return "".join(TEX.get(character, character) for character in text)
+
+
+def _lay_out(table: Table) -> list[list[str]]:
+    """Headings, then rows; with a line for each figure where there are more of them than rows: pages are narrow."""
+    lines = [table.headings, *table.cells]
+    if len(table.columns) > len(table.rows) > 0:
+        return [list(line) for line in zip(*lines, strict=True)]
+    return lines
+
+
+FORMATS = {".csv": format_csv, ".json": format_json, ".md": format_markdown, ".tex": format_tex}

@@ -1,0 +1,51 @@
+"""What a notebook shows: tables and pictures as HTML, with no more style than a notebook gives."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+
+MOST_EPOCHS = 20
+"""Rows of a training's table in a notebook."""
+
+
+def write_html_table(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], legend: str = "", dim: Sequence[bool] = ()
+) -> str:
+    """Cells beneath headings, the first of each row its name; rows that are `dim` are there to compare with."""
+    faint = [*dim, *[False] * (len(rows) - len(dim))]
+    body = "".join(_write_row(row, is_faint) for row, is_faint in zip(rows, faint, strict=True))
+    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
+    below = f'<p style="white-space: pre-line"><small>{escape(legend)}</small></p>' if legend else ""
+    caption = f'<caption style="text-align: left">{escape(title)}</caption>'
+    table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x: auto">{table}</div>{below}'
+
+
+def _write_row(row: Sequence[str], is_dim: bool) -> str:
+    style = ' style="opacity: .65"' if is_dim else ""
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+    return f'<tr{style}><th scope="row">{escape(row[0])}</th>{cells}</tr>'
+
+
+def write_html_picture(data: bytes, kind: str, alt: str) -> str:
+    """A picture within the page; `kind` is its media type."""
+    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:{kind};base64,{b64encode(data).decode()}"/>'
+
+
+class TrainingHistories(dict[str, list[dict[str, float]]]):
+    """What each training noted of its epochs, in their order, by stage; in a notebook a table each."""
+
+    def _repr_html_(self) -> str:
+        return "".join(_write_history(stage, epochs) for stage, epochs in self.items())
+
+
+def _write_history(stage: str, epochs: Sequence[dict[str, float]]) -> str:
+    """At most `MOST_EPOCHS` of them, evenly spread: the first and the last among them."""
+    names = list(dict.fromkeys(name for epoch in epochs for name in epoch))
+    step = max(len(epochs) - 1, 1) / (min(len(epochs), MOST_EPOCHS) - 1 or 1)
+    shown = sorted({round(number * step) for number in range(min(len(epochs), MOST_EPOCHS))})
+    rows = [[str(n + 1), *(f"{epochs[n][name]:.4g}" if name in epochs[n] else "–" for name in names)] for n in shown]
+    legend = "" if len(shown) == len(epochs) else f"{len(shown)} of {len(epochs)} epochs"
+    return write_html_table(stage, ["epoch", *names], rows, legend)

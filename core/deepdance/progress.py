@@ -1,0 +1,66 @@
+"""Progress as one line that is written anew, for a terminal or a notebook; each finished stage leaves its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from time import monotonic
+from typing import TextIO
+
+from deepdance.events import EpochFinished, Event, Failed, Progress, StageFinished, StageStarted, Warned
+
+TRAININGS = ("codec", "sequence")
+SECONDS = 0.2
+"""Between two writings of the line: a notebook keeps them all."""
+WIDTH = 79
+
+
+def is_watched(stream: TextIO | None) -> bool:
+    """Whether somebody looks on: at a terminal, or in a notebook. A program without a console has no stream."""
+    return stream is not None and (stream.isatty() or "ipykernel" in sys.modules)
+
+
+class ProgressLine:
+    """A listener that writes to `stream`, or to standard error as it is when something is told."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._began: dict[str, float] = {}
+        self._epoch = ""
+        self._written = 0.0
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case StageStarted(stage, detail):
+                self._began[stage], self._epoch = monotonic(), ""
+                self._write(f"{stage} {detail}")
+            case EpochFinished(stage, epoch, epochs, metrics):
+                self._epoch = f"epoch {epoch}/{epochs}{_write_losses(metrics)}"
+                alone = epoch == epochs and stage not in self._began  # `fit` begins and ends no stage
+                self._rewrite(f"{stage} {self._epoch}", "\n" if alone else "")
+            case Progress(stage, done, total) if stage not in TRAININGS or not self._epoch:
+                self._rewrite(f"{stage} {done}{f' of {total}' if total else ''}")
+            case StageFinished(stage, reused, detail):
+                self._finish(stage, detail, reused)
+            case Warned() | Failed():
+                self._write("", "\r")  # so that what is told stands on a line of its own
+
+    def _rewrite(self, text: str, end: str = "") -> None:
+        if end or monotonic() - self._written > SECONDS:
+            self._write(text, end)
+
+    def _finish(self, stage: str, detail: str, reused: bool) -> None:
+        began = self._began.pop(stage, None)
+        ended = f"({monotonic() - began:.0f} s)" if began is not None and not reused else "(kept)" if reused else ""
+        epochs = self._epoch if stage in TRAININGS and not reused else ""
+        self._write(" ".join(filter(None, [stage, detail, epochs, ended])), "\n")
+
+    def _write(self, text: str, end: str = "") -> None:
+        stream = self._stream or sys.stderr
+        stream.write(f"\r{text[:WIDTH]:<{WIDTH}}{end}")
+        stream.flush()
+        self._written = monotonic()
+
+
+def _write_losses(metrics: Mapping[str, float]) -> str:
+    return "".join(f"  {name} {metrics[name]:.4f}" for name in ("loss", "val_loss") if name in metrics)

@@ -1,0 +1,74 @@
+"""The line that a terminal or a notebook shows while something is learned in Python."""
+
+import io
+import re
+import sys
+
+import deepdance
+from deepdance.events import EpochFinished, Progress, StageFinished, StageStarted
+from deepdance.progress import WIDTH, ProgressLine, is_watched
+
+MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": (24, 40), "frames": 10}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def lines(text):
+    """What is left on each line of a terminal."""
+    return [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
+
+
+def test_a_training_leaves_one_line():
+    stream = io.StringIO()
+    show = ProgressLine(stream)
+    show(StageStarted("codec", "conv-ae"))
+    for epoch in (1, 2):
+        show(Progress("codec", 5, 10))
+        show(EpochFinished("codec", epoch, 2, {"loss": 0.25, "acc": 1.0, "val_loss": 0.5}))
+    show(StageFinished("codec", False, "conv-ae"))
+    show(StageFinished("latents", True))
+    assert lines(stream.getvalue()) == [
+        "codec conv-ae epoch 2/2  loss 0.2500  val_loss 0.5000 (0 s)",
+        "latents (kept)",
+        "",
+    ]
+
+
+def test_no_line_is_longer_than_a_terminal_and_none_is_written_too_often():
+    stream = io.StringIO()
+    show = ProgressLine(stream)
+    show(StageStarted("silhouettes", "x" * 300))
+    for done in range(1000):
+        show(Progress("silhouettes", done, None))
+    parts = re.split("[\r\n]", stream.getvalue())
+    assert max(map(len, parts)) == WIDTH
+    assert len(parts) < 100
+
+
+def test_it_is_shown_where_somebody_looks_on_and_else_only_when_asked(silhouettes, tmp_path, monkeypatch, capsys):
+    deepdance.run(silhouettes, **MODELS, workspace=tmp_path / "silent")
+    assert capsys.readouterr().err == ""
+    run = deepdance.run(silhouettes, **MODELS, workspace=tmp_path / "asked", progress=True)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert [line for line in lines(told.err) if line.startswith("codec pca epoch 1/1  loss")]
+    codec = deepdance.codec("pca", latent_dim=8)
+    deepdance.fit(codec, silhouettes, progress=True)
+    assert lines(capsys.readouterr().err)[-1] == ""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    deepdance.open_run(run.folder).dance(frames=10, seed=1)
+    assert "render" in sys.stderr.getvalue()
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    deepdance.open_run(run.folder, progress=False).dance(frames=10, seed=2)
+    assert sys.stderr.getvalue() == ""
+
+
+def test_a_notebook_is_watched(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert not is_watched(io.StringIO())
+    assert not is_watched(None)
+    monkeypatch.setitem(sys.modules, "ipykernel", io)
+    assert is_watched(io.StringIO())
