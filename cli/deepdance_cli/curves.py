@@ -19,7 +19,7 @@ def curves(
 ) -> None:
     """Draw losses and accuracies of both models against epochs, several runs over one another.
 
-    The paper's results are lines beside them. Needs matplotlib. With --json all figures are printed too.
+    The paper's results are lines beside them. With --json all figures are printed too.
 
     Example: dd curves first-run second-run --out curves.svg
     """

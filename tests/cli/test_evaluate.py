@@ -106,7 +106,6 @@ def test_a_comparison_is_written_as_a_file(dd, trained, tmp_path, suffix, said):
 
 
 def test_curves_are_drawn_and_what_has_none_is_told(dd, trained, tmp_path):
-    pytest.importorskip("matplotlib")
     none = dd("curves", "one", "--out", tmp_path / "c.svg", "--workspace", trained)
     assert none.code == 2
     assert "trained by epochs, got none in one" in none.err

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepdance.errors import InputError, OptionError, PluginError
+from deepdance.errors import InputError, OptionError
 from deepdance.interfaces import History
 from deepdance.metrics.paper_table import PAPER
 from deepdance.workspace import write_atomically
@@ -19,13 +19,9 @@ WIDTH, ROW = 5.2, 2.4
 
 
 def check_curves(path: Path) -> None:
-    """Raise OptionError if no picture can be written under this name, PluginError without matplotlib."""
+    """Raise OptionError if no picture can be written under this name."""
     if path.suffix.lower() not in FORMATS:
         raise OptionError(f"--out: expected a name that ends in {' or '.join(FORMATS)}, got {str(path)!r}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise PluginError("expected matplotlib, which draws curves, got none; pip install matplotlib") from None
 
 
 def find_untrained(histories: Mapping[str, Mapping[str, History]]) -> list[str]:

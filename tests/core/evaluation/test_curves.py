@@ -1,23 +1,17 @@
 """Curves of trainings: what is drawn, what is not, and what is said instead."""
 
 import re
-import sys
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from deepdance.errors import InputError, OptionError, PluginError
+from deepdance.errors import InputError, OptionError
 from deepdance.evaluation.curves import draw_curves, find_untrained
 
 FALLING = [{"loss": 0.5 / n, "acc": 1 - 0.5 / n, "val_loss": 0.6 / n, "val_acc": 1 - 0.6 / n} for n in range(1, 6)]
 ONCE = [{"loss": 0.1, "acc": 0.9}]
 RUNS = {"first": {"codec": FALLING, "sequence": FALLING}, "second <&> $x$": {"codec": FALLING, "sequence": ONCE}}
-
-
-@pytest.fixture(autouse=True)
-def drawer():
-    pytest.importorskip("matplotlib")
 
 
 def lines_of(svg, number):
@@ -73,9 +67,3 @@ def test_where_nothing_was_trained_by_epochs_there_is_no_picture(tmp_path):
     with pytest.raises(OptionError, match=r"ends in \.svg or \.png, got .*c\.pdf"):
         draw_curves(RUNS, tmp_path / "c.pdf")
     assert not list(tmp_path.iterdir())
-
-
-def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(PluginError, match="expected matplotlib, .* pip install matplotlib"):
-        draw_curves(RUNS, tmp_path / "c.svg")
