@@ -134,3 +134,13 @@ def test_the_canvas_of_a_video_shows_its_median_dancer_at_half_the_size():
     canvas = Canvas.of_video((60, 100), measure_placements(np.concatenate([ellipse()] * 3)))
     assert canvas.shape == (30, 50)
     assert (canvas.across, canvas.down) == pytest.approx((3, 6), rel=0.03)
+
+
+def test_what_is_small_and_far_does_not_move_the_dancer():
+    frames = ellipse(centre=(28, 41), lean=0.3)
+    littered, joined = frames.copy(), frames.copy()
+    littered[:, 2:12, 94:97] = 0
+    joined[:, 10:50, 75:95] = 0
+    alone, beside, two = (measure_placements(each)[0] for each in (frames, littered, joined))
+    assert beside == pytest.approx(alone, abs=1e-4)
+    assert two[0] > alone[0] + 5

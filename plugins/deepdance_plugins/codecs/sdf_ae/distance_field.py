@@ -29,6 +29,10 @@ OUTWARD = 0.04
 """Outlines are drawn this many pixels farther out: a field that is guessed is too low where a limb is thin."""
 OUTSIDE = -8.0
 """The field beyond its canvas, where no dancer is."""
+LEAST_PLACED = 0.1
+"""Of the largest piece; where the dancer is, a smaller one does not say: a line at the picture's edge would be half of
+the deviations.
+"""
 SPECK = 0.005
 """Of the largest piece; a smaller one says nothing."""
 FINER = 2
@@ -83,14 +87,14 @@ class Canvas:
 
 
 def measure_placements(frames: UInt8) -> Float32:
-    """First and second moments of the dancer in `(n, h, w)` silhouettes, `(n, 5)`.
+    """First and second moments of the dancer's large pieces in `(n, h, w)` silhouettes, `(n, 5)`.
 
     The mean column and row in pixels; the lean, columns a row by linear regression of the column on the row; the
     logarithms of the standard deviations of the column about that line, and of the row. An empty picture has those of
     a dancer in its middle.
     """
     _, height, width = frames.shape
-    weight = (255 - frames).astype(np.float32)
+    weight = np.stack([255 - _leave_out_small_pieces(frame) for frame in frames]).astype(np.float32)
     total = weight.sum(axis=(1, 2))
     empty = total == 0
     weight[empty] = 1  # all pixels alike: the moments of the whole picture
@@ -108,6 +112,13 @@ def measure_placements(frames: UInt8) -> Float32:
     spread = (weight @ columns**2).sum(axis=1) / total - column**2 - lean**2 * variance
     deviations = np.log(np.sqrt(np.maximum([spread, variance], least)))  # logarithms, as sizes are told by ratios
     return np.stack([column, row, lean, *deviations], axis=1).astype(np.float32)
+
+
+def _leave_out_small_pieces(frame: UInt8) -> UInt8:
+    labels, areas = _label_pieces(frame < 128)
+    if len(areas) < 2:
+        return frame
+    return np.where(_find_pieces(labels, areas >= LEAST_PLACED * areas.max(), 3), frame, np.uint8(255))
 
 
 def compute_fields(frames: UInt8, placement: Float32, canvas: Canvas, radius: float) -> Float32:
@@ -185,8 +196,13 @@ def _remove_specks(distance: Float32, smallest: float) -> None:
     """
     labels, areas = _label_pieces(distance > 0)
     if len(areas):
-        kept = np.concatenate([[False], areas >= smallest * areas.max()])[labels]
-        distance[cv2.dilate(kept.view(np.uint8), np.ones((5, 5), np.uint8)) == 0] = -BAND
+        distance[~_find_pieces(labels, areas >= smallest * areas.max(), 5)] = -BAND
+
+
+def _find_pieces(labels: npt.NDArray[np.int32], kept: npt.NDArray[np.bool_], around: int) -> npt.NDArray[np.bool_]:
+    """Where the pieces that are `kept` lie, by their numbers, and what is near: within a square of so many pixels."""
+    pieces = np.concatenate([[False], kept])[labels]
+    return np.asarray(cv2.dilate(pieces.view(np.uint8), np.ones((around, around), np.uint8)) > 0)
 
 
 def _place_field(field: Float32, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Float32:
