@@ -26,6 +26,7 @@ from deepdance.plugins import KINDS, Hooks, discover
 from deepdance.recipe import Recipe
 from deepdance_cli.arguments import make_recipe, parse_size
 from deepdance_cli.main import app
+from deepdance_cli.new import TEMPLATES
 from deepdance_plugins.catalog import COMPONENTS
 
 ROOT = Path(__file__).parents[1]
@@ -217,6 +218,14 @@ def python_of(page):
     return "\n".join(script)
 
 
+@pytest.fixture
+def templates(monkeypatch):
+    """What `dd plugins new` writes can be imported."""
+    for folder in sorted(TEMPLATES.glob("*/src")):
+        monkeypatch.syspath_prepend(folder)
+
+
+@pytest.mark.usefixtures("templates")
 @pytest.mark.parametrize("page", [page for page in PAGES if python_of(page).strip()], ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
     monkeypatch.chdir(tmp_path)
@@ -227,6 +236,15 @@ def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
     module = ModuleType("example")
     monkeypatch.setitem(sys.modules, "example", module)  # where the annotations of its classes are looked up
     exec(compile(python_of(page), str(page), "exec"), vars(module))
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/how-to").glob("write-a-*.md")), ids=lambda page: page.stem)
+@pytest.mark.usefixtures("templates")
+def test_what_a_page_tries_runs_as_it_is_printed(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("python", page.read_text()):
+        if "--8<--" not in block[1]:
+            exec(compile(block[1], str(page), "exec"), {})
 
 
 def test_every_toml_block_is_toml():

@@ -34,14 +34,16 @@ def check_plugin(
     """Check that a component holds the contract of its kind; exit with 1 if it does not.
 
     It is checked with the options of its `quick` preset and those of --set: a network that learns for minutes is
-    checked sooner with fewer steps. Of a package, all components are checked, a line each and what has failed.
+    checked sooner with fewer steps. Of a package, all components are checked, a line each and what has failed; --kind
+    says that a component is meant that is called as its package.
 
     Example: dd plugins check pca
     """
     from deepdance.plugins import discover
 
     registry = discover()
-    if kind is None and (entries := _list_components(registry, name)):
+    one = location is not None or bool(settings)
+    if kind is None and (entries := _list_components(registry, name, one=one)):
         _refuse_options_of_one(name, entries, location, settings)
         passed = _check_package(registry, entries, json)
     else:
@@ -50,13 +52,16 @@ def check_plugin(
         raise typer.Exit(1)
 
 
-def _list_components(registry: Registry, name: str) -> list[Entry]:
-    """The components of the package `name`; none where a component is called so."""
+def _list_components(registry: Registry, name: str, *, one: bool) -> list[Entry]:
+    """The components of the package `name`; none where a component is called so and meant.
+
+    Its own component is meant where `one` is asked for, that of another package always.
+    """
     from deepdance.plugins.isolation import canonical
 
-    if any(entry.spec.name == name for entry in registry.entries):
-        return []
-    return [entry for entry in registry.entries if canonical(entry.distribution) == canonical(name)]
+    components = [entry for entry in registry.entries if canonical(entry.distribution) == canonical(name)]
+    namesakes = [entry for entry in registry.entries if entry.spec.name == name]
+    return [] if any(one or entry not in components for entry in namesakes) else components
 
 
 def _refuse_options_of_one(
@@ -166,8 +171,9 @@ def _show_failed(entry: Entry, results: list[Result]) -> None:
 
     failed = _list_failed(results)
     print_text(f"{entry.spec.kind} {entry.spec.name}: {_count(results)}", style=STYLES["failed"] if failed else "")
-    for result in failed:
-        print_text(f"  {result.name}: {result.reason}")
+    for reason in dict.fromkeys(result.reason for result in failed):
+        names = ", ".join(result.name for result in failed if result.reason == reason)
+        print_text(f"  {names}: {reason}")
 
 
 def _show_problems(distribution: str, version: str, reasons: list[str]) -> None:

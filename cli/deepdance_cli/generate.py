@@ -23,7 +23,7 @@ def generate(
         Path | None,
         typer.Option(
             help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending. "
-            "Default: dance, with the ending of --renderer, or of the run's."
+            "Default: dance, or dance-2 where that is there, with the ending of --renderer, or of the run's."
         ),
     ] = None,
     renderer: Renderer = None,

@@ -49,10 +49,13 @@ def print_grid(grid: Grid) -> None:
 
 
 def print_text(text: str, style: str = "") -> None:
-    """Print lines that are folded where the terminal ends."""
+    """Print lines as they are, or folded where the terminal ends: what is folded off is indented as its line."""
+    width = find_width()
     for line in text.split("\n"):
-        for folded in fold(line, find_width()):
-            out.print(folded, style=style)
+        indent = " " * (len(line) - len(line.lstrip()))
+        folded = [line] if cell_len(line) <= width else [indent + part for part in fold(line, width - len(indent))]
+        for part in folded:
+            out.print(part, style=style)
 
 
 def fits(grid: Grid, width: int) -> bool:

@@ -160,7 +160,7 @@ def _describe_error(error: Exception) -> str:
     if hasattr(error, "format_message"):  # a usage error of Typer's
         context = getattr(error, "ctx", None)
         help_of = f"; see {context.command_path} --help" if context else ""
-        return f"{error.format_message()}{help_of}"
+        return f"{error.format_message().rstrip('.')}{help_of}"
     if isinstance(error, MemoryError):
         return "expected enough memory, got none left; try a smaller --size or --set codec.batch_size=16"
     culprit = _find_culprit(error)

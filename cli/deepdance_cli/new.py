@@ -26,6 +26,8 @@ from deepdance_cli.output import print_json
 TEMPLATES = Path(__file__).with_name("templates")
 KERAS, BARE = "keras", "bare"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+PREFIX = "deepdance-"
+"""What the packages of plugins are best called; their components need it not."""
 SPECS = re.compile(r"(?<=^COMPONENTS = \(\n).*?\n(?=\)$)", re.DOTALL | re.MULTILINE)
 """The specs in the `__init__.py` of a package."""
 REQUIREMENTS = {"numpy": "numpy>=2.0", "cv2": "opencv-python-headless>=4.11", "pydantic": "pydantic>=2.10"}
@@ -65,7 +67,7 @@ def new_plugin(
 ) -> None:
     """Write a package with a working plugin, its tests and a README, to make your own.
 
-    With one --kind the component is called as the package; with several, NAME-KIND.
+    With one --kind the component is called as the package, without "deepdance-" before it; with several, NAME-KIND.
 
     Example: dd plugins new my-codec --kind codec
     """
@@ -90,8 +92,9 @@ def write_plugin(name: str, kinds: Sequence[str], folder: Path, template: str | 
     from deepdance.errors import OptionError
 
     _check_kinds(kinds, template)
+    short = _shorten(name)
     parts = [
-        Part(kind, name if len(kinds) == 1 else f"{name}-{kind}", dict(_read(TEMPLATES / (template or "") / kind)))
+        Part(kind, short if len(kinds) == 1 else f"{short}-{kind}", dict(_read(TEMPLATES / (template or "") / kind)))
         for kind in kinds
     ]
     _check_names(name, parts)
@@ -105,6 +108,12 @@ def write_plugin(name: str, kinds: Sequence[str], folder: Path, template: str | 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return [folder / place for place in files]
+
+
+def _shorten(name: str) -> str:
+    """The package's name as users type it after a flag: `deepdance-tiles` → `tiles`."""
+    short = name.removeprefix(PREFIX)
+    return short if NAME.fullmatch(short) else name
 
 
 def _read(root: Path) -> Iterator[tuple[str, str]]:
@@ -199,21 +208,23 @@ def _check_names(name: str, parts: Sequence[Part]) -> None:
         raise OptionError(f"expected a name of lower-case letters, digits and hyphens such as my-codec, got {name!r}")
     taken = next(_find_namesakes(name, parts), None)
     if taken:
-        raise OptionError(f"expected a name of its own, got {name!r}, the name of {taken}; choose another")
+        raise OptionError(f"expected a name of its own, got {taken}; choose another")
 
 
 def _find_namesakes(name: str, parts: Sequence[Part]) -> Iterator[str]:
-    """What else has the package's name, or a name that follows from it."""
+    """The package's name, or one that follows from it, and what else has it."""
     from deepdance.plugins import discover
 
     names, module = {name, *(part.name for part in parts)}, _module(name)
-    yield from (f"a {e.spec.kind} of {e.distribution}" for e in discover().entries if e.spec.name in names)
-    yield from ("an installed package" for _ in distributions(name=name))
+    for entry in discover().entries:
+        if entry.spec.name in names:
+            yield f"{entry.spec.name!r}, the name of a {entry.spec.kind} of {entry.distribution}"
+    yield from (f"{name!r}, the name of an installed package" for _ in distributions(name=name))
     if iskeyword(module):
-        yield "a keyword of Python"
+        yield f"{name!r}, the name of a keyword of Python"
     elif find_spec(module):
-        yield f"the Python module {module}"
+        yield f"{name!r}, the name of the Python module {module}"
     for part in parts:
         texts = [text.replace(_sample_class(part.kind), "") for text in part.files.values()]
         if iskeyword(part.cls) or any(re.search(rf"\b{part.cls}\b", text) for text in texts):
-            yield f"the class {part.cls}, which the plugin uses"
+            yield f"{name!r}, the name of the class {part.cls}, which the plugin uses"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,8 @@ def _describe_component(registry: Registry, entry: Entry) -> dict[str, Any]:
     if state == "broken":
         raise PluginError(f"{entry.title} cannot be used: {reason}; update or remove {entry.distribution}")
     module = find_spec(entry.spec.target.partition(":")[0])
+    if module and module.name in sys.modules and state != "needs":  # a network's is not loaded to show its options
+        registry.component(kind, full)
     return {
         **asdict(entry.spec),
         "distribution": entry.distribution,

@@ -173,13 +173,14 @@ GUARDS: dict[type, type] = {
 
 def _check(component: object, what: str, array: Any, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
     """The array, if a component gave what its interface promises; floats are made float32. Raises PluginError."""
-    got = array if isinstance(array, np.ndarray) else None
-    if got is not None and got.dtype.kind == "f" and dtype is np.float32:
-        got = got.astype(np.float32, copy=False)
-    if got is None or got.shape != shape or got.dtype != dtype:
-        given = type(array).__name__ if got is None else f"{got.dtype} {got.shape}"
-        raise PluginError(
-            f"{type(component).__name__}: expected {what} as {np.dtype(dtype)} {shape}, got {given}; "
-            "update it, or choose another component"
-        )
-    return got
+    if isinstance(array, np.ndarray) and array.shape == shape:
+        if array.dtype.kind == "f" and dtype is np.float32:
+            return array.astype(np.float32, copy=False)
+        if array.dtype == dtype:
+            return array
+    given = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+    cls = type(component)
+    raise PluginError(
+        f"{cls.__name__} of {cls.__module__.partition('.')[0]}: expected {what} as {np.dtype(dtype)} {shape}, "
+        f"got {given}; update it, or choose another component"
+    )

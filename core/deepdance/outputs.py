@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,13 @@ def _refuse(setting: str, value: Any, decided: str) -> OptionError:
 
 
 def name_dance(recipe: Recipe, registry: Registry, asked: str | Mapping[str, Any] = "") -> Path:
-    """What a dance is called that nobody named: `dance`, and the first ending of the renderer, as `choose_renderer`'s.
+    """What a dance is called that nobody named: `dance`, or `dance-2` where that is taken, and the renderer's ending.
 
-    Raises PluginError.
+    It is the first ending of the renderer that `choose_renderer` chooses. Raises PluginError.
     """
-    name = _read_name(asked) or recipe.renderer.name
-    return Path("dance" + registry.find("renderer", name).spec.suffixes[0])
+    suffix = registry.find("renderer", _read_name(asked) or recipe.renderer.name).spec.suffixes[0]
+    numbered = (Path(f"dance-{number}{suffix}") for number in count(2))
+    return next(path for path in chain([Path(f"dance{suffix}")], numbered) if not path.exists())
 
 
 def _read_name(asked: str | Mapping[str, Any]) -> str:

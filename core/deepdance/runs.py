@@ -37,6 +37,8 @@ FADE_SECONDS = 0.5
 """How long the last real frame lingers in a continuation."""
 LEAST_ALIKE = 0.9
 """IoU of a last real frame with what the codec makes of it, from which on they differ in their outline alone."""
+LEAST_TITLE = 10
+"""Letters of a video's name that a run's name keeps, however long those of its models are."""
 
 
 @dataclass(frozen=True)
@@ -390,7 +392,7 @@ def _last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
 def _make_name(inputs: Sequence[str], recipe: Recipe) -> str:
     """A name that every file system takes: letters of any script, no longer than `LONGEST_NAME`."""
     first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
-    models = _replace_signs(f"-{recipe.codec.name}-{recipe.sequence.name}")[: LONGEST_NAME // 2]
+    models = _replace_signs(f"-{recipe.codec.name}-{recipe.sequence.name}")[: LONGEST_NAME - LEAST_TITLE]
     title = _replace_signs(first)[: LONGEST_NAME - len(models)].strip("-._") or "run"
     name = f"{title}{models}".rstrip("-.")
     return name.replace(".", "_") if RESERVED.match(name) else name

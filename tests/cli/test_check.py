@@ -1,11 +1,14 @@
 """`dd plugins check`: a table or lines, JSON, and the exit code."""
 
 import json
+import re
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 from contract.broken import find_broken
+from wheels import CODEC, codec_package
 
 from deepdance import plugins
 from deepdance.plugins import Entry, Registry, discover
@@ -91,6 +94,38 @@ def test_a_package_that_holds_everything_passes(dd, monkeypatch):
     monkeypatch.setattr(plugins, "discover", lambda: registry)
     result = dd("plugins", "check", "Dance.More")
     assert (result.code, result.out) == (0, "remover fine: 16 passed\n")
+
+
+def test_a_package_is_meant_where_its_component_is_called_so(dd, monkeypatch):
+    good = discover().find("remover", "threshold").spec
+    entries = [Entry(replace(good, name=name), "dance-more", "2.0") for name in ("dance-more", "other")]
+    stranger = Entry(replace(good, name="stranger"), "dance-other", "2.0")
+    twin = Entry(replace(good, name="dance-other"), "dance-more", "2.0")
+    registry = Registry([*discover().entries, *entries, stranger, twin])
+    monkeypatch.setattr(plugins, "discover", lambda: registry)
+    lines = [f"remover {name}: 16 passed\n" for name in ("dance-more", "other", "dance-other")]
+    assert dd("plugins", "check", "dance-more").out == "".join(lines)
+    for asked in (["dance-more", "--kind", "remover"], ["dance-more", "--set", "level=90"], ["dance-other"]):
+        last = dd("plugins", "check", *asked).out.splitlines()[-1]
+        assert last == f"remover {asked[0]} of dance-more 2.0: 16 passed"
+
+
+def test_a_cause_that_fails_several_checks_is_told_once_with_its_place(dd, monkeypatch, tmp_path):
+    raising = CODEC.replace("self.size = train.size", "raise RuntimeError('no dancing today')")
+    for place, text in codec_package("dance_more", "more", codec=raising).items():
+        (tmp_path / "more" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "more" / place).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "more")
+    (spec,) = import_module("dance_more").deepdance_components()
+    registry = Registry([Entry(spec, "dance-more", "2.0")])
+    monkeypatch.setattr(plugins, "discover", lambda: registry)
+    monkeypatch.setenv("COLUMNS", "1000")
+    result = dd("plugins", "check", "dance-more")
+    told = [line for line in result.out.splitlines() if "no dancing today" in line]
+    assert len(told) == 1
+    names, _, reason = told[0].strip().partition(": ")
+    assert {"notes_every_epoch", "the_seed_decides"} <= set(names.split(", "))
+    assert re.fullmatch(r"RuntimeError: no dancing today \(at .*dance_more/codec.py:\d+\)", reason)
 
 
 def test_options_are_those_given(dd):

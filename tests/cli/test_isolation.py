@@ -222,6 +222,7 @@ def ended(site, array):
     commands["scal"] = ["run", str(array), "--codec", "rows", "--set", "codec.scal=2"]
     for name in ("writes", "pca", "dance-shadow:pca", "Dance_twin_b:twin", "partly", "dance-partly:partly"):
         commands[f"show {name}"] = ["plugins", "show", name, "--json"]
+    commands["show lacks"] = ["plugins", "show", "lacks"]
     commands["show codec partly"] = ["plugins", "show", "partly", "--kind", "codec", "--json"]
     env = with_site(site, DEEPDANCE_NO_PLUGINS="sleeps", DEEPDANCE_WORKSPACE=str(site.parent / "workspace"))
     process = [sys.executable, "-c", RUN_EACH]
@@ -233,6 +234,10 @@ def ended(site, array):
 @pytest.mark.parametrize("name", BROKEN)
 def test_selecting_the_broken_one_is_a_one_line_error(ended, name):
     assert_one_line(ended[name], f"dance-{name} 1.5", BROKEN[name])
+
+
+def test_showing_what_lacks_a_method_is_a_one_line_error(ended):
+    assert_one_line(ended["show lacks"], "dance-lacks 1.5", BROKEN["lacks"])
 
 
 def test_a_wrong_option_of_a_plugin_is_a_one_line_error(ended):

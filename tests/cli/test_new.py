@@ -14,12 +14,13 @@ import yaml
 from conftest import demo_frames
 from wheels import with_site
 
-from deepdance.plugins import ComponentSpec
+from deepdance.plugins import API_VERSION, ComponentSpec
 from deepdance.testing import make_checks
 from deepdance_cli.arguments import FLAGS
 from deepdance_cli.new import TEMPLATES, write_plugin
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
 CANNOT_BE_CHECKED = {"codec": {"a_stopped_training_goes_on"}, "sequence": {"a_stopped_training_goes_on"}}
 """One epoch is never stopped."""
 PACKS = {"acme-keras": (["codec", "sequence"], "keras"), "acme-bare": (list(FLAGS), "bare")}
@@ -84,6 +85,19 @@ def test_what_is_written_can_be_published(made):
         assert workflow["jobs"]["publish"]["if"] == "github.event_name == 'release'"
     needed = tomllib.loads((made / "acme-logger/pyproject.toml").read_text())["project"]["dependencies"]
     assert needed == ["deepdance>=0.1"]
+
+
+def test_only_what_stays_as_it_is_is_imported_and_its_number_given():
+    promised = (
+        (ROOT / "docs/plugins.md").read_text().partition("## What stays as it is")[2].partition(" offer under")[0]
+    )
+    stable = re.findall(r"`(deepdance[\w.]+)`", promised)
+    assert len(stable) >= 8
+    for path in TEMPLATES.rglob("*.py"):
+        modules = re.findall(r"^(?:from|import) (deepdance[\w.]*)", path.read_text(), re.MULTILINE)
+        assert [module for module in modules if not f"{module}.".startswith(tuple(f"{name}." for name in stable))] == []
+        if path.name == "__init__.py":
+            assert re.findall(r"api_version=(\d+)", path.read_text()) == [str(API_VERSION)]
 
 
 @pytest.mark.parametrize("kind", FLAGS)
@@ -188,7 +202,8 @@ def test_a_run_uses_the_source_for_its_files(made, outside):
             ["mine", "--kind", "codek"],
             "--kind: expected one of source, remover, codec, sequence, renderer, logger, got 'codek'",
         ),
-        (["mine"], "Missing option '--kind'"),
+        (["deepdance-pca", "--kind", "codec"], "got 'pca', the name of a codec of deepdance; choose another"),
+        (["mine"], "Missing option '--kind'; see "),
         (["mine", "--kind", "codec", "--kind", "codec"], "--kind: expected each kind once, got codec twice"),
         (["mine", "--kind", "codec", "--template", "torch"], "--template: expected keras, got 'torch'"),
         (["mine", "--kind", "logger", "--template", "keras"], "expected codec or sequence as --kind, got 'logger'"),
@@ -201,6 +216,17 @@ def test_a_mistake_is_one_line_and_writes_nothing(dd, tmp_path, arguments, messa
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
     assert message in result.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "component"), [("deepdance-tiles", "tiles"), ("deepdance-3d", "deepdance-3d"), ("tiles", "tiles")]
+)
+def test_a_component_is_called_as_its_package_without_deepdance(tmp_path, name, component):
+    write_plugin(name, ["codec"], tmp_path / name)
+    package = tmp_path / name / "src" / name.replace("-", "_")
+    assert f'name="{component}"' in (package / "__init__.py").read_text()
+    assert f"dd run INPUT --codec {component}\n" in (tmp_path / name / "README.md").read_text()
+    assert f'{name} = "{package.name}"' in (tmp_path / name / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("kind", FLAGS)

@@ -137,6 +137,10 @@ def test_a_dance_that_nobody_named_has_the_ending_of_its_renderer(dd, workspace,
     assert looks.startswith("looks It ")
     assert path == f"video {made}"
     assert [path.name for path in tmp_path.iterdir()] == [made]
+    before = [path.read_bytes() for path in tmp_path.glob(made) if path.is_file()]
+    again = dd("generate", RUN, *asked, "--workspace", workspace, "--frames", 2, "--render-size", "80x48")
+    assert again.out.splitlines()[1] == f"video {made.replace('dance', 'dance-2')}"
+    assert [path.read_bytes() for path in tmp_path.glob(made) if path.is_file()] == before
 
 
 @pytest.mark.parametrize(("renderer", "suffix"), [("png", "png"), ("svg", "svg")])

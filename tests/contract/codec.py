@@ -29,7 +29,7 @@ class EpochCodec(MyCodec):
             self.contrast, history = json.loads(checkpoint.read_text())
         for epoch in range(len(history), EPOCHS):
             self.contrast += (1 - self.contrast) / 2
-            history.append(self._measure(train))
+            history.append({"loss": self._measure_error(train)})
             if checkpoint:
                 checkpoint.write_text(json.dumps([self.contrast, history]))
             training.on_epoch(epoch + 1, EPOCHS, history[-1])

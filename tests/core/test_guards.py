@@ -36,7 +36,8 @@ CALLS = {
 
 def guarded(component, **methods):
     """A component with these methods, as the toolkit hands it out."""
-    return guard(type("Mine", (component,), {"__init__": lambda self: None, "latent_dim": 2, **methods}))()
+    known = {"__module__": "their_package.mine", "__init__": lambda self: None, "latent_dim": 2}
+    return guard(type("Mine", (component,), known | methods))()
 
 
 def hand_on(method, answer):
@@ -55,13 +56,16 @@ def hand_on(method, answer):
         ("frames", [RGB.tolist()], "RGB frames as uint8 (4, 2, 3, 3), got list"),
         ("remove", GREY > 3, "silhouettes as uint8 (4, 2, 3), got bool (4, 2, 3)"),
         ("encode", np.zeros((4, 2), np.int64), "latents as float32 (4, 2), got int64 (4, 2)"),
+        ("encode", np.zeros((4, 3)), "latents as float32 (4, 2), got float64 (4, 3)"),
         ("decode", GREY[:1], "frames as uint8 (4, 2, 3), got uint8 (1, 2, 3)"),
         ("decode_at", GREY, "frames as uint8 (4, 6, 9), got uint8 (4, 2, 3)"),
         ("generate", None, "latents as float32 (2, 4, 5), got NoneType"),
     ],
 )
 def test_a_wrong_answer_of_a_plugin_is_told(method, answer, told):
-    with pytest.raises(PluginError, match=re.escape(f"Mine: expected {told}; update it, or choose another")):
+    with pytest.raises(
+        PluginError, match=re.escape(f"Mine of their_package: expected {told}; update it, or choose another")
+    ):
         list(hand_on(method, answer))
 
 

@@ -11,6 +11,7 @@ import contract
 import pytest
 from contract.broken import BROKEN, GOOD, find_broken
 from contract.codec import IN_EPOCHS
+from my_codec.codec import MyCodec
 
 from deepdance import testing
 from deepdance.testing import CheckFailed, make_checks, parametrize_with_checks, run_checks, subject
@@ -72,8 +73,20 @@ def test_all_failures_are_told_by_one_call(kind):
 
 
 def test_a_failure_tells_what_was_expected_and_what_was_got():
-    with pytest.raises(CheckFailed, match=r"makes_silhouettes: \w+: expected silhouettes as uint8 .*, got bool"):
+    with pytest.raises(CheckFailed, match=r"makes_silhouettes: \w+ of \w+: expected silhouettes as uint8 .*, got bool"):
         testing.check_component(find_broken("remover", "makes_silhouettes"))
+
+
+class Unsaved(MyCodec):
+    def save(self, folder):
+        raise OSError("no room to dance")
+
+
+def test_a_check_fails_by_its_own_cause_after_another_has_failed():
+    spec = replace(GOOD["codec"], target=f"{__name__}:Unsaved")
+    failed = {result.name: result.reason for result in run_checks(spec) if result.outcome == "failed"}
+    assert failed.keys() == {"is_the_same_in_a_fresh_process", "saves_no_pickles"}
+    assert all(reason.startswith("OSError: no room to dance") for reason in failed.values())
 
 
 def test_options_are_checked_before_the_component():

@@ -7,7 +7,7 @@ import pytest
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
 from deepdance.runs import _make_name
-from deepdance.workspace import Workspace, locate_run, write_atomically
+from deepdance.workspace import LONGEST_NAME, Workspace, locate_run, write_atomically
 
 
 def test_the_same_inputs_are_made_once(tmp_path):
@@ -184,9 +184,20 @@ def test_a_run_is_named_by_its_video_as_far_as_a_file_system_allows(tmp_path, ti
     recipe = Recipe(codec="pca", sequence="ridge")
     made = _make_name([f"/videos/{title}.mp4"], recipe)
     assert made == name
+    assert len(made) <= LONGEST_NAME
     names = [Workspace(tmp_path).claim(made, exact=False, inputs=[str(n)], recipe=recipe) for n in range(1)]
     assert names[0].name == name
     assert len(made.encode()) < 245
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("silly-dance-codec", f"{'a' * 29}-silly-dance-codec-motion-field"), ("c" * 80, f"{'a' * 10}-{'c' * 49}")],
+)
+def test_the_models_of_a_run_are_named_whole_as_far_as_there_is_room(codec, name):
+    recipe = Recipe(codec=codec, sequence="motion-field")
+    assert _make_name([f"/videos/{'a' * 80}.mp4"], recipe) == name
+    assert len(name) == LONGEST_NAME
 
 
 def test_a_recipe_keeps_a_file_name_that_is_no_unicode(tmp_path):

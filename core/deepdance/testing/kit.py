@@ -9,7 +9,8 @@ from typing import Any
 from unittest import SkipTest
 
 from deepdance.errors import PluginError
-from deepdance.plugins import ComponentSpec
+from deepdance.plugins import ComponentSpec, Entry, Registry
+from deepdance.plugins.culprits import find_culprit
 from deepdance.testing import codec, logger, remover, renderer, sequence, source
 from deepdance.testing.subject import CheckFailed, Subject
 from deepdance.validation import nearest
@@ -88,12 +89,19 @@ def run_checks(
             check()
         except SkipTest as why:
             yield make_result("skipped", str(why))
-        except CheckFailed as why:
-            yield make_result("failed", str(why))
         except Exception as error:
-            yield make_result("failed", f"{type(error).__name__}: {error}")
+            yield make_result("failed", _describe_failure(error, spec))
         else:
             yield make_result("passed")
+
+
+def _describe_failure(error: Exception, spec: ComponentSpec) -> str:
+    """What is wrong, and the line of the component's package in which it arose, where it is an exception of that."""
+    failed = isinstance(error, CheckFailed)
+    cause = error.__cause__ if failed else error
+    culprit = cause and find_culprit(cause, Registry([Entry(spec, distribution="", version="")]))
+    what = str(error) if failed else f"{type(error).__name__}: {error}"
+    return f"{what} (at {culprit.place})" if culprit else what
 
 
 def parametrize_with_checks(

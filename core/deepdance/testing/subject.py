@@ -10,7 +10,7 @@ from functools import cached_property
 from inspect import isfunction
 from pathlib import Path
 from pkgutil import resolve_name
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, NoReturn
 from unittest import SkipTest
 
@@ -149,7 +149,5 @@ class Subject:
         return Path(self._temporary.name)
 
     def new_folder(self, name: str) -> Path:
-        """An empty folder of this name."""
-        path = self.folder / name
-        path.mkdir()
-        return path
+        """An empty folder whose name begins so. Each has its own: a check may have failed before in another."""
+        return Path(mkdtemp(prefix=f"{name}-", dir=self.folder))

@@ -18,24 +18,30 @@ def test_contract(check):
     check()
 
 
-def figures(path, lengths, **options):
-    """The paths drawn of a square that moves right by a pixel a frame, in chunks of these lengths, at 10 a second."""
+def draw(path, lengths, **options):
+    """The picture of a square that moves right by a pixel a frame, in chunks of these lengths, at 10 a second."""
     frames = np.full((sum(lengths), 40, 60), 255, np.uint8)
     for number, frame in enumerate(frames):
         frame[10:20, number : number + 10] = 0
     chunks = np.split(frames, np.cumsum(lengths)[:-1])
     MyRenderer(MyRendererOptions(**options)).render(iter(chunks), 10, path)
-    return ElementTree.parse(path).getroot().findall(f"{SVG}g/{SVG}path")
+    return ElementTree.parse(path).getroot()
+
+
+def corners(picture):
+    """The smallest x and the smallest y of each figure."""
+    points = [re.findall(r"([\d.]+),([\d.]+)", path.get("d")) for path in picture.findall(f"{SVG}path")]
+    return [[min(map(float, axis)) for axis in zip(*figure, strict=True)] for figure in points]
 
 
 @pytest.mark.parametrize("lengths", [[30], [7, 0, 1, 22], [1] * 30])
 def test_a_figure_every_so_often_whatever_the_chunks(tmp_path, lengths):
-    drawn = figures(tmp_path / "dance.svg", lengths, every=0.8)
-    lefts = [min(float(x) for x in re.findall(r"([\d.]+),", path.get("d"))) for path in drawn]
-    assert lefts == pytest.approx([0, 8, 16, 24], abs=0.3)
+    picture = draw(tmp_path / "dance.svg", lengths, every=0.8, columns=4)
+    assert np.allclose(corners(picture), [[0, 10], [68, 10], [136, 10], [204, 10]], atol=0.3)
+    assert picture.get("viewBox").split() == ["0", "0", "240", "40"]
 
 
-def test_the_opacity_is_the_one_asked_for(tmp_path):
-    figures(tmp_path / "dance.svg", [3], opacity=0.4)
-    (group,) = ElementTree.parse(tmp_path / "dance.svg").getroot().findall(f"{SVG}g")
-    assert group.get("fill-opacity") == "0.4"
+def test_figures_stand_in_rows(tmp_path):
+    picture = draw(tmp_path / "dance.svg", [30], every=0.5, columns=2)
+    assert np.allclose(corners(picture), [[0, 10], [65, 10], [10, 50], [75, 50], [20, 90], [85, 90]], atol=0.3)
+    assert picture.get("viewBox").split() == ["0", "0", "120", "120"]

@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_codec.codec:MyCodec",
         options="my_codec.codec:MyCodecOptions",
         summary="averages of a grid of blocks",
+        api_version=2,
     ),
 )
 

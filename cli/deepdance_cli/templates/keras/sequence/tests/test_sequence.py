@@ -9,7 +9,7 @@ from my_sequence.sequence import MySequence
 from my_sequence.sequence_options import MySequenceOptions
 
 
-@parametrize_with_checks(COMPONENTS[0], options={"steps": 60})
+@parametrize_with_checks(COMPONENTS[0], options={"steps": 20})
 def test_contract(check):
     check()
 
@@ -17,6 +17,6 @@ def test_contract(check):
 def test_it_goes_on_along_a_circle():
     angle = np.linspace(0, 20 * np.pi, 400, dtype=np.float32)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    model = MySequence(MySequenceOptions(units=64, noise=0.1, steps=600))
+    model = MySequence(MySequenceOptions(units=64, noise=0.1, steps=200, learning_rate=5e-3))
     model.fit([circle], [], Training())
     assert np.allclose(model.generate(circle[None, :8], 20)[0], circle[8:28], atol=0.15)

@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_logger.logger:MyLogger",
         options="deepdance.interfaces:Options",
         summary="the losses of both trainings as a CSV",
+        api_version=2,
     ),
 )
 

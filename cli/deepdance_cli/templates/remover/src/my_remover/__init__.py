@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_remover.remover:MyRemover",
         options="my_remover.remover:MyRemoverOptions",
         summary="what is much darker than the border is the dancer",
+        api_version=2,
     ),
 )
 

@@ -8,8 +8,9 @@ COMPONENTS = (
         name="my-renderer",
         target="my_renderer.renderer:MyRenderer",
         options="my_renderer.renderer:MyRendererOptions",
-        summary="a chronophotograph: the dance as figures on one SVG",
+        summary="a chronophotograph: the dance as rows of figures, an SVG",
         suffixes=(".svg",),
+        api_version=2,
     ),
 )
 

@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_sequence.sequence:MySequence",
         options="my_sequence.sequence:MySequenceOptions",
         summary="goes on as similar latents of the video did",
+        api_version=2,
     ),
 )
 

@@ -10,6 +10,7 @@ COMPONENTS = (
         options="my_source.source:MySourceOptions",
         summary="a comic book archive: a zip of pictures",
         suffixes=(".cbz",),
+        api_version=2,
     ),
 )
 

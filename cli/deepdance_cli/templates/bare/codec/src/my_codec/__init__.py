@@ -8,7 +8,8 @@ COMPONENTS = (
         name="my-codec",
         target="my_codec.codec:MyCodec",
         options="my_codec.codec:MyCodecOptions",
-        summary="every pixel is a latent number",
+        summary="the mean grey of 12 × 20 blocks",
+        api_version=2,
     ),
 )
 

@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_logger.logger:MyLogger",
         options="my_logger.logger:MyLoggerOptions",
         summary="writes nothing yet",
+        api_version=2,
     ),
 )
 

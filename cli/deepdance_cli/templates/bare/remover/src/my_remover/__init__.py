@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_remover.remover:MyRemover",
         options="my_remover.remover:MyRemoverOptions",
         summary="what is darker than 128 is the dancer",
+        api_version=2,
     ),
 )
 

@@ -10,6 +10,7 @@ COMPONENTS = (
         options="my_renderer.renderer:MyRendererOptions",
         summary="a folder of pictures",
         suffixes=("/",),
+        api_version=2,
     ),
 )
 

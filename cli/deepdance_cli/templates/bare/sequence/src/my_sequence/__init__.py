@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_sequence.sequence:MySequence",
         options="my_sequence.sequence:MySequenceOptions",
         summary="the last change goes on and fades",
+        api_version=2,
     ),
 )
 

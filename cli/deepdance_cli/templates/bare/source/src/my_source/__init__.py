@@ -10,6 +10,7 @@ COMPONENTS = (
         options="my_source.source:MySourceOptions",
         summary="an .npy of RGB frames",
         suffixes=(".npy",),
+        api_version=2,
     ),
 )
 

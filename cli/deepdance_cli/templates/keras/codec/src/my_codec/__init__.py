@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_codec.codec:MyCodec",
         options="my_codec.codec_options:MyCodecOptions",
         summary="a small convolutional autoencoder",
+        api_version=2,
     ),
 )
 

@@ -9,6 +9,7 @@ COMPONENTS = (
         target="my_sequence.sequence:MySequence",
         options="my_sequence.sequence_options:MySequenceOptions",
         summary="a dense network that predicts the next change",
+        api_version=2,
     ),
 )
 
