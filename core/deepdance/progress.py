@@ -38,6 +38,8 @@ class ProgressLine:
                 self._epoch = f"epoch {epoch}/{epochs}{_write_losses(metrics)}"
                 alone = epoch == epochs and stage not in self._began  # `fit` begins and ends no stage
                 self._rewrite(f"{stage} {self._epoch}", "\n" if alone else "")
+            case Progress(stage, note=note) if note:
+                self._write(f"{stage} {note}")
             case Progress(stage, done, total) if stage not in TRAININGS or not self._epoch:
                 self._rewrite(f"{stage} {done}{f' of {total}' if total else ''}")
             case StageFinished(stage, reused, detail):
