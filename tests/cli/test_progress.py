@@ -174,7 +174,7 @@ def test_the_note_gives_way_and_never_the_time(draw, width, tmp_path, clock):
     (line,) = text.splitlines()
     assert "run 60 min" in line
     assert any(part.count(":") and part[0].isdigit() for part in line.split()), line
-    assert ("epoch 3/27  loss 0.0123  val_loss 0.0456" in line) == (width > 100)
+    assert ("3/27 loss 0.0123 val 0.0456" in line) == (width >= 80)
 
 
 @pytest.mark.parametrize("reused", [True, False])
@@ -218,3 +218,24 @@ def test_the_rest_of_the_run_stands_there_before_the_first_epoch_is_done(draw, t
 
 def test_a_run_whose_later_training_is_unknown_has_no_rest(draw, tmp_path):
     assert "run" not in draw(80, lambda listen: begin(listen, tmp_path, sequence="motion-field"))
+
+
+def test_losses_are_whole_at_80_columns_beside_other_stages(draw, tmp_path, clock):
+    def tell(listen):
+        listen(StageStarted("silhouettes", "a.mp4"))
+        listen(Progress("silhouettes", 900, 1000))
+        listen(StageFinished("silhouettes", False, "a.mp4"))
+        begin(listen, tmp_path)
+        for epoch in (851, 852):
+            clock.now += 3600
+            listen(EpochFinished("codec", epoch, 853, {"loss": 0.01234, "val_loss": 0.04567}))
+
+    assert "852/853 loss 0.0123 val 0.0457" in draw(80, tell)
+
+
+def test_what_a_training_does_before_its_epochs_stands_beside_the_bar(draw):
+    def tell(listen):
+        listen(StageStarted("codec", "sdf-ae"))
+        listen(Progress("codec", 0, None, "looking whether the body prior does"))
+
+    assert "looking whether the body prior" in draw(80, tell)
