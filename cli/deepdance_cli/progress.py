@@ -17,10 +17,11 @@ from rich.table import Column
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
+from deepdance.progress import title_stage
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
-from deepdance_cli.forecast import TRAININGS, Forecast, format_time
+from deepdance_cli.forecast import AFTER_READING, TRAININGS, Forecast, format_time
 
 LOSSES = {"loss": "loss", "val_loss": "val"}
 """Metrics that stand beside a bar, and as what."""
@@ -52,7 +53,7 @@ class StageBars:
 
     def _show_rest(self) -> None:
         rest = self._forecast.rest()
-        for stage in TRAININGS:
+        for stage in AFTER_READING[:-1]:  # the last has its own time left
             task = self._tasks.get(stage)
             if task is not None:
                 shown = f"run {format_time(rest)}" if rest is not None and self._working.get(stage) else ""
@@ -70,7 +71,7 @@ class StageBars:
     def _row(self, stage: str, total: float | None, note: str) -> None:
         if stage in self._tasks:
             self._bars.remove_task(self._tasks[stage])
-        self._tasks[stage] = self._bars.add_task(stage, total=total, note=note, rest="")
+        self._tasks[stage] = self._bars.add_task(title_stage(stage), total=total, note=note, rest="")
 
     def _advance(self, event: ProgressEvent) -> None:
         task = self._tasks.get(event.stage)
