@@ -35,8 +35,8 @@ def compare(
     if out:
         export.check_format(out)
     evaluations = []
-    for place, name in [locate_run(text, workspace) for text in run]:
-        with open_session(place.root, title=name) as session:
+    for number, (place, name) in enumerate([locate_run(text, workspace) for text in run], 1):
+        with open_session(place.root, title=f"{name} ({number} of {len(run)})") as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.compare(evaluations)
     if out:

@@ -17,14 +17,18 @@ from rich.table import Column
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
+from deepdance.progress import title_stage
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
-from deepdance_cli.forecast import TRAININGS, Forecast, format_time
+from deepdance_cli.forecast import AFTER_READING, TRAININGS, Forecast, format_time
+
+LOSSES = {"loss": "loss", "val_loss": "val"}
+"""Metrics that stand beside a bar, and as what."""
 
 
 class StageBars:
-    """A listener that draws one bar a stage: what is done, time left, of the run too, epoch, loss, speed.
+    """A listener that draws one bar a stage: what is done, time left, of the run too, epoch, losses.
 
     Inputs that are prepared at once share a bar, which names them.
     """
@@ -49,7 +53,7 @@ class StageBars:
 
     def _show_rest(self) -> None:
         rest = self._forecast.rest()
-        for stage in TRAININGS:
+        for stage in AFTER_READING[:-1]:  # the last has its own time left
             task = self._tasks.get(stage)
             if task is not None:
                 shown = f"run {format_time(rest)}" if rest is not None and self._working.get(stage) else ""
@@ -67,11 +71,14 @@ class StageBars:
     def _row(self, stage: str, total: float | None, note: str) -> None:
         if stage in self._tasks:
             self._bars.remove_task(self._tasks[stage])
-        self._tasks[stage] = self._bars.add_task(stage, total=total, note=note, speed="", rest="")
+        self._tasks[stage] = self._bars.add_task(title_stage(stage), total=total, note=note, rest="")
 
     def _advance(self, event: ProgressEvent) -> None:
         task = self._tasks.get(event.stage)
         if task is None:
+            return
+        if event.note:
+            self._bars.update(task, note=event.note)
             return
         epoch, epochs = self._epoch.get(event.stage, (0, 0))
         if epochs and event.total:
@@ -80,18 +87,13 @@ class StageBars:
             self._bars.update(task, note=f"first epoch, {event.done} of {event.total}")
         else:
             self._bars.update(task, completed=event.done, total=event.total)
-        speed = self._bars.tasks[self._bars.task_ids.index(task)].speed
-        self._bars.update(task, speed=f"{speed:.0f}/s" if speed else "")
 
     def _end_epoch(self, event: EpochFinished) -> None:
         task = self._tasks.get(event.stage)
         if task is None:
             return
         self._epoch[event.stage] = (event.epoch, event.epochs)
-        losses = "  ".join(
-            f"{name} {event.metrics[name]:.4f}" for name in ("loss", "val_loss") if name in event.metrics
-        )
-        self._bars.update(task, note=f"epoch {event.epoch}/{event.epochs}  {losses}")
+        self._bars.update(task, note=_describe_epoch(event))
 
     def _finish(self, event: StageFinished) -> None:
         working = self._working.get(event.stage, [])
@@ -108,6 +110,12 @@ class StageBars:
         if task is not None:
             total = self._bars.tasks[self._bars.task_ids.index(task)].total or 1
             self._bars.update(task, total=total, completed=total)
+
+
+def _describe_epoch(event: EpochFinished) -> str:
+    """The epoch and its losses in few letters: beside the bar all of it is seen at 80 columns."""
+    losses = [f"{shown} {event.metrics[key]:.3g}" for key, shown in LOSSES.items() if key in event.metrics]
+    return " ".join([f"{event.epoch}/{event.epochs}", *losses])
 
 
 @contextmanager
@@ -152,7 +160,6 @@ def make_bars(console: Console) -> Progress:
         TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[rest]}", table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True, justify="right")),
         TextColumn(
             "{task.fields[note]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
         ),

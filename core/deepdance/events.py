@@ -41,11 +41,15 @@ class StageStarted:
 
 @dataclass(frozen=True)
 class Progress:
-    """Within a stage: `done` of `total` (None: not known) frames, or samples of the epoch that is being trained."""
+    """Within a stage: `done` of `total` (None: not known) frames, or samples of the epoch that is being trained.
+
+    A `note` says what is being done where that is not counted; `done` and `total` then say nothing.
+    """
 
     stage: str
     done: int
     total: int | None
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,8 @@ class Training:
     What it raises ends the training."""
     on_progress: Callable[[int, int], None] = lambda done, total: None
     """Called within an epoch with the samples done and their total."""
+    on_note: Callable[[str], None] = lambda note: None
+    """Called before and after the epochs with what is being done, where that takes seconds."""
 
 
 History = list[Metrics]

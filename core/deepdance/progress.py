@@ -10,9 +10,16 @@ from typing import TextIO
 from deepdance.events import EpochFinished, Event, Failed, Progress, StageFinished, StageStarted, Warned
 
 TRAININGS = ("codec", "sequence")
+TITLES = {"codec_table": "codec's table", "next_frame_table": "next frame's table", "long_table": "long dances' table"}
+"""Stages whose names are not for people."""
 SECONDS = 0.2
 """Between two writings of the line: a notebook keeps them all."""
 WIDTH = 79
+
+
+def title_stage(stage: str) -> str:
+    """A stage as it is shown."""
+    return TITLES.get(stage, stage)
 
 
 def is_watched(stream: TextIO | None) -> bool:
@@ -33,13 +40,15 @@ class ProgressLine:
         match event:
             case StageStarted(stage, detail):
                 self._began[stage], self._epoch = monotonic(), ""
-                self._write(f"{stage} {detail}")
+                self._write(f"{title_stage(stage)} {detail}")
             case EpochFinished(stage, epoch, epochs, metrics):
                 self._epoch = f"epoch {epoch}/{epochs}{_write_losses(metrics)}"
                 alone = epoch == epochs and stage not in self._began  # `fit` begins and ends no stage
                 self._rewrite(f"{stage} {self._epoch}", "\n" if alone else "")
+            case Progress(stage, note=note) if note:
+                self._write(f"{stage} {note}")
             case Progress(stage, done, total) if stage not in TRAININGS or not self._epoch:
-                self._rewrite(f"{stage} {done}{f' of {total}' if total else ''}")
+                self._rewrite(f"{title_stage(stage)} {done}{f' of {total}' if total else ''}")
             case StageFinished(stage, reused, detail):
                 self._finish(stage, detail, reused)
             case Warned() | Failed():
@@ -53,7 +62,7 @@ class ProgressLine:
         began = self._began.pop(stage, None)
         ended = f"({monotonic() - began:.0f} s)" if began is not None and not reused else "(kept)" if reused else ""
         epochs = self._epoch if stage in TRAININGS and not reused else ""
-        self._write(" ".join(filter(None, [stage, detail, epochs, ended])), "\n")
+        self._write(" ".join(filter(None, [title_stage(stage), detail, epochs, ended])), "\n")
 
     def _write(self, text: str, end: str = "") -> None:
         stream = self._stream or sys.stderr

@@ -112,6 +112,7 @@ class Session:
             folder=folder,
             on_epoch=lambda epoch, epochs, metrics: self.listen(EpochFinished(stage, epoch, epochs, metrics)),
             on_progress=lambda done, total: self.listen(Progress(stage, done, total)),
+            on_note=lambda note: self.listen(Progress(stage, 0, None, note)),
         )
 
 

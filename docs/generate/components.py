@@ -56,7 +56,7 @@ def recipe() -> str:
 
 def times() -> str:
     """What trainings take, a row for each component and preset, a column for each length of video."""
-    timed = [spec for spec in COMPONENTS if any(spec.name in table for table in read_times().values())]
+    timed = [spec for spec in COMPONENTS if any(spec.name in read_times()[of] for of in ("epoch", "step"))]
     rows = [(f"`{spec.name}`", preset, *_foretell(spec, preset)) for spec in timed for preset in PRESETS]
     return make_table(("model", "preset", *(f"{minutes} min" for minutes in MINUTES)), rows)
 

@@ -9,6 +9,7 @@ from deepdance.events import Progress
 from deepdance.plugins import discover
 from deepdance.session import Session
 from deepdance.workspace import Workspace
+from deepdance_cli import progress
 
 TINY = (
     *("--codec", "pca", "--set", "codec.latent_dim=8", "--set", "source.seconds=30"),
@@ -95,6 +96,13 @@ def test_compare_has_a_row_a_run_and_measures_a_shared_codec_once(dd, told, trai
     shown = dd("compare", "one", "two", *SHORT, "--workspace", trained)
     assert "one: pca × gru" in shown.out
     assert not shown.err
+
+
+def test_compare_says_which_of_how_many_runs_is_at_work(dd, trained, monkeypatch):
+    titles, opened = [], progress.open_session
+    monkeypatch.setattr(progress, "open_session", lambda *given, title: titles.append(title) or opened(*given))
+    assert dd("compare", "one", "two", *SHORT, "--workspace", trained).code == 0
+    assert titles == ["one (1 of 2)", "two (2 of 2)"]
 
 
 @pytest.mark.parametrize(("suffix", "said"), [("csv", "frames,two,model"), ("md", "| one |"), ("tex", "& one &")])

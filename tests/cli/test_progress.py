@@ -43,10 +43,11 @@ def told(caplog, log):
     return lambda: [record.getMessage() for record in caplog.records]
 
 
-def begin(forecast, folder, frames=1000, **fields):
+def begin(forecast, folder, frames=1000, frames_of_dance=300, **fields):
     """A run whose silhouettes are ready and whose codec begins."""
+    fields |= {"frames": frames_of_dance}
     forecast(RunStarted("run", folder, Recipe.model_validate({**PAPER, **fields}).table()))
-    make_artifact(folder, "silhouettes", "a", {"frames": frames})
+    make_artifact(folder, "silhouettes", "a", {"frames": frames, "picture": [720, 1280]})
     forecast(ArtifactReady("silhouettes", "a", folder / "artifacts/silhouettes-a", False))
     forecast(StageStarted("codec", "conv-ae"))
 
@@ -62,7 +63,7 @@ def test_before_anything_is_learned_the_table_says_what_it_will_take(forecast, t
     codec, sequence = (
         format_time(read_times()["epoch"][name]["paper"] * n) for name, n in (("conv-ae", 27), ("lstm4", 853))
     )
-    assert told() == [f"conv-ae 27 epochs about {codec}, lstm4 853 epochs about {sequence}"]
+    assert told() == [f"conv-ae 27 epochs about {codec}, lstm4 853 epochs about {sequence}, about 30 min in all"]
     forecast(StageFinished("codec", False, "conv-ae"))
     forecast(StageStarted("sequence", "lstm4"))
     assert len(told()) == 1
@@ -75,17 +76,66 @@ def test_what_takes_less_than_a_minute_is_not_told(forecast, tmp_path, told):
     assert not told()
 
 
-def test_of_a_component_without_figures_the_first_epoch_tells(forecast, tmp_path, told, clock):
+def test_what_comes_before_the_second_epoch_is_not_multiplied(forecast, tmp_path, told, clock):
     begin(forecast, tmp_path, codec="sdf-ae", sequence="motion-field")
-    clock.now = 20.0
+    for epoch, clock.now in ((1, 35.0), (2, 37.0), (3, 39.0)):  # the prior is looked at, the network is built
+        forecast(EpochFinished("codec", epoch, 80))
     assert not told()
-    forecast(EpochFinished("codec", 1, 10))
-    assert told() == ["sdf-ae about 3 min"]
+    for epoch, clock.now in ((10, 53.0), (11, 55.0)):
+        forecast(EpochFinished("codec", epoch, 80))
+    assert told() == ["sdf-ae about 3 min, about 3 min in all"]
+    assert forecast.rest() == pytest.approx(69 * 2 + 2.0 + 0.05 + 300 * 1280 * 720 / 1e6 * 0.015, abs=1)
+
+
+def test_a_forecast_that_is_far_off_is_corrected_once(forecast, tmp_path, told, clock):
+    begin(forecast, tmp_path, sequence="ridge")
+    for epoch in range(1, 8):
+        clock.now += 3
+        forecast(EpochFinished("codec", epoch, 27))
+    assert told() == [
+        "conv-ae 27 epochs about 14 min, about 15 min in all",
+        "conv-ae 27 epochs about 81 s, not 14 min, about 2 min in all, not 15 min",
+    ]
+
+
+def test_a_training_that_may_end_early_is_not_foretold_by_an_earlier_one(forecast, tmp_path, told):
+    options = discover().options("codec", "sdf-ae", "paper", {}).model_dump(mode="json")
+    make_artifact(tmp_path, "silhouettes", "old", {"frames": 1000})
+    inputs = {"codec": {"name": "sdf-ae", "options": options}, "silhouettes": ["old"]}
+    notes = {"inputs": inputs, "seconds": 180.0, "history": [{}] * 80, "created": "2026"}
+    make_artifact(tmp_path, "codec", "old", notes)
+    begin(forecast, tmp_path, codec="sdf-ae", sequence="motion-field")
+    assert not told()
+    assert forecast.rest() is None
+
+
+def test_a_run_is_told_as_soon_as_nothing_of_it_is_unknown(forecast, tmp_path, told, clock):
+    begin(forecast, tmp_path, codec="sdf-ae", sequence="motion-field", frames_of_dance=9000)
+    clock.now = 20.0
+    forecast(StageFinished("codec", False, "sdf-ae"))
+    assert told() == ["render about 2 min"]
+    forecast(StageStarted("latents"))
+    assert told() == ["render about 2 min", "about 2 min in all"]
+
+
+def test_a_dance_from_models_that_are_there_has_no_trainings_to_come(forecast, tmp_path, clock):
+    forecast(RunStarted("run", tmp_path, Recipe.model_validate(PAPER).table()))
+    forecast(StageStarted("render", "dance.mp4"))
+    for clock.now in (1.0, 2.0):
+        forecast(Progress("render", int(clock.now), 4))
+    assert forecast.rest() == pytest.approx(2)
+
+
+def test_the_networks_that_a_first_remover_loads_are_not_multiplied(forecast, told, clock):
+    forecast(StageStarted("removers", "a.mp4"))
+    for done, clock.now in ((1, 12.0), (2, 14.0), (5, 20.0), (6, 23.0), (7, 27.0)):
+        forecast(Progress("removers", done, 7))
+    assert not told()
 
 
 def test_a_long_reading_is_told_by_its_frames(forecast, told, clock):
     forecast(StageStarted("silhouettes", "a.mp4"))
-    for clock.now in (5.0, 12.0, 13.0):
+    for clock.now in (2.0, 12.0, 13.0):
         forecast(Progress("silhouettes", int(10 * clock.now), 6000))
     assert told() == ["silhouettes about 10 min"]
 
@@ -98,7 +148,9 @@ def test_an_earlier_run_knows_better_than_the_table(forecast, tmp_path, told):
     notes = {"inputs": inputs, "seconds": 10.0, "history": [{}, {}], "created": "2026"}
     make_artifact(tmp_path, "codec", "old", notes)
     begin(forecast, tmp_path, sequence="ridge")
-    assert told() == ["conv-ae 27 epochs about 4 min"]  # 10 s for 2 epochs of 500 frames, here 27 of 1000
+    assert told() == [
+        "conv-ae 27 epochs about 4 min, about 5 min in all"
+    ]  # 10 s for 2 epochs of 500 frames, here 27 of 1000
 
 
 def test_an_earlier_run_whose_silhouettes_are_gone_does_not_count(forecast, tmp_path, told):
@@ -106,27 +158,33 @@ def test_an_earlier_run_whose_silhouettes_are_gone_does_not_count(forecast, tmp_
     inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": ["gone"]}
     make_artifact(tmp_path, "codec", "old", {"inputs": inputs, "seconds": 1.0, "history": [{}], "created": "2026"})
     begin(forecast, tmp_path, sequence="ridge")
-    assert told() == [f"conv-ae 27 epochs about {format_time(27 * read_times()['epoch']['conv-ae']['paper'])}"]
+    assert told() == ["conv-ae 27 epochs about 14 min, about 15 min in all"]
 
 
-def test_the_rest_of_the_run_is_that_of_both_trainings(forecast, tmp_path, clock):
+def test_the_rest_of_the_run_is_that_of_all_that_is_to_come(forecast, tmp_path, clock):
     begin(forecast, tmp_path)
     for epoch in (1, 2, 3):
         clock.now += 10
         forecast(EpochFinished("codec", epoch, 27))
     later = foretell("lstm4", "paper", {"epochs": 853}, 1000)
-    assert forecast.rest() == pytest.approx(240 + later)
+    rendering = 300 * 1280 * 720 / 1e6 * read_times()["pixels"]["other"]
+    latents = read_times()["latents"]["conv-ae"]
+    assert forecast.rest() == pytest.approx(240 + latents + later + rendering)
     forecast(StageFinished("codec", False, "conv-ae"))
     assert forecast.rest() is None
     forecast(StageStarted("sequence", "lstm4"))
-    assert forecast.rest() == pytest.approx(later)
+    assert forecast.rest() == pytest.approx(later + rendering)
 
 
 def test_a_training_that_is_gone_on_with_is_measured_by_its_own_epochs(forecast, tmp_path, clock):
     begin(forecast, tmp_path, sequence="lstm4")
+    at_first = forecast.rest()
     clock.now = 10.0
+    forecast(EpochFinished("codec", 25, 27))
+    clock.now = 15.0
     forecast(EpochFinished("codec", 26, 27))
-    assert forecast._rest("codec") == pytest.approx(10)
+    whole = foretell("conv-ae", "paper", {"epochs": 27}, 1000)
+    assert at_first - forecast.rest() == pytest.approx(whole - 5)
 
 
 def test_a_stage_notes_its_seconds_unless_it_was_gone_on_with(tmp_path):
@@ -174,7 +232,7 @@ def test_the_note_gives_way_and_never_the_time(draw, width, tmp_path, clock):
     (line,) = text.splitlines()
     assert "run 60 min" in line
     assert any(part.count(":") and part[0].isdigit() for part in line.split()), line
-    assert ("epoch 3/27  loss 0.0123  val_loss 0.0456" in line) == (width > 100)
+    assert ("3/27 loss 0.0123 val 0.0456" in line) == (width >= 80)
 
 
 @pytest.mark.parametrize("reused", [True, False])
@@ -216,5 +274,32 @@ def test_the_rest_of_the_run_stands_there_before_the_first_epoch_is_done(draw, t
     assert "run 30 min" in text
 
 
-def test_a_run_whose_later_training_is_unknown_has_no_rest(draw, tmp_path):
-    assert "run" not in draw(80, lambda listen: begin(listen, tmp_path, sequence="motion-field"))
+def test_a_run_of_which_something_is_unknown_has_no_rest(draw, tmp_path):
+    assert "run" not in draw(80, lambda listen: begin(listen, tmp_path, codec="sdf-ae"))
+
+
+def test_tables_have_titles(draw):
+    text = draw(80, lambda listen: listen(StageStarted("next_frame_table")))
+    assert "next frame's table" in text
+    assert "next_frame" not in text
+
+
+def test_losses_are_whole_at_80_columns_beside_other_stages(draw, tmp_path, clock):
+    def tell(listen):
+        listen(StageStarted("silhouettes", "a.mp4"))
+        listen(Progress("silhouettes", 900, 1000))
+        listen(StageFinished("silhouettes", False, "a.mp4"))
+        begin(listen, tmp_path)
+        for epoch in (851, 852):
+            clock.now += 3600
+            listen(EpochFinished("codec", epoch, 853, {"loss": 0.01234, "val_loss": 0.04567}))
+
+    assert "852/853 loss 0.0123 val 0.0457" in draw(80, tell)
+
+
+def test_what_a_training_does_before_its_epochs_stands_beside_the_bar(draw):
+    def tell(listen):
+        listen(StageStarted("codec", "sdf-ae"))
+        listen(Progress("codec", 0, None, "looking whether the body prior does"))
+
+    assert "looking whether the body prior" in draw(80, tell)

@@ -37,6 +37,14 @@ def test_a_training_leaves_one_line():
     ]
 
 
+def test_what_a_training_does_before_its_epochs_is_told_at_once():
+    stream = io.StringIO()
+    show = ProgressLine(stream)
+    show(StageStarted("codec", "sdf-ae"))
+    show(Progress("codec", 0, None, "looking whether the body prior does"))
+    assert lines(stream.getvalue())[-1].rstrip() == "codec looking whether the body prior does"
+
+
 def test_no_line_is_longer_than_a_terminal_and_none_is_written_too_often():
     stream = io.StringIO()
     show = ProgressLine(stream)

@@ -131,6 +131,24 @@ assert "keras" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120, cwd=Path(__file__).parents[1])
 
 
+def test_keras_starts_in_silence():
+    script = "from deepdance_plugins.networks.backend import ops; ops.convert_to_numpy(ops.ones(1) + 1)"
+    started = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert started.stdout + started.stderr == ""
+
+
+def test_what_takes_seconds_beside_the_epochs_is_told():
+    told = []
+    frames = draw(12)
+    training = Training(on_note=told.append, on_epoch=lambda *epoch: told.append("epoch"))
+    SdfAE(SdfAEOptions(prior="none", steps=2, batch_size=12)).fit(
+        Silhouettes.of(frames[:8]), Silhouettes.of(frames[8:]), training
+    )
+    first = told.index("epoch")
+    assert [note.split()[0] for note in told[:first]] == ["looking", "finding", "computing"]
+    assert [note.split()[0] for note in told[first:] if note != "epoch"] == ["measuring", "measuring"]
+
+
 @pytest.fixture
 def adapting(monkeypatch):
     """The prior does not show the frames, its components could, and how much better it gets is told."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from deepdance.arrays import Float32
 from deepdance.errors import PluginError
+from deepdance.plugins.redirection import capture_output
 
 FRAMEWORKS = ("tensorflow", "jax")
 PINNED = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
@@ -25,10 +26,12 @@ asked = os.environ.get("KERAS_BACKEND", FRAMEWORKS[0])
 if asked not in FRAMEWORKS:
     raise PluginError(f"expected Keras on tensorflow or jax, got KERAS_BACKEND={asked}; set KERAS_BACKEND=tensorflow")
 try:
-    import keras as keras  # noqa: PLC0414  (components take Keras from here, where it was checked)
-    from keras import KerasTensor as KerasTensor  # noqa: PLC0414
-    from keras import layers as layers  # noqa: PLC0414
-    from keras import ops as ops  # noqa: PLC0414
+    # TensorFlow writes its first lines whatever `TF_CPP_MIN_LOG_LEVEL` says, amid the bars where a fit imports Keras.
+    with capture_output():
+        import keras as keras  # noqa: PLC0414  (components take Keras from here, where it was checked)
+        from keras import KerasTensor as KerasTensor  # noqa: PLC0414
+        from keras import layers as layers  # noqa: PLC0414
+        from keras import ops as ops  # noqa: PLC0414
 except Exception as error:
     raise PluginError(
         f"expected Keras to start on {asked}, got {type(error).__name__}: {error}; "

@@ -38,6 +38,7 @@ def fit_field_model(
     train: Silhouettes, validation: Silhouettes, placements: Float32, options: SdfAEOptions, training: Training
 ) -> tuple[FieldModel, History]:
     """A field model of these silhouettes alone; `placements` are those of `train`."""
+    training.on_note("finding the components of outlines")
     canvas = Canvas.of_video(train.size, placements)
     chosen = sample_evenly(len(train), BASIS_FRAMES)
     parts = np.array_split(chosen, range(256, len(chosen), 256))
@@ -84,6 +85,7 @@ def _train(
     training: Training,
 ) -> tuple[FieldModel, History]:
     train, validation = frames
+    training.on_note("computing what the network learns from")
     rows = np.concatenate(list(_compute_rows(model, train, validation)))
     count = 2 * len(train)
     epochs = min(MOST_EPOCHS, count_epochs(options.steps, count, options.batch_size))
@@ -92,6 +94,7 @@ def _train(
     variational = build_variational(*networks, error, optimizer, options.kl, training.seed)
     data = Samples(lambda chosen, _: (rows[chosen],) * 2, count, len(rows) - count, options.batch_size)
     history = train_network(variational, data, epochs=epochs, training=training, metrics=LOSS)
+    training.on_note("measuring the latents")
     return model.with_weights(read_networks(*networks), rows[:count]), history
 
 

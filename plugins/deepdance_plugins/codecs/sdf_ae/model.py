@@ -64,9 +64,11 @@ class SdfAE(FrameCodec[SdfAEOptions]):
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
+        training.on_note("looking where the body is")
         placements = np.concatenate([measure_placements(chunk) for chunk in train.chunks()])
         self._fit_places(train, placements)
         history = self._fit_fields(train, validation, placements, training)
+        training.on_note("measuring the codec on held-out frames")
         history[-1] |= with_held_out(self._measure, train, validation)
         if not self._trained:
             training.on_epoch(1, 1, history[-1])
@@ -85,6 +87,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self, train: Silhouettes, validation: Silhouettes, placements: Float32, training: Training
     ) -> History:
         if self.options.prior == "body":
+            training.on_note("looking whether the body prior does")
             self._fields, shown = load_prior(), _sample(train)
             reached = _judge(shown, self._rebuild(shown))
             if reached >= LEAST_IOU:
@@ -107,6 +110,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._trained = True
         before = self._fields
         adapted, history = adapt_field_model(before, train, validation, self.options, training)
+        training.on_note("comparing with the body prior as it was")
         shown = _sample(validation if len(validation) else train)
         reached = _judge(shown, self._rebuild(shown))
         self._fields = adapted
