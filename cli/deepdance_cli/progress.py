@@ -17,6 +17,7 @@ from rich.table import Column
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
+from deepdance.progress import describe_epoch
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
@@ -88,10 +89,7 @@ class StageBars:
         if task is None:
             return
         self._epoch[event.stage] = (event.epoch, event.epochs)
-        losses = "  ".join(
-            f"{name} {event.metrics[name]:.4f}" for name in ("loss", "val_loss") if name in event.metrics
-        )
-        self._bars.update(task, note=f"epoch {event.epoch}/{event.epochs}  {losses}")
+        self._bars.update(task, note=describe_epoch(event.epoch, event.epochs, event.metrics))
 
     def _finish(self, event: StageFinished) -> None:
         working = self._working.get(event.stage, [])
