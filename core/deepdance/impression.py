@@ -28,8 +28,10 @@ USUAL, REST, NEAR, SMALL = 95, 1, 10, 1
 """Percentiles of the video's figures: as many pieces, as little movement, as near to an old frame, as small a figure is
 still usual."""
 LOST = 0.9
-"""Share of the height or the area of the video's `SMALL` figures, below which something is missing: a pose that the video
-does not show may be a little smaller, without its legs it is much so."""
+"""Share of the height or the area of the video's `SMALL` figures, below which something is missing.
+
+A new pose may be a little smaller; one without legs is much so. Of real frames that were held out 1 % are below it.
+"""
 LEAST_WHOLE = 0.95
 LIVELY = (0.75, 1.35)
 FREEZE_SECONDS = 1.0
@@ -44,8 +46,9 @@ class Impression:
     """How a dance looks; None is not known.
 
     `whole`: share of the frames with a body and no more loose parts than the video has. `complete`: share of them whose
-    figures are as high and as large as the video's. `motion`: how much it moves, of the video's motion. `freeze_seconds`: the longest rest; `rest_seconds`: the video's own. `replay_seconds`: the most
-    of the video that comes again in one go.
+    figures are not much lower or smaller than any of the video's. `motion`: how much it moves, of the video's motion.
+    `freeze_seconds`: the longest rest; `rest_seconds`: the video's own. `replay_seconds`: the most of the video that
+    comes again in one go.
     """
 
     whole: float
@@ -99,7 +102,7 @@ class Impression:
     def _advise(self) -> str:
         calm, wild = LIVELY
         if not self.is_complete:
-            return "--temperature 0.5, or a new run with --set codec.prior=none"
+            return "--from random, another --seed, or a new run with --seq texture"
         if not self.is_whole or (self.motion or 0) > wild:
             return "--temperature 0.5 or another --seed"
         if self.freezes or (self.motion is not None and self.motion < calm):

@@ -87,6 +87,7 @@ def test_lost_legs_are_counted_in_frames_and_not_called_whole():
     impression = watch(draw_path(120, 1), cut_off_legs)
     assert impression.complete == pytest.approx(0.8)
     assert impression.sentence.startswith("It lacks limbs or a dancer in 20% of the frames, moves")
+    assert impression.sentence.endswith("try --from random, another --seed, or a new run with --seq texture.")
 
 
 def test_one_of_two_dancers_who_is_gone_is_missed():
