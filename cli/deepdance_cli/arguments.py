@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,8 @@ FLAGS = {
     "logger": "--log",
 }
 """The flag that chooses a component of each kind."""
+RESPELT = {"render_size": "--render-size", "render_fps": "--fps"}
+"""The flags of a recipe's fields that are called otherwise."""
 
 
 def complete_names(kind: str) -> Callable[[str], list[str]]:
@@ -70,7 +73,7 @@ RecipeName = Annotated[
 ]
 Loop = Annotated[
     float | None,
-    typer.Option(help="Seconds of a loop that joins without a jump, in place of --frames. Default: 0, no loop."),
+    typer.Option(help="Seconds of a loop that joins without a jump, in place of --seconds. Default: 0, no loop."),
 ]
 Size = Annotated[
     str | None,
@@ -135,7 +138,7 @@ ComponentKind = Annotated[
 ]
 Videos = Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as codec.epochs=27.")
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as remover.people=all.")
 ]
 RunName = Annotated[
     str | None, typer.Argument(metavar="[RUN]", help="A run's name, or its folder. Default: the latest finished run.")
@@ -154,15 +157,38 @@ def find_component(registry: Registry, name: str, kind: str | None) -> Entry:
 
 def make_recipe(name: str | None, flags: dict[str, Any], settings: list[str], *, demo: bool = False) -> Recipe:
     """The recipe of a name or file, or the default one, changed by the flags that were given, then by `--set`."""
-    from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings
+    from deepdance.plugins import discover
+    from deepdance.recipe import DEMO_RECIPE, LENGTHS, Recipe, apply_settings, check_entries
     from deepdance.validation import validate
 
     default = DEMO_RECIPE if demo else Recipe()
     base = Recipe.find(name) if name else default
     given = {name: value for name, value in flags.items() if value is not None}
     # The length comes last: seconds are counted in frames of the rate that a setting may change.
-    length: dict[str, Any] = {name: given.pop(name) for name in ("frames", "seconds") if name in given}
-    return validate(Recipe, apply_settings(base.changed(given).table(only_set=True), settings)).changed(length)
+    set_alone = apply_settings({}, settings)
+    typed = given | set_alone
+    length = {name: typed[name] for name in LENGTHS if name in typed}
+    with name_flags():
+        changed = base.changed({name: value for name, value in given.items() if name not in LENGTHS})
+    if set_alone.keys() - Recipe.model_fields.keys():
+        check_entries(changed, discover(), set_alone)
+    table = apply_settings(changed.table(only_set=True), settings)
+    table.pop("seconds", None)
+    return validate(Recipe, table).changed(length)
+
+
+@contextmanager
+def name_flags() -> Iterator[None]:
+    """A problem with the value of a flag is told by the flag's name where a recipe spells it otherwise."""
+    from deepdance.errors import OptionError
+
+    try:
+        yield
+    except OptionError as error:
+        field, colon, told = str(error).partition(": ")
+        if field not in RESPELT:
+            raise
+        raise OptionError(f"{RESPELT[field]}{colon}{told}") from None
 
 
 def find_run(run: str | None, workspace: Path) -> tuple[Folder, str]:

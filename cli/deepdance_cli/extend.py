@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Log, RenderSize, Workspace, find_run
+from deepdance_cli.arguments import Json, Log, RenderSize, Workspace, find_run, name_flags
 from deepdance_cli.output import print_json
 
 
@@ -38,7 +38,7 @@ def extend(
     from deepdance_cli.progress import open_session
 
     place, name = find_run(run, workspace)
-    with open_session(place.root, log or ()) as session:
+    with open_session(place.root, log or ()) as session, name_flags():
         written = runs.extend(session, name, video, seconds, out, render_size)
     if json:
         print_json({"run": name, "video": str(written)})

@@ -68,7 +68,7 @@ def generate(
     }
     given = {key: value for key, value in changes.items() if value is not None}
     place, name = find_run(run, workspace)
-    with open_session(place.root, log or ()) as session:
+    with open_session(place.root, log or ()) as session, arguments.name_flags():
         danced = runs.generate(session, name, out, apply_settings(given, settings or []))
     if json:
         print_json({"run": name, "video": str(danced.video), "looks": describe_looks(danced.impression)})

@@ -17,14 +17,11 @@ from rich.table import Column
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
-from deepdance.progress import title_stage
+from deepdance.progress import describe_epoch, title_stage
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
 from deepdance_cli.forecast import AFTER_READING, TRAININGS, Forecast, format_time
-
-LOSSES = {"loss": "loss", "val_loss": "val"}
-"""Metrics that stand beside a bar, and as what."""
 
 
 class StageBars:
@@ -93,7 +90,7 @@ class StageBars:
         if task is None:
             return
         self._epoch[event.stage] = (event.epoch, event.epochs)
-        self._bars.update(task, note=_describe_epoch(event))
+        self._bars.update(task, note=describe_epoch(event.epoch, event.epochs, event.metrics))
 
     def _finish(self, event: StageFinished) -> None:
         working = self._working.get(event.stage, [])
@@ -110,12 +107,6 @@ class StageBars:
         if task is not None:
             total = self._bars.tasks[self._bars.task_ids.index(task)].total or 1
             self._bars.update(task, total=total, completed=total)
-
-
-def _describe_epoch(event: EpochFinished) -> str:
-    """The epoch and its losses in few letters: beside the bar all of it is seen at 80 columns."""
-    losses = [f"{shown} {event.metrics[key]:.3g}" for key, shown in LOSSES.items() if key in event.metrics]
-    return " ".join([f"{event.epoch}/{event.epochs}", *losses])
 
 
 @contextmanager

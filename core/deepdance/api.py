@@ -28,7 +28,7 @@ from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, His
 from deepdance.plugins import discover
 from deepdance.plugins.unregistered import adopt
 from deepdance.progress import ProgressLine, is_watched
-from deepdance.recipe import DEMO_RECIPE, Recipe
+from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
 from deepdance.validation import validate
@@ -227,8 +227,10 @@ def run(
     session, named = _adopt(Session.open(workspace, _add_progress(listen, progress)), fields)
     with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
-        base = recipe if isinstance(recipe, Recipe) else Recipe.find(recipe) if recipe else None
-        made = (base or (Recipe() if given else DEMO_RECIPE)).changed(named)
+        found = recipe if isinstance(recipe, Recipe) else Recipe.find(recipe) if recipe else None
+        base = found or (Recipe() if given else DEMO_RECIPE)
+        check_entries(base, session.registry, named)
+        made = base.changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
         return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 

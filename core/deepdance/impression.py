@@ -5,7 +5,7 @@ It is cheap, and no evaluation: the first minute alone, and no figure has an int
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,14 @@ SHAPES = 150
 """Frames of either whose pieces are counted."""
 HELD_OUT = 300
 """Frames that say how near a new one usually comes to an old one."""
-USUAL, REST, NEAR = 95, 1, 10
-"""Percentiles of the video's figures: as many pieces, as little movement, as near to an old frame is still usual."""
+USUAL, REST, NEAR, SMALL = 95, 1, 10, 1
+"""Percentiles of the video's figures: as many pieces, as little movement, as near to an old frame, as small a figure is
+still usual."""
+LOST = 0.9
+"""Share of the height or the area of the video's `SMALL` figures, below which something is missing.
+
+A new pose may be a little smaller; one without legs is much so. Of real frames that were held out 1 % are below it.
+"""
 LEAST_WHOLE = 0.95
 LIVELY = (0.75, 1.35)
 FREEZE_SECONDS = 1.0
@@ -39,12 +45,14 @@ LEAST_REPLAY = 0.5
 class Impression:
     """How a dance looks; None is not known.
 
-    `whole`: share of the frames with a body and no more loose parts than the video has. `motion`: how much it moves, of
-    the video's motion. `freeze_seconds`: the longest rest; `rest_seconds`: the video's own. `replay_seconds`: the most
-    of the video that comes again in one go.
+    `whole`: share of the frames with a body and no more loose parts than the video has. `complete`: share of them whose
+    figures are not much lower or smaller than any of the video's. `motion`: how much it moves, of the video's motion.
+    `freeze_seconds`: the longest rest; `rest_seconds`: the video's own. `replay_seconds`: the most of the video that
+    comes again in one go.
     """
 
     whole: float
+    complete: float
     motion: float | None
     freeze_seconds: float
     rest_seconds: float
@@ -63,14 +71,22 @@ class Impression:
         return self.whole >= LEAST_WHOLE
 
     @property
+    def is_complete(self) -> bool:
+        """Whether hardly a frame lacks limbs, or a dancer."""
+        return self.complete >= LEAST_WHOLE
+
+    @property
     def freezes(self) -> bool:
         """Whether it stands still for longer than the video does."""
         return self.freeze_seconds > max(FREEZE_SECONDS, self.rest_seconds)
 
     def _tell_bodies(self) -> Iterator[str]:
-        yield (
-            "shows whole bodies" if self.is_whole else f"has loose or lost parts in {1 - self.whole:.0%} of the frames"
-        )
+        if self.is_whole and self.is_complete:
+            yield "shows whole bodies"
+        if not self.is_whole:
+            yield f"has loose or lost parts in {1 - self.whole:.0%} of the frames"
+        if not self.is_complete:
+            yield f"lacks limbs or a dancer in {1 - self.complete:.0%} of the frames"
 
     def _tell_motion(self) -> Iterator[str]:
         if self.motion is not None:
@@ -85,6 +101,8 @@ class Impression:
 
     def _advise(self) -> str:
         calm, wild = LIVELY
+        if not self.is_complete:
+            return "--from random, another --seed, or a new run with --seq texture"
         if not self.is_whole or (self.motion or 0) > wild:
             return "--temperature 0.5 or another --seed"
         if self.freezes or (self.motion is not None and self.motion < calm):
@@ -126,10 +144,12 @@ class Watch:
         fps, dance = self._fps, np.concatenate(self._kept)
         moved, rested = measure_motion(dance), _measure_real_motion(real)
         still = float(np.percentile(rested, REST)) if len(rested) else 0.0
-        usual = np.percentile(_count_bodies(real[sample_evenly(len(real), SHAPES)]), USUAL)
-        bodies = _count_bodies(dance[sample_evenly(len(dance), SHAPES)])
+        usual = measure_frames(real[sample_evenly(len(real), SHAPES)])
+        shown = measure_frames(dance[sample_evenly(len(dance), SHAPES)])
+        bodies, most = shown["bodies"], max(np.percentile(usual["bodies"], USUAL), 1)
         return Impression(
-            whole=float(np.mean((bodies > 0) & (bodies <= max(usual, 1)))),
+            whole=float(np.mean((bodies > 0) & (bodies <= most))),
+            complete=1 - max(0.0, _share_small(shown, usual) - _share_small(usual, usual)),
             motion=float(moved.mean() / rested.mean()) if len(moved) and len(rested) and rested.any() else None,
             freeze_seconds=find_longest_run(moved <= still) / fps,
             rest_seconds=find_longest_run(rested <= still) / fps,
@@ -153,5 +173,7 @@ def _measure_real_motion(real: Silhouettes) -> Float64:
     return np.concatenate([np.empty(0), *(1 - iou(before, after) for before, after in pairs)])
 
 
-def _count_bodies(frames: UInt8) -> Float64:
-    return measure_frames(frames)["bodies"]
+def _share_small(figures: Mapping[str, Float64], usual: Mapping[str, Float64]) -> float:
+    """The share of frames whose figures are lower or smaller than what is usual."""
+    small = [figures[name] < LOST * np.percentile(usual[name], SMALL) for name in ("height", "area")]
+    return float(np.logical_or(*small).mean())

@@ -11,7 +11,7 @@ from typing import Any
 from deepdance.errors import OptionError
 from deepdance.folders import show_path
 from deepdance.plugins import Registry
-from deepdance.recipe import AUTO, Choice, Recipe
+from deepdance.recipe import AUTO, Choice, Recipe, check_entries
 
 FOLDER = "/"
 """The suffix of what is no file but a folder of them."""
@@ -35,6 +35,7 @@ def change_dance(recipe: Recipe, registry: Registry, changes: Mapping[str, Any])
     `sequence` may hold options that its model reads when it dances. Raises OptionError for what needs a new training,
     or does not exist.
     """
+    check_entries(recipe, registry, changes)
     for entry in changes.keys() & MAKERS.keys():
         _check_entry(recipe, registry, entry, changes[entry])
     sequence = {**recipe.sequence.table(), **changes.get("sequence", {})}
@@ -85,7 +86,7 @@ def choose_renderer(recipe: Recipe, registry: Registry, out: Path, asked: str | 
     name = _read_name(asked) or _find_renderer(recipe, registry, out)
     suffixes = registry.find("renderer", name).spec.suffixes
     if _find_suffix(out) not in suffixes:
-        raise OptionError(f"--out: expected a name ending in {_list_endings(suffixes)} for {name}, got {out.name!r}")
+        raise OptionError(f"--out: expected {_list_endings(suffixes)} for {name}, got {out.name!r}")
     known = registry.options_model("renderer", name).model_fields
     written = recipe.renderer.options if name == recipe.renderer.name else {}
     # a run of an earlier version may have an option that there is no more, such as `scale`
@@ -101,7 +102,7 @@ def _find_renderer(recipe: Recipe, registry: Registry, out: Path) -> str:
     entry = registry.for_suffix("renderer", suffix)
     if entry is None:
         known = {suffix for e in registry.entries if e.spec.kind == "renderer" for suffix in e.spec.suffixes}
-        raise OptionError(f"--out: expected a name ending in {_list_endings(known)}, got {out.name!r}")
+        raise OptionError(f"--out: expected {_list_endings(known).rstrip(',')}, got {out.name!r}")
     return registry.reference(entry)
 
 
@@ -110,14 +111,19 @@ def _find_suffix(out: Path) -> str:
 
 
 def _list_endings(suffixes: Iterable[str]) -> str:
-    files = sorted(set(suffixes) - {FOLDER})
-    return ", ".join([*files, "or none for a folder"] if FOLDER in suffixes else files)
+    files = ", ".join(sorted(set(suffixes) - {FOLDER}))
+    ways = [f"ending in {files}"] * bool(files) + ["without an ending, for a folder,"] * (FOLDER in suffixes)
+    return f"a name {' or '.join(ways)}"
 
 
-def check_place(out: Path, location: str = "") -> None:
-    """Raise OptionError where `out` would take the place of `location`, which is read, or of what is no dance."""
-    if location and out.exists() and Path(location).exists() and out.samefile(location):
-        raise OptionError(f"--out: expected another file than the video that is read, got {out}; choose another name")
+def check_place(out: Path, locations: Iterable[str] = ()) -> None:
+    """Raise OptionError where `out` would take the place of what is read at `locations`, or of what is no dance."""
+    for location in locations:
+        if Path(location).is_absolute() and _takes_place(out, Path(location)):
+            raise OptionError(
+                f"--out: expected another place than that of the video {show_path(location)}, got {show_path(out)}; "
+                "choose another name"
+            )
     if _find_suffix(out) != FOLDER or not out.exists():
         return
     if not out.is_dir():
@@ -128,6 +134,14 @@ def check_place(out: Path, location: str = "") -> None:
             f"--out: expected a new folder, or one of frames to replace, got {show_path(out)}, which holds "
             f"{show_path(others[0])}; choose another name"
         )
+
+
+def _takes_place(out: Path, read: Path) -> bool:
+    """Whether `out` is what is read, a folder around it, or something in it."""
+    if not (out.exists() and read.exists()):
+        return False
+    around_read, around_out = ([path, *path.parents] for path in (read.absolute(), out.absolute()))
+    return any(map(out.samefile, around_read)) or any(map(read.samefile, around_out))
 
 
 def choose_render_size(

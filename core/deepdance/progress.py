@@ -15,6 +15,8 @@ TITLES = {"codec_table": "codec's table", "next_frame_table": "next frame's tabl
 SECONDS = 0.2
 """Between two writings of the line: a notebook keeps them all."""
 WIDTH = 79
+LOSSES = {"loss": "loss", "val_loss": "val"}
+"""Metrics that stand beside a bar, and as what."""
 
 
 def title_stage(stage: str) -> str:
@@ -42,7 +44,7 @@ class ProgressLine:
                 self._began[stage], self._epoch = monotonic(), ""
                 self._write(f"{title_stage(stage)} {detail}")
             case EpochFinished(stage, epoch, epochs, metrics):
-                self._epoch = f"epoch {epoch}/{epochs}{_write_losses(metrics)}"
+                self._epoch = describe_epoch(epoch, epochs, metrics)
                 alone = epoch == epochs and stage not in self._began  # `fit` begins and ends no stage
                 self._rewrite(f"{stage} {self._epoch}", "\n" if alone else "")
             case Progress(stage, note=note) if note:
@@ -71,5 +73,10 @@ class ProgressLine:
         self._written = monotonic()
 
 
-def _write_losses(metrics: Mapping[str, float]) -> str:
-    return "".join(f"  {name} {metrics[name]:.4f}" for name in ("loss", "val_loss") if name in metrics)
+def describe_epoch(epoch: int, epochs: int, metrics: Mapping[str, float]) -> str:
+    """`3/27 loss 0.0075 val 0.0081`, in few letters: beside a bar all of it is seen at 80 columns.
+
+    The losses alone of a model that is not trained by epochs, or not at all.
+    """
+    losses = [f"{shown} {metrics[key]:.3g}" for key, shown in LOSSES.items() if key in metrics]
+    return " ".join([f"{epoch}/{epochs}"] * (epochs > 1) + losses)

@@ -23,12 +23,15 @@ from pydantic import (
 )
 
 from deepdance.errors import OptionError
-from deepdance.plugins import KINDS
+from deepdance.plugins import BUILT_IN, KINDS, Registry
 from deepdance.validation import nearest, validate
 
 AUTO = "auto"
 THRESHOLD, PERSON = "threshold", "person"
 """The removers that `auto` chooses from."""
+
+LENGTHS = ("loop", "seconds", "frames")
+"""What says how long a dance is."""
 
 
 class Choice(BaseModel):
@@ -163,15 +166,17 @@ class Recipe(BaseModel):
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """A copy with `changes`, where `seconds` is the dance's length in place of `frames`. Raises OptionError.
 
-        A component given by name alone keeps its options if it is the one that was there.
+        A length takes the place of a loop's. A component given by name alone keeps its options if it is the one that
+        was there.
         """
         new = {key: value for key, value in changes.items() if key not in KINDS or value != getattr(self, key).name}
+        _check_lengths(new)
+        if self.loop and new.keys() & {"frames", "seconds"}:
+            new["loop"] = 0.0
         seconds = new.pop("seconds", None)
         made = validate(Recipe, {**self.model_dump(exclude_unset=True), **new})
         if seconds is None:
             return made
-        if "frames" in new:
-            raise OptionError("--seconds: expected the length in seconds or in frames, got both; leave --frames out")
         if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
             raise OptionError(f"--seconds: expected a length above 0, got {seconds!r}")
         return made.changed({"frames": max(1, round(seconds * made.render_fps))})
@@ -214,6 +219,29 @@ class Recipe(BaseModel):
         )
 
 
+def _check_lengths(changes: Mapping[str, Any]) -> None:
+    """Raise OptionError where the length of one dance is given twice."""
+    given = [name for name in LENGTHS if changes.get(name)]
+    if len(given) > 1:
+        raise OptionError(f"--{given[0]}: expected one length of a dance, got --{given[1]} too; leave one of them out")
+
+
+def check_entries(recipe: Recipe, registry: Registry, names: Iterable[str]) -> None:
+    """Raise OptionError where one of `names` is no entry of a recipe, but an option of one of its components alone."""
+    for name in set(names) - Recipe.model_fields.keys() - set(LENGTHS):
+        owners = [kind for kind in KINDS if name in _list_options(recipe, registry, kind)]
+        if len(owners) == 1:
+            raise OptionError(f"{name}: recipe has no such option; did you mean {owners[0]}.{name}?")
+
+
+def _list_options(recipe: Recipe, registry: Registry, kind: str) -> set[str]:
+    """The options of a recipe's component; of any of ours where it is still to be chosen."""
+    chosen = getattr(recipe, kind).name
+    ours = [entry.spec.name for entry in registry.entries if (entry.spec.kind, entry.distribution) == (kind, BUILT_IN)]
+    models = [registry.options_model(kind, name) for name in (ours if chosen == AUTO else [chosen])]
+    return {option for model in models for option in model.model_fields}
+
+
 def find_recipes() -> dict[str, Path]:
     """The files of the recipes that come with deepdance, by their names."""
     folder = Path(str(files("deepdance"))) / "recipes"
@@ -225,13 +253,13 @@ DEMO_RECIPE = Recipe(preset="quick", start=Opening("frame"))
 
 
 def apply_settings(table: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """Apply `codec.epochs=27`-like settings to a recipe's table. Values are read as TOML, else as text."""
+    """Apply `codec.refine=32`-like settings to a recipe's table. Values are read as TOML, else as text."""
     result = {key: dict(value) if isinstance(value, dict) else value for key, value in table.items()}
     for setting in settings:
         path, equals, text = setting.partition("=")
         keys = path.strip().split(".")
         if not equals or not all(keys) or len(keys) > 2:
-            raise OptionError(f"--set: expected NAME=VALUE such as codec.epochs=27, got {setting!r}")
+            raise OptionError(f"--set: expected NAME=VALUE such as remover.people=all, got {setting!r}")
         if len(keys) == 2 and keys[0] not in KINDS:
             raise OptionError(f"--set: expected one of {', '.join(KINDS)} before the dot, got {keys[0]!r}")
         if len(keys) == 1:

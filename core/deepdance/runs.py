@@ -131,6 +131,9 @@ def run(
     record = session.workspace.claim(
         name or _make_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
     )
+    suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
+    video = session.workspace.run_folder(record.name) / f"dance{suffix}"
+    check_place(video, [*inputs, recipe.start.video])
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
     prepared = preparation.prepare_all(session, [recipe] * len(inputs), inputs)
@@ -146,8 +149,6 @@ def run(
     session.workspace.record(record, recipe)
     opened = open_run(session, recipe, record)
     table = measure_paper_table(opened, record.name)
-    suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
-    video = session.workspace.run_folder(record.name) / f"dance{suffix}"
     size = _choose_size(opened, recipe, prepared[0])
     impression = _write_dance(opened, recipe, size, video)
     record.status, record.video, record.version = "finished", video.name, VERSION
@@ -168,7 +169,7 @@ def generate(session: Session, name: str, out: Path | None, changes: Mapping[str
     asked = changes.get("renderer", "")
     out = out or name_dance(recipe, session.registry, asked)
     recipe = choose_renderer(recipe, session.registry, out, asked)
-    check_place(out, recipe.start.video)
+    check_place(out, [*record.inputs, recipe.start.video])
     opened = open_run(session, recipe, record)
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
@@ -213,7 +214,7 @@ def extend(
     changes = {"start": location, "frames": 1 + round(seconds * recipe.render_fps), "loop": 0}
     recipe = recipe.changed(changes | ({"render_size": render_size} if render_size else {}))
     recipe = choose_renderer(recipe, session.registry, out)
-    check_place(out, location)
+    check_place(out, [*record.inputs, location])
     _tell_start(session, record, recipe)
     read_as = recipe_for(recipe, session.registry, location)
     if open_source(read_as, session.registry, location)[1].info().fps is None:

@@ -55,10 +55,8 @@ def try_removers(session: Session, recipe: Recipe, location: str) -> tuple[Path,
     for number, way in enumerate(ways):
         attempts.append(_attempt(session, recipe, source, frames, way))
         session.listen(Progress("removers", number + 1, len(ways)))
-    grey = np.rint(frames.mean(axis=3)).astype(np.uint8)
-    rows = [Attempt("the video", shrink(grey, recipe.size)), *attempts]
     sheet = session.workspace.root / "sheets" / f"{Path(location).stem}-{digest([location, recipe.size])[:6]}.png"
-    _write_sheet(sheet, rows, recipe.size)
+    _write_sheet(sheet, _shrink_colours(frames, recipe.size), attempts)
     session.listen(StageFinished("removers", False, str(sheet)))
     return sheet, attempts
 
@@ -98,32 +96,44 @@ def _attempt(session: Session, recipe: Recipe, source: FrameSource[Any], frames:
         return Attempt(type_remover(way), failed=f"{error}" or type(error).__name__)
 
 
-def _write_sheet(path: Path, rows: list[Attempt], size: tuple[int, int]) -> None:
+def _shrink_colours(frames: UInt8, size: tuple[int, int]) -> UInt8:
+    """`shrink` of RGB frames `(n, h, w, 3)`."""
+    return np.stack([shrink(frames[..., channel], size) for channel in range(3)], axis=3)
+
+
+def _write_sheet(path: Path, video: UInt8, attempts: list[Attempt]) -> None:
+    """A row of the video's frames, RGB `(n, h, w, 3)`, and one for each attempt."""
     import cv2
 
-    width = max(len(row.silhouettes) for row in rows if row.silhouettes is not None) * (size[1] + 1)
-    sheet = np.concatenate([part for row in rows for part in _draw_row(row, width)])
+    width = len(video) * (video.shape[2] + 1)
+    rows = [*_write_lines("the video", width), _draw_frames(video, width)]
+    sheet = np.concatenate([*rows, *(part for attempt in attempts for part in _draw_attempt(attempt, width))])
     with write_atomically(path) as temporary:
-        _, png = cv2.imencode(".png", sheet)
+        _, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         temporary.write_bytes(png.tobytes())
 
 
-def _draw_row(row: Attempt, width: int) -> Iterator[UInt8]:
+def _draw_attempt(attempt: Attempt, width: int) -> Iterator[UInt8]:
     """What is typed, then the silhouettes side by side, or why there are none."""
-    lines = [row.flags] if row.silhouettes is not None else [row.flags, *f"failed: {row.failed}".splitlines()]
-    for line in lines:
-        for part in textwrap.wrap(line, width // LETTER):
-            yield _write_line(part, width)
-    if row.silhouettes is not None:
-        picture = np.concatenate(
-            list(np.pad(row.silhouettes, ((0, 0), (1, 1), (0, 1)), constant_values=BORDER)), axis=1
-        )
-        yield np.pad(picture, ((0, 0), (0, width - picture.shape[1])), constant_values=255)
+    yield from _write_lines(attempt.flags, width)
+    if attempt.silhouettes is None:
+        yield from _write_lines(f"failed: {attempt.failed}", width)
+    else:
+        yield _draw_frames(np.repeat(attempt.silhouettes[..., None], 3, axis=3), width)
 
 
-def _write_line(text: str, width: int) -> UInt8:
+def _draw_frames(frames: UInt8, width: int) -> UInt8:
+    """RGB frames `(n, h, w, 3)` side by side, each with a border."""
+    bordered = np.pad(frames, ((0, 0), (1, 1), (0, 1), (0, 0)), constant_values=BORDER)
+    picture = np.concatenate(list(bordered), axis=1)
+    return np.pad(picture, ((0, 0), (0, width - picture.shape[1]), (0, 0)), constant_values=255)
+
+
+def _write_lines(text: str, width: int) -> Iterator[UInt8]:
+    """Lines of text as pictures `(LINE, width, 3)`."""
     import cv2
 
-    line = np.full((LINE, width), 255, np.uint8)
-    cv2.putText(line, text, (4, LINE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, 0, 1, cv2.LINE_AA)
-    return line
+    for part in (part for line in text.splitlines() for part in textwrap.wrap(line, width // LETTER)):
+        line = np.full((LINE, width, 3), 255, np.uint8)
+        cv2.putText(line, part, (4, LINE - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        yield line

@@ -15,8 +15,9 @@ ModelT = TypeVar("ModelT", bound="BaseModel")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """`"; did you mean 'gru'?"`, or nothing when no name is near."""
-    close = get_close_matches(name, list(names), n=1, cutoff=0.5)
+    """`"; did you mean 'gru'?"`, or nothing when no name is near, nor begins with this one."""
+    known = list(names)
+    close = get_close_matches(name, known, n=1) or [each for each in known if name and each.startswith(name)]
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -34,5 +35,6 @@ def validate(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = ""
             wrong = str(first["loc"][-1])
             known = ", ".join(names) or "none"
             raise OptionError(f"{where}: {owner} has no such option{nearest(wrong, names)} (it has: {known})") from None
-        expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise OptionError(f"{where}: expected {expected}, got {first['input']!r}") from None
+        message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        expected, *advice = message.split("; ", 1)
+        raise OptionError("; ".join([f"{where}: expected {expected}, got {first['input']!r}", *advice])) from None

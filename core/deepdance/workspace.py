@@ -17,6 +17,7 @@ from typing import Any
 
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
+from deepdance.validation import nearest
 
 log = logging.getLogger("deepdance")
 
@@ -224,7 +225,7 @@ class Workspace:
         for (`exact`), else a number is appended.
         """
         if not re.fullmatch(r"\w[\w.-]*", name):
-            raise WorkspaceError(f"--name: expected letters, digits, '.', '_' and '-', got {name!r}; choose another")
+            raise WorkspaceError(f"--name: expected letters, digits, '.', '_' and '-', got {_describe_name(name)}")
         if len(name.encode()) > 4 * LONGEST_NAME or RESERVED.match(name):
             raise WorkspaceError(
                 f"--name: expected at most {LONGEST_NAME} characters, and no name that Windows keeps for devices, "
@@ -263,8 +264,11 @@ class Workspace:
         """A run's record and recipe. Raises WorkspaceError."""
         folder = self.run_folder(name)
         if not (folder / "run.json").is_file():
-            known = ", ".join(run.name for run in self.runs()) or "none yet"
-            raise WorkspaceError(f"expected a run in {self.root / 'runs'}, got {name!r}; there are: {known}")
+            known = [run.name for run in reversed(self.runs())]
+            told = ", ".join(known) or "none yet"
+            raise WorkspaceError(
+                f"expected a run in {self.root / 'runs'}, got {name!r}{nearest(name, known)}; there are: {told}"
+            )
         try:
             run = RunRecord(**read_json(folder / "run.json"))
         except TypeError as error:
@@ -287,6 +291,14 @@ class Workspace:
         if not done:
             raise WorkspaceError(f"expected a finished run in {self.root}, got none; make one: dd run my-video.mp4")
         return max(done, key=lambda run: run.finished or run.created).name
+
+
+def _describe_name(name: str) -> str:
+    """A name that no run can have, with the first sign that is wrong, and one that it could have."""
+    wrong = re.search(r"^[.-]|[^\w.-]", name)
+    sign = "nothing" if wrong is None else "a space" if wrong[0] == " " else repr(wrong[0])
+    fitting = re.sub(r"[^\w.-]+", "-", name).strip(".-")
+    return f"{name!r}, with {sign}; " + (f"try --name {fitting}" if fitting else "choose another")
 
 
 def locate_run(text: str, root: Path) -> tuple[Workspace, str]:

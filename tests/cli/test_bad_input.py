@@ -170,7 +170,12 @@ def test_the_video_that_is_read_is_never_overwritten(dd, video, tmp_path):
     copy = Path(shutil.copy(video, tmp_path / "dancer.mp4"))
     assert dd("run", copy, "--codec", "pca", "--seq", "gru", *FAST).code == 0
     result = dd("extend", copy, "--run", "dancer-pca-gru", "--out", copy)
-    assert_one_line(result, "--out: expected another file than the video that is read")
+    assert_one_line(result, "--out: expected another place than that of the video")
+    again = dd("generate", "dancer-pca-gru", "--out", "dancer.mp4")
+    assert_one_line(again, "--out: expected another place than that of the video")
+    assert dd("generate", "dancer-pca-gru", "--frames", 3, "--out", "another.mp4").code == 0
+    extended = dd("extend", "another.mp4", "--run", "dancer-pca-gru", "--out", "dancer.mp4")
+    assert_one_line(extended, "--out: expected another place than that of the video")
     assert copy.read_bytes() == video.read_bytes()
 
 

@@ -88,7 +88,10 @@ def test_a_renderer_and_its_options_are_chosen_for_one_dance(dd, workspace, tmp_
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--render-size", "huge"], "render_size: expected WIDTHxHEIGHT such as 1920x1080, each from 16 to 8192, got"),
+        (
+            ["--render-size", "huge"],
+            "--render-size: expected WIDTHxHEIGHT such as 1920x1080, each from 16 to 8192, got",
+        ),
         (["--renderer", "hap", "--out", "a.mp4"], "--out: expected a name ending in .mov for hap, got 'a.mp4'"),
         (["--renderer", "hpa"], "no renderer is called 'hpa'; did you mean 'hap'?"),
         (
@@ -108,8 +111,11 @@ def test_a_renderer_and_its_options_are_chosen_for_one_dance(dd, workspace, tmp_
         (["--set", "curv=linear"], "curv: recipe has no such option; did you mean 'curve'?"),
         (
             ["--seconds", "4", "--frames", "3"],
-            "--seconds: expected the length in seconds or in frames, got both; leave",
+            "--seconds: expected one length of a dance, got --frames too; leave one of them out",
         ),
+        (["--loop", "2", "--set", "seconds=4"], "--loop: expected one length of a dance, got --seconds too; leave"),
+        (["--set", "ink=teal"], "ink: recipe has no such option; did you mean renderer.ink?"),
+        (["--fps", "999"], "--fps: expected less than or equal to 240, got 999"),
         (["--seconds", "-1"], "--seconds: expected a length above 0, got -1.0"),
         (["--set", "renderer.scale=4"], "renderer.scale: mp4 has no such option (it has: ink, ground, crf)"),
         (["--set", "renderer.ground=transparent"], "renderer.ground: expected a colour, for nothing is transparent"),

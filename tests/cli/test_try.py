@@ -74,6 +74,13 @@ def test_one_that_fails_says_why_and_a_plugins_has_its_row(monkeypatch, video, t
     assert sheet.is_file()
 
 
+def test_the_video_is_shown_in_its_colours(tmp_path):
+    frames = np.full((2, 48, 80, 3), (200, 40, 10), np.uint8)
+    trial._write_sheet(tmp_path / "sheet.png", trial._shrink_colours(frames, (24, 40)), [])
+    drawn = cv2.imread(str(tmp_path / "sheet.png"))
+    assert tuple(drawn[trial.LINE + 10, 10]) == (10, 40, 200)  # OpenCV has blue first
+
+
 def test_silhouettes_have_no_background_to_remove(dd, silhouettes):
     np.savez("dance.npz", frames=silhouettes, fps=10.0)
     result = dd("prepare", "--try", "dance.npz")

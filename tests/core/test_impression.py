@@ -74,7 +74,44 @@ def test_a_dancer_who_is_gone_is_not_whole():
         frames[60:] = 255
         return frames
 
-    assert watch(draw_path(120, 1), hide).whole == pytest.approx(0.5)
+    impression = watch(draw_path(120, 1), hide)
+    assert (impression.whole, impression.complete) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_lost_legs_are_counted_in_frames_and_not_called_whole():
+    def cut_off_legs(frames):
+        for frame in frames[:24]:
+            frame[np.flatnonzero((frame == 0).any(axis=1))[-6:]] = 255
+        return frames
+
+    impression = watch(draw_path(120, 1), cut_off_legs)
+    assert impression.complete == pytest.approx(0.8)
+    assert impression.sentence.startswith("It lacks limbs or a dancer in 20% of the frames, moves")
+    assert impression.sentence.endswith("try --from random, another --seed, or a new run with --seq texture.")
+
+
+def test_one_of_two_dancers_who_is_gone_is_missed():
+    apart = np.concatenate([draw(VIDEO), draw(VIDEO)[:, :, ::-1]], axis=2)
+    alone = apart[:60].copy()
+    alone[:30, :, SIZE[1] :] = 255
+    seen = Watch(FPS, FPS, apart.shape[1:])
+    list(seen.follow([alone]))
+    impression = seen.compare(VIDEO[:60].astype(np.float32), Silhouettes([apart], REAL.clips), VIDEO[:0], 0)
+    assert impression.whole == 1
+    assert impression.complete == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("seed", range(3, 6))
+def test_a_dancer_who_crouches_as_in_the_video_lacks_nothing(seed):
+    def crouch(frames, share):
+        for frame in frames[: int(share * len(frames))]:
+            frame[np.flatnonzero((frame == 0).any(axis=1))[:8]] = 255
+        return frames
+
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([crouch(draw(draw_path(120, seed)), 0.4)]))
+    real = Silhouettes([crouch(draw(VIDEO), 0.1)], REAL.clips)
+    assert seen.compare(VIDEO[:120].astype(np.float32), real, VIDEO.astype(np.float32), HELD_OUT).complete == 1
 
 
 def test_several_people_in_the_video_are_no_loose_parts():
@@ -101,8 +138,8 @@ def test_where_nothing_is_held_out_no_copy_is_told():
 
 
 def test_how_much_it_moves_is_told_where_it_is_not_as_the_video():
-    assert "moves 40% as much as the video" in Impression(1, 0.4, 0, 0, 0.0).sentence
-    assert "try --temperature 0.5" in Impression(1, 2.0, 0, 0, 0.0).sentence
+    assert "moves 40% as much as the video" in Impression(1, 1, 0.4, 0, 0, 0.0).sentence
+    assert "try --temperature 0.5" in Impression(1, 1, 2.0, 0, 0, 0.0).sentence
 
 
 def test_a_long_dance_is_looked_at_for_a_minute():

@@ -38,11 +38,14 @@ def test_the_ending_or_the_name_decides_who_writes(tmp_path, out, asked, name, o
         (
             "a.txt",
             "",
-            "--out: expected a name ending in .gif, .mov, .mp4, .png, .svg, .webm, or none for a folder, got",
+            "--out: expected a name ending in .gif, .mov, .mp4, .png, .svg, .webm or without an ending, for a folder",
         ),
         ("a.mp4", "hap", "--out: expected a name ending in .mov for hap, got 'a.mp4'"),
+        ("a.png", "png", "expected a name without an ending, for a folder, for png, got 'a.png'"),
+        ("a.mp4", "svg", "expected a name ending in .svg or without an ending, for a folder, for svg, got 'a.mp4'"),
+        ("a.mp4", {"color": "red"}, "renderer.color: mp4 has no such option (it has: ink, ground, crf)"),
         ("a.gif", {"crf": 3}, "renderer.crf: gif has no such option (it has: ink, ground)"),
-        ("a.webm", {"ink": "rde"}, "renderer.ink: expected a colour such as teal or #008080; did you mean 'red'?, got"),
+        ("a.webm", {"ink": "rde"}, "ink: expected a colour such as teal or #008080, got 'rde'; did you mean 'red'?"),
     ],
 )
 def test_what_no_renderer_writes_is_told(tmp_path, out, asked, told):
@@ -92,6 +95,20 @@ def test_a_folder_takes_the_place_of_frames_alone(tmp_path, names, told):
         return check_place(tmp_path)
     with pytest.raises(OptionError, match=f"--out: expected a new folder, {told}" if "or one" in told else told):
         check_place(tmp_path)
+
+
+def test_nothing_takes_the_place_of_what_is_read(tmp_path):
+    clip, pictures = tmp_path / "clips" / "1.mp4", tmp_path / "pictures"
+    for path in (clip, pictures / "000001.png"):
+        path.parent.mkdir()
+        path.touch()
+    (tmp_path / "link.mp4").symlink_to(clip)
+    read = ["demo", "", str(tmp_path / "gone.mp4"), str(clip), str(pictures)]
+    for out in (clip, tmp_path / "link.mp4", clip.parent, pictures, pictures / "000001.png"):
+        with pytest.raises(OptionError, match=f"--out: .* got {out}; choose another name"):
+            check_place(out, read)
+    for out in (clip.with_name("2.mp4"), tmp_path / "gone.mp4", pictures / "new.mp4"):
+        check_place(out, read)
 
 
 def test_a_folder_does_not_take_the_place_of_a_file(tmp_path):

@@ -3,7 +3,8 @@ import pytest
 from deepdance.errors import OptionError
 from deepdance.inputs import resolve
 from deepdance.metrics.paper_table import PAPER
-from deepdance.recipe import Recipe, apply_settings, find_recipes
+from deepdance.plugins import discover
+from deepdance.recipe import Recipe, apply_settings, check_entries, find_recipes
 from deepdance.session import Session
 from deepdance.validation import validate
 
@@ -44,7 +45,7 @@ def test_settings_reach_components_and_the_recipe():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("codec.epochs", "expected NAME=VALUE such as codec.epochs=27, got 'codec.epochs'"),
+        ("codec.epochs", "expected NAME=VALUE such as remover.people=all, got 'codec.epochs'"),
         ("coder.epochs=3", "expected one of source, remover, codec, sequence, renderer before the dot, got 'coder'"),
         ("sede=3", "did you mean 'seed'"),
         ("fps=0", "fps: expected greater than 0, got 0"),
@@ -108,3 +109,23 @@ def test_a_recipe_of_a_name_begins_with_what_it_is():
     for name, path in find_recipes().items():
         assert path.read_text().startswith("# ")
         assert f"--recipe {name}" in path.read_text()
+
+
+@pytest.mark.parametrize(("length", "frames"), [({"frames": 5}, 5), ({"seconds": 2}, 60)])
+def test_a_length_takes_the_place_of_a_loop(length, frames):
+    changed = Recipe(loop=8).changed(length)
+    assert (changed.loop, changed.frames) == (0, frames)
+    assert Recipe().changed(length) == Recipe(frames=frames)
+    with pytest.raises(OptionError, match="--loop: expected one length of a dance, got --(seconds|frames) too; leave"):
+        Recipe().changed({"loop": 8.0, **length})
+
+
+def test_a_loop_takes_the_place_of_a_recipes_length():
+    assert Recipe(frames=5).changed({"loop": 8}).loop == 8
+
+
+def test_an_option_of_one_component_is_named_in_full():
+    for typed, told in {"ink": "renderer.ink", "people": "remover.people", "refine": "codec.refine"}.items():
+        with pytest.raises(OptionError, match=f"{typed}: recipe has no such option; did you mean {told}?"):
+            check_entries(Recipe(), discover(), [typed])
+    check_entries(Recipe(), discover(), ["seconds", "loop", "codec", "inkk"])

@@ -1,3 +1,4 @@
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -151,6 +152,25 @@ def test_a_run_is_found_by_name_and_by_folder(tmp_path):
     assert (place.root.resolve(), name) == ((tmp_path / "w").resolve(), "x")
     with pytest.raises(WorkspaceError, match="there are: x"):
         workspace.open_run("y")
+    workspace.claim("dance-sdf-ae", exact=True, inputs=["a"], recipe=Recipe())
+    with pytest.raises(WorkspaceError, match="got 'dance'; did you mean 'dance-sdf-ae'.; there are: dance-sdf-ae, x"):
+        workspace.open_run("dance")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("duo all", "got 'duo all', with a space; try --name duo-all"),
+        ("a/b c", "with '/'; try --name a-b-c"),
+        (".duo", "with '.'; try --name duo"),
+        ("", "got '', with nothing; choose another"),
+    ],
+)
+def test_a_name_that_no_run_can_have_says_why(tmp_path, name, told):
+    with pytest.raises(WorkspaceError, match=re.escape(told)):
+        Workspace(tmp_path).claim(name, exact=True, inputs=[], recipe=Recipe())
+    if "--name" in told:
+        Workspace(tmp_path).claim(told.partition("--name ")[2], exact=True, inputs=[], recipe=Recipe())
 
 
 def test_a_workspace_that_cannot_be_made_is_told(tmp_path):

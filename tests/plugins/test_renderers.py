@@ -179,7 +179,12 @@ def test_a_sheet_has_colours_too(tmp_path, colours, expected):
 @pytest.mark.parametrize(
     ("name", "option", "value", "told"),
     [
-        ("mp4", "ink", "blakc", "renderer.ink: expected a colour such as teal or #008080; did you mean 'black'?, got"),
+        (
+            "mp4",
+            "ink",
+            "blakc",
+            "ink: expected a colour such as teal or #008080, got 'blakc'; did you mean 'black'?",
+        ),
         ("gif", "ground", "#12345", "renderer.ground: expected a colour such as teal or #008080, got '#12345'"),
         ("mp4", "ground", "transparent", "renderer.ground: expected a colour, for nothing is transparent here; webm, "),
         (
