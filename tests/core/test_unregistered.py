@@ -10,6 +10,7 @@ import pytest
 from conftest import SMALL
 
 import deepdance
+from deepdance.errors import OptionError, PluginError
 from deepdance.events import ArtifactReady
 from deepdance.interfaces import FrameCodec, Options, Renderer, SequenceModel
 from deepdance.plugins import fingerprints
@@ -119,6 +120,49 @@ def test_options_that_do_not_fit_are_told_where_an_instance_is_made():
     with pytest.raises(deepdance.DeepDanceError, match="stepp: Walk has no such option; did you mean 'step'"):
         Walk(stepp=1)
     assert Walk(WalkOptions(step=2)).options == Walk(step=2).options
+
+
+class Prepared(Walk):
+    def __init__(self, options: WalkOptions) -> None:
+        super().__init__(options)
+        self.doubled = 2 * options.step
+
+
+class Derived(Prepared):
+    def __init__(self, options):
+        super().__init__(options)
+        self.halved = options.step / 2
+
+
+class Forgetful(Walk):
+    def __init__(self, options):
+        self.step = options.step
+
+
+def test_an_init_of_ones_own_takes_options_by_name_too(silhouettes, tmp_path):
+    made = Derived(step=0.5)
+    assert (made.options.step, made.doubled, made.halved) == (0.5, 1.0, 0.25)
+    assert Derived().options == Derived(WalkOptions()).options == Derived(options=WalkOptions()).options
+    assert run(silhouettes, tmp_path, sequence=made)[0].sequence.doubled == 1.0
+
+
+@pytest.mark.parametrize("component", [Walk, Derived])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda component: component(stepp=1), "stepp: .* has no such option; did you mean 'step'"),
+        (lambda component: component(4), r"expected WalkOptions, got 4; give options by name: \w+\(option=value\)"),
+        (lambda component: component(WalkOptions(), step=1), "expected WalkOptions or options by name, got both"),
+    ],
+)
+def test_what_are_no_options_is_refused(component, make, message):
+    with pytest.raises(OptionError, match=message):
+        make(component)
+
+
+def test_an_init_that_forgets_its_options_is_told():
+    with pytest.raises(PluginError, match=r"Forgetful: .* pass its options on, got none; call super\(\)"):
+        Forgetful(step=1)
 
 
 CELL = """

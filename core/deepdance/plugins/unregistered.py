@@ -42,6 +42,7 @@ def _take_apart(kind: str, given: Any) -> tuple[type, dict[str, Any]] | None:
     if not isinstance(given, Component):
         return None
     component = unguard(type(given))
+    _check(kind, component)
     if kind == "source":
         raise OptionError(f"source: expected a class, got one {component.__name__} that is opened; give the class")
     return component, given.options.model_dump(mode="json", exclude_unset=True)
