@@ -71,6 +71,15 @@ def test_an_instance_is_run_with_its_options_and_opened_again_with_its_class(sil
     assert "got 'python:Walk', a class that was given in Python; there it goes on: deepdance.open_run(" in result.err
 
 
+def test_a_model_that_has_changed_since_it_was_trained_is_told(silhouettes, tmp_path, monkeypatch, caplog, log):
+    made, _ = run(silhouettes, tmp_path, sequence=Walk)
+    deepdance.open_run(made.folder, sequence=Walk).dance(frames=5)
+    assert "has changed" not in caplog.text
+    monkeypatch.setattr(Walk, "context", 3)
+    deepdance.open_run(made.folder, sequence=Walk).dance(frames=5)
+    assert "Walk has changed since this run was made; dd run makes it anew" in caplog.text
+
+
 def test_a_renderer_of_ones_own_and_a_component_that_is_registered(silhouettes, tmp_path):
     ridge = deepdance.sequence("ridge", context=3)
     made, _ = run(silhouettes, tmp_path / "w", sequence=ridge, codec=type(deepdance.codec("pca")), renderer=Text)
