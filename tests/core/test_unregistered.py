@@ -12,7 +12,7 @@ from conftest import SMALL
 import deepdance
 from deepdance.errors import OptionError, PluginError
 from deepdance.events import ArtifactReady
-from deepdance.interfaces import FrameCodec, Options, Renderer, SequenceModel
+from deepdance.interfaces import FrameCodec, Options, Renderer, SequenceModel, Training
 from deepdance.plugins import fingerprints
 
 SMALL_RUN = {"codec": {"name": "pca", "latent_dim": 8}, "size": SMALL, "frames": 20}
@@ -105,6 +105,11 @@ class Untold(Walk):
     [
         ({"codec": Walk}, "codec: expected a name or a subclass of deepdance.interfaces.FrameCodec, got Walk"),
         ({"codec": Walk(step=1)}, "codec: expected a name or a subclass of"),
+        (
+            {"sequence": lambda seed: seed},
+            "expected a name, a subclass of .*, got a function; derive a class",
+        ),
+        ({"codec": Training()}, "got a Training; derive a class from FrameCodec, and give that"),
         ({"codec": Lacking}, "a FrameCodec must have, got Lacking; add decode, encode, fit, latent_dim, load, save"),
         ({"sequence": Untold(units=4)}, r"made of its options, got Untold\(units=3\)"),
         (

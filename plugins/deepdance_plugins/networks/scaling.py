@@ -17,10 +17,12 @@ def measure_scales(clips: Sequence[Float32]) -> dict[str, Float32]:
     """Where latents `(n, d)` lie and how they change from one to the next: float32 `(d,)` each.
 
     `mean`, `low` and `high` are those of each number, `change` the standard deviation of its steps; `spread` is one
-    standard deviation for all. No `change` is less than `LEAST_CHANGE` of the largest. There is a clip of at least two latents.
+    standard deviation for all. No `change` is less than `LEAST_CHANGE` of the largest. There is a clip of at
+    least two latents.
     """
     latents = np.concatenate(clips)
-    # One spread for all numbers, so that distances keep their meaning and a number that hardly says anything stays small.
+    # One spread for all numbers, so that distances keep their meaning and a number that hardly says anything stays
+    # small.
     change = np.concatenate([np.diff(clip, axis=0) for clip in clips]).std(axis=0)
     return {
         "mean": latents.mean(axis=0),

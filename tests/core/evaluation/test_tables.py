@@ -136,7 +136,7 @@ def test_a_table_is_printed_as_aligned_text():
     table = Table("Title", [Column("a", "A"), Column("b", "long heading")], rows, "Legend.")
     lines = ["Title", "                   A  long heading", "walk            .500        12.250"]
     assert str(table) == "\n".join([*lines, "real, held out     –             –", "Legend."])
-    assert str(replace(table, upright=True)).splitlines()[1] == "            walk  real, held out"
+    assert str(replace(table, upright=True)).splitlines()[1] == " " * 16 + "walk  real, held out"
     assert str(Tables(one=table, two=table)) == f"{table}\n\n{table}"
 
 
