@@ -12,7 +12,6 @@ from deepdance_cli import arguments
 from deepdance_cli.output import describe_looks, print_json
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
-PAPER_MODELS = ["conv-ae", "lstm4"]
 
 
 def run(
@@ -66,6 +65,7 @@ def run(
     Example: dd run my-video.mp4 --codec conv-ae --seq lstm4
     """
     from deepdance import runs
+    from deepdance.metrics.paper_table import PAPER_MODELS
     from deepdance_cli.console import err, out
     from deepdance_cli.progress import open_session
     from deepdance_cli.show import print_paper_table
@@ -84,6 +84,6 @@ def run(
         looks = describe_looks(finished.impression)
         print_json({"run": finished.run.name, **paths, "looks": looks, "paper_table": rows})
         return
-    if table or [row.component for row in finished.table] == PAPER_MODELS:
+    if table or all(row.component == PAPER_MODELS[row.stage] for row in finished.table):
         print_paper_table(finished.table)
     out.print(f"run   {finished.run.name}\nlooks {finished.impression.sentence}\nvideo {finished.video}")

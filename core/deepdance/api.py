@@ -200,7 +200,9 @@ class Run:
             return f"<code>{escape(repr(self))}</code>"
         data = f"data:{guess_type(self.video)[0]};base64,{b64encode(self.video.read_bytes()).decode()}"
         tag = "video controls loop" if kind == "video" else "img"
-        return f'<{tag} title="{escape(self.name)}" src="{data}">' + ("</video>" if kind == "video" else "")
+        return f'<{tag} style="max-width: 100%" title="{escape(self.name)}" src="{data}">' + (
+            "</video>" if kind == "video" else ""
+        )
 
 
 def run(

@@ -106,6 +106,14 @@ class Silhouettes:
         ]
         return Silhouettes(parts, clips)
 
+    def __repr__(self) -> str:
+        return f"<Silhouettes: {self._describe()}>"
+
+    def _describe(self) -> str:
+        height, width = self.size
+        clips = f"{len(self.clips)} clip" + "s" * (len(self.clips) != 1)
+        return f"{len(self)} of {height}×{width} in {clips}"
+
     def _repr_html_(self) -> str:
         """A contact sheet of a few frames, spread over all."""
         import cv2
@@ -119,7 +127,7 @@ class Silhouettes:
         sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in np.split(framed, SHEET[0])])
         scale = min(1.0, SHEET_WIDTH / sheet.shape[1])
         _, png = cv2.imencode(".png", cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-        told = f"{len(self)} silhouettes of {self.size[0]}×{self.size[1]} in {len(self.clips)} clips"
+        told = f"silhouettes: {self._describe()}"
         return f"{write_html_picture(png.tobytes(), 'image/png', told)}<p><small>{told}</small></p>"
 
     @classmethod

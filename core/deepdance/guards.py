@@ -6,6 +6,7 @@ docstrings of `deepdance.interfaces` say, as "guarded", what an author can leave
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from inspect import isabstract
@@ -65,7 +66,9 @@ class CodecGuards(FrameCodec[Any]):
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         if not len(train):
             raise InputError("expected at least one frame to learn from, got none; give a longer video")
-        return super().fit(train, validation, training)
+        history = _check_history(self, super().fit(train, validation, training))
+        _check_count(self, "latent_dim", self.latent_dim)
+        return history
 
     def encode(self, frames: UInt8) -> Float32:
         if not len(frames):
@@ -97,6 +100,7 @@ class SequenceGuards(SequenceModel[Any]):
     """A model learns from, and goes on from, finite latents alone, and from a clip that is longer than its context."""
 
     def fit(self, train: Sequence[Float32], validation: Sequence[Float32], training: Training) -> History:
+        _check_count(self, "context", self.context)
         longest = max((len(clip) for clip in train), default=0)
         if longest <= self.context:
             raise InputError(
@@ -109,15 +113,13 @@ class SequenceGuards(SequenceModel[Any]):
                 f"expected finite latents to learn from, got NaN or infinity in {broken}; the codec's training has "
                 "diverged: try a smaller --set codec.learning_rate"
             )
-        return super().fit(train, validation, training)
+        return _check_history(self, super().fit(train, validation, training))
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         seed, shape = _check_seed(seed, steps)
         if not steps:
             return np.empty(shape, np.float32)
-        return _check(
-            self, "latents", super().generate(seed, steps, temperature=temperature, rng=rng), shape, np.float32
-        )
+        return _check_dance(self, super().generate(seed, steps, temperature=temperature, rng=rng), shape)
 
     def generate_shots(
         self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0
@@ -126,7 +128,7 @@ class SequenceGuards(SequenceModel[Any]):
         if not steps:
             return np.empty(shape, np.float32), np.empty(shape[:2], bool)
         latents, cuts = super().generate_shots(seed, steps, temperature=temperature, rng=rng)
-        return _check(self, "latents", latents, shape, np.float32), _check(self, "cuts", cuts, shape[:2], bool)
+        return _check_dance(self, latents, shape), _check(self, "cuts", cuts, shape[:2], bool)
 
 
 def _check_seed(seed: Float32, steps: int) -> tuple[Float32, tuple[int, int, int]]:
@@ -134,6 +136,18 @@ def _check_seed(seed: Float32, steps: int) -> tuple[Float32, tuple[int, int, int
     if not np.isfinite(seed).all():
         raise InputError("expected finite latents to start from, got NaN or infinity; start from other frames")
     return np.asarray(seed, np.float32), (len(seed), steps, seed.shape[-1])
+
+
+def _check_dance(component: object, latents: Any, shape: tuple[int, ...]) -> Float32:
+    """New latents `(b, steps, d)`, if they are as promised. Raises PluginError."""
+    checked = _check(component, "latents", latents, shape, np.float32)
+    broken = ~np.isfinite(checked).all(axis=(0, 2))
+    if broken.any():
+        raise PluginError(
+            f"{type(component).__name__}: expected finite latents, got NaN or infinity from step {1 + broken.argmax()} "
+            f"of {len(broken)}; train it longer or at a smaller learning rate, or choose another component"
+        )
+    return checked
 
 
 class RendererGuards(Renderer[Any]):
@@ -184,3 +198,26 @@ def _check(component: object, what: str, array: Any, shape: tuple[int, ...], dty
         f"{cls.__name__} of {cls.__module__.partition('.')[0]}: expected {what} as {np.dtype(dtype)} {shape}, "
         f"got {given}; update it, or choose another component"
     )
+
+
+def _check_history(component: object, history: Any) -> History:
+    """What a fit noted, with plain floats: JSON keeps it. Raises PluginError."""
+    try:
+        checked = [{str(name): float(value) for name, value in epoch.items()} for epoch in history]
+    except (TypeError, ValueError, AttributeError):
+        checked = []
+    if not checked or not all("loss" in epoch for epoch in checked):
+        raise PluginError(
+            f"{type(component).__name__}: expected fit to return a list with numbers of each epoch, such as "
+            f'[{{"loss": 0.5}}], got {reprlib.repr(history)}; mend its fit, or choose another component'
+        )
+    return checked
+
+
+def _check_count(component: object, name: str, count: Any) -> None:
+    """Raise PluginError where a component's `latent_dim` or `context` is no number of latents."""
+    if not isinstance(count, int | np.integer) or count < 1:
+        raise PluginError(
+            f"{type(component).__name__}: expected {name} to be a whole number from 1, got {count!r}; "
+            "mend it, or choose another component"
+        )

@@ -15,6 +15,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
@@ -25,7 +27,7 @@ from pydantic import BaseModel, ConfigDict
 from deepdance.arrays import Bools as Bools  # noqa: PLC0414  (offered from here too)
 from deepdance.arrays import Float32 as Float32  # noqa: PLC0414
 from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
-from deepdance.errors import InputError
+from deepdance.errors import InputError, OptionError, PluginError
 from deepdance.events import Event
 from deepdance.frames import Silhouettes, redraw, spread_evenly
 from deepdance.validation import validate
@@ -56,14 +58,53 @@ class Component(ABC, Generic[OptionsT]):
     """What all components have: their options. `MyModel(units=64)` is `MyModel(MyOptions(units=64))`.
 
     The toolkit makes them in the second way, so a component with an `__init__` of its own takes `options`, and passes
-    them on. Raises OptionError.
+    them on. Both ways are open to it then too. Raises OptionError, PluginError where options are not passed on.
     """
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            cls.__init__ = _take_values(cls.__init__)  # type: ignore[method-assign]
+
     def __init__(self, options: OptionsT | None = None, **values: Any) -> None:
+        if options is not None:
+            self._check_options(options, values)
         self.options: OptionsT = options if options is not None else self._make_options(values)
+
+    def _check_options(self, options: Any, values: Mapping[str, Any]) -> None:
+        name, model = type(self).__name__, find_options_model(type(self)).__name__
+        if not isinstance(options, Options):
+            raise OptionError(f"{name}: expected {model}, got {options!r}; give options by name: {name}(option=value)")
+        if values:
+            raise OptionError(f"{name}: expected {model} or options by name, got both; leave out one of them")
 
     def _make_options(self, values: Mapping[str, Any]) -> Any:
         return validate(find_options_model(type(self)), values, owner=type(self).__name__)
+
+
+def _take_values(init: Callable[..., None]) -> Callable[..., None]:
+    """An `__init__` that takes `options`, for one that makes them of values too, as that of `Component` does."""
+    named = signature(init).parameters
+    if "options" not in named or any(each.kind is each.VAR_KEYWORD for each in named.values()):
+        return init
+
+    @wraps(init)
+    def made(self: Component[Any], *arguments: Any, **values: Any) -> None:
+        own = signature(init)
+        fields = {name: values.pop(name) for name in [*values] if name not in own.parameters}
+        given = own.bind_partial(self, *arguments, **values).arguments
+        if "options" in given:
+            self._check_options(given["options"], fields)
+        else:
+            values["options"] = self._make_options(fields)
+        init(self, *arguments, **values)
+        if not hasattr(self, "options"):
+            raise PluginError(
+                f"{type(self).__name__}: expected its __init__ to pass its options on, got none; "
+                "call super().__init__(options) in it"
+            )
+
+    return made
 
 
 def find_options_model(component: type) -> type[Options]:
@@ -259,7 +300,8 @@ class SequenceModel(Component[OptionsT]):
         draws the same for the same `rng`. A seed is continued alike alone and first in a batch, and a long dance begins
         as a short one.
 
-        Guarded: seeds are float32 and finite, else it is an InputError; `steps` is at least 1.
+        Guarded: seeds are float32 and finite, else it is an InputError; `steps` is at least 1. What is not finite is a
+        PluginError.
         """
 
     def generate_shots(

@@ -19,7 +19,7 @@ from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import close_loop, count_keyframes, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
-from deepdance.plugins import KINDS
+from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
@@ -233,4 +233,12 @@ def _make_component(session: Session, recipe: Recipe, kind: str) -> Any:
 
 def _load_component(session: Session, recipe: Recipe, kind: str, artifact: Artifact) -> Any:
     component = session.registry.component(kind, getattr(recipe, kind).name)
+    _tell_change(session.registry.find(kind, getattr(recipe, kind).name), artifact)
     return component.load(artifact.folder, _make_options(session, recipe, kind))
+
+
+def _tell_change(entry: Entry, artifact: Artifact) -> None:
+    """Warn where a plugin's component is not what it was when it was trained."""
+    trained, code = artifact.manifest()["inputs"][entry.spec.kind], entry.describe_code()
+    if entry.distribution != BUILT_IN and code != {name: trained.get(name) for name in code}:
+        log.warning("%s has changed since this run was made; dd run makes it anew", entry.spec.name)

@@ -76,7 +76,7 @@ def test_a_run_is_opened_again_and_shown_in_a_notebook(run):
     again = deepdance.open_run(run.folder)
     assert np.array_equal(again.frames, run.frames)
     assert deepdance.open_run(run.name, workspace=run.folder.parents[1]).video == run.video
-    shown = r'<video controls loop title="[\w-]+" src="data:video/mp4;base64,[\w+/=]+"></video>'
+    shown = r'<video controls loop style="max-width: 100%" title="[\w-]+" src="data:video/mp4;base64,[\w+/=]+"></video>'
     assert re.fullmatch(shown, again._repr_html_())
 
 
@@ -104,7 +104,8 @@ def test_silhouettes_are_shown_as_a_picture(silhouettes):
         sheet = cv2.imdecode(np.frombuffer(b64decode(png), np.uint8), cv2.IMREAD_GRAYSCALE)
         assert sheet.shape[1] <= 720
         assert 0 < (sheet < 50).mean() < 0.5
-        assert f"{told} silhouettes of 24×40 in 1 clips" in text
+        assert f"silhouettes: {told} of 24×40 in 1 clip<" in text
+        assert repr(Silhouettes.of(shown)) == f"<Silhouettes: {told} of 24×40 in 1 clip>"
 
 
 def test_runs_beside_one_another(run, silhouettes):
@@ -115,6 +116,7 @@ def test_runs_beside_one_another(run, silhouettes):
     assert tables.keys() == {"frames", "long"}
     assert "<table>" in tables._repr_html_()
     assert run.evaluate(20, 1)._repr_html_().count("<table>") == 4
+    assert str(run.evaluate(20, 1)).startswith(f"{run.table}\n\n{run.evaluate(20, 1).tables['codec'].title}\n")
     for wrong in (run, "other", []):
         with pytest.raises(deepdance.DeepDanceError, match="expected a list of runs"):
             deepdance.compare(wrong, workspace=workspace)

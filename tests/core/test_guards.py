@@ -1,5 +1,6 @@
 """The guards: what they refuse, and what the class is. That they hold the contracts is shown by test_testing.py."""
 
+import json
 import re
 from pathlib import Path
 
@@ -67,6 +68,43 @@ def test_a_wrong_answer_of_a_plugin_is_told(method, answer, told):
         PluginError, match=re.escape(f"Mine of their_package: expected {told}; update it, or choose another")
     ):
         list(hand_on(method, answer))
+
+
+NO_HISTORIES = [None, [], {"loss": 1.0}, [1.0], [{"loss": [1, 2]}], [{"acc": 1.0}], [{"loss": None}]]
+
+
+@pytest.mark.parametrize("history", NO_HISTORIES)
+@pytest.mark.parametrize(("component", "data"), [(MyCodec, GREY), (MySequence, [LATENTS])])
+def test_a_fit_that_returns_no_history_is_told(component, data, history):
+    model = guarded(component, context=2, fit=lambda *_: history)
+    with pytest.raises(PluginError, match=r"Mine: expected fit to return a list .*, got .*; mend its fit") as told:
+        model.fit(data, data[:0], Training())
+    assert "\n" not in str(told.value)
+
+
+def test_a_history_becomes_plain_numbers():
+    model = guarded(MySequence, context=2, fit=lambda *_: [{"loss": np.float32(0.5), "acc": np.array(1)}])
+    assert json.dumps(model.fit([LATENTS], [], Training())) == '[{"loss": 0.5, "acc": 1.0}]'
+
+
+@pytest.mark.parametrize("count", [2.5, "2", 0, None])
+def test_what_counts_latents_is_a_whole_number(count):
+    fit = {"fit": lambda *_: [{"loss": 0.0}]}
+    with pytest.raises(PluginError, match="Mine: expected context to be a whole number from 1, got"):
+        guarded(MySequence, context=count, **fit).fit([LATENTS], [], Training())
+    with pytest.raises(PluginError, match="Mine: expected latent_dim to be a whole number from 1, got"):
+        guarded(MyCodec, **fit | {"latent_dim": count}).fit(GREY, GREY[:0], Training())
+
+
+@pytest.mark.parametrize("method", ["generate", "generate_shots"])
+def test_a_dance_that_is_not_finite_is_told_with_its_step(method):
+    def generate(self, seed, steps, **_):
+        latents = np.zeros((len(seed), steps, seed.shape[2]), np.float32)
+        latents[1, 2:] = np.nan
+        return latents
+
+    with pytest.raises(PluginError, match="Mine: expected finite latents, got NaN or infinity from step 3 of 4; train"):
+        getattr(guarded(MySequence, generate=generate), method)(SEEDS, 4)
 
 
 @pytest.mark.parametrize(("method", "shape"), [("encode", (4, 2)), ("generate", (2, 4, 5))])

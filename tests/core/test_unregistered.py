@@ -1,6 +1,5 @@
 """A class of a script or a notebook in place of a component's name."""
 
-import linecache
 import subprocess
 import sys
 import textwrap
@@ -11,8 +10,9 @@ import pytest
 from conftest import SMALL
 
 import deepdance
+from deepdance.errors import OptionError, PluginError
 from deepdance.events import ArtifactReady
-from deepdance.interfaces import FrameCodec, Options, Renderer, SequenceModel
+from deepdance.interfaces import FrameCodec, Options, Renderer, SequenceModel, Training
 from deepdance.plugins import fingerprints
 
 SMALL_RUN = {"codec": {"name": "pca", "latent_dim": 8}, "size": SMALL, "frames": 20}
@@ -71,6 +71,15 @@ def test_an_instance_is_run_with_its_options_and_opened_again_with_its_class(sil
     assert "got 'python:Walk', a class that was given in Python; there it goes on: deepdance.open_run(" in result.err
 
 
+def test_a_model_that_has_changed_since_it_was_trained_is_told(silhouettes, tmp_path, monkeypatch, caplog, log):
+    made, _ = run(silhouettes, tmp_path, sequence=Walk)
+    deepdance.open_run(made.folder, sequence=Walk).dance(frames=5)
+    assert "has changed" not in caplog.text
+    monkeypatch.setattr(Walk, "context", 3)
+    deepdance.open_run(made.folder, sequence=Walk).dance(frames=5)
+    assert "Walk has changed since this run was made; dd run makes it anew" in caplog.text
+
+
 def test_a_renderer_of_ones_own_and_a_component_that_is_registered(silhouettes, tmp_path):
     ridge = deepdance.sequence("ridge", context=3)
     made, _ = run(silhouettes, tmp_path / "w", sequence=ridge, codec=type(deepdance.codec("pca")), renderer=Text)
@@ -96,6 +105,11 @@ class Untold(Walk):
     [
         ({"codec": Walk}, "codec: expected a name or a subclass of deepdance.interfaces.FrameCodec, got Walk"),
         ({"codec": Walk(step=1)}, "codec: expected a name or a subclass of"),
+        (
+            {"sequence": lambda seed: seed},
+            "expected a name, a subclass of .*, got a function; derive a class",
+        ),
+        ({"codec": Training()}, "got a Training; derive a class from FrameCodec, and give that"),
         ({"codec": Lacking}, "a FrameCodec must have, got Lacking; add decode, encode, fit, latent_dim, load, save"),
         ({"sequence": Untold(units=4)}, r"made of its options, got Untold\(units=3\)"),
         (
@@ -122,39 +136,157 @@ def test_options_that_do_not_fit_are_told_where_an_instance_is_made():
     assert Walk(WalkOptions(step=2)).options == Walk(step=2).options
 
 
+class Prepared(Walk):
+    def __init__(self, options: WalkOptions) -> None:
+        super().__init__(options)
+        self.doubled = 2 * options.step
+
+
+class Derived(Prepared):
+    def __init__(self, options):
+        super().__init__(options)
+        self.halved = options.step / 2
+
+
+class Forgetful(Walk):
+    def __init__(self, options):
+        self.step = options.step
+
+
+def test_an_init_of_ones_own_takes_options_by_name_too(silhouettes, tmp_path):
+    made = Derived(step=0.5)
+    assert (made.options.step, made.doubled, made.halved) == (0.5, 1.0, 0.25)
+    assert Derived().options == Derived(WalkOptions()).options == Derived(options=WalkOptions()).options
+    assert run(silhouettes, tmp_path, sequence=made)[0].sequence.doubled == 1.0
+
+
+@pytest.mark.parametrize("component", [Walk, Derived])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda component: component(stepp=1), "stepp: .* has no such option; did you mean 'step'"),
+        (lambda component: component(4), r"expected WalkOptions, got 4; give options by name: \w+\(option=value\)"),
+        (lambda component: component(WalkOptions(), step=1), "expected WalkOptions or options by name, got both"),
+    ],
+)
+def test_what_are_no_options_is_refused(component, make, message):
+    with pytest.raises(OptionError, match=message):
+        make(component)
+
+
+def test_an_init_that_forgets_its_options_is_told():
+    with pytest.raises(PluginError, match=r"Forgetful: .* pass its options on, got none; call super\(\)"):
+        Forgetful(step=1)
+
+
 CELL = """
+from functools import cached_property, partial
+from pathlib import Path
+import numpy as np
 from deepdance.interfaces import Options, Renderer
 
-class Typed(Renderer[Options]):
-    def render(self, frames, fps, path):
-        path.write_text({text!r})
+LEVEL, TABLE, FOLDER = 3, np.arange(3), Path("x")
+names = {"a", "b"}
+
+class MyOptions(Options):
+    units: int = 3
+
+    @property
+    def doubled(self):
+        return self.units * 2
+
+def help(text):
+    return text * LEVEL if len(text) < 9 else help(text[1:])
+
+half = partial(help, text="half")
+
+def make(closed):
+    class Typed(Renderer[MyOptions]):
+        SIZE = [1, 2]
+
+        @cached_property
+        def table(self):
+            return TABLE, half(), FOLDER, names
+
+        def render(self, frames, fps, path, scale=1.0):
+            super().render
+            path.write_text(help("text") + str(closed) + str(type(self)))
+    return Typed
+
+Typed = make(1)
 """
 
 
-def define(name, text, monkeypatch):
-    """The class of a notebook's cell: its module has no file, and `linecache` knows its lines."""
-    cell = CELL.format(text=text)
-    linecache.cache[name] = (len(cell), None, cell.splitlines(keepends=True), name)
+def define(cell=CELL):
+    """The class of a notebook's cell: its module has no file."""
     names = {"__name__": "notebook"}
-    exec(compile(cell, name, "exec"), names)
+    exec(compile(cell, "<cell>", "exec"), names)
     return names["Typed"]
 
 
-def test_a_class_is_known_by_its_source_in_a_file_and_in_a_notebook(monkeypatch, caplog, log):
-    first, same, other = (
-        fingerprints.fingerprint_class(define(f"<cell {number}>", text, monkeypatch))
-        for number, text in enumerate(("a", "a", "b"))
-    )
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("make(1)", "make(2)"),
+        ("LEVEL, TABLE, FOLDER = 3", "LEVEL, TABLE, FOLDER = 4"),
+        ("np.arange(3)", "np.arange(4)"),
+        ('Path("x")', 'Path("y")'),
+        ('"b"}', '"c"}'),
+        ('text="half"', 'text="whole"'),
+        ("text * LEVEL", "text + LEVEL"),
+        ("SIZE = [1, 2]", "SIZE = [1, 3]"),
+        ("scale=1.0", "scale=2.0"),
+        ("half(), FOLDER", "FOLDER, half()"),
+        ("self.units * 2", "self.units * 3"),
+    ],
+)
+def test_a_class_is_known_by_what_it_does(old, new):
+    first, same, other = (fingerprints.fingerprint_class(define(CELL.replace(old, text))) for text in (old, old, new))
     assert first == same != other
-    assert fingerprints.fingerprint_class(Walk) == fingerprints.fingerprint_class.__wrapped__(Walk)
-    assert not caplog.records
 
 
-def test_a_class_without_a_source_is_never_taken_for_another(caplog, log, monkeypatch):
-    lost = [define(f"<lost {number}>", "a", monkeypatch) for number in range(2)]
-    linecache.clearcache()
-    assert len({fingerprints.fingerprint_class(each) for each in lost}) == 2
-    assert "Typed: there is no source to know it by, so what it makes is made anew each time" in caplog.text
+def test_a_comment_changes_nothing():
+    commented = CELL.replace("class Typed", "# a comment\n    class Typed")
+    assert fingerprints.fingerprint_class(define(commented)) == fingerprints.fingerprint_class(define())
+
+
+def test_a_class_is_known_as_it_is_now_and_as_another_process_knows_it(tmp_path):
+    typed = define()
+    first = fingerprints.fingerprint_class(typed)
+    typed.SIZE = [1, 3]
+    changed = fingerprints.fingerprint_class(typed)
+    typed.SIZE, typed.render = [1, 2], lambda self, frames, fps, path: None
+    assert len({first, changed, fingerprints.fingerprint_class(typed)}) == 3
+    (tmp_path / "mine.py").write_text(CELL)
+    ask = "from mine import Typed; from deepdance.plugins import fingerprints as f; print(f.fingerprint_class(Typed))"
+    told = [
+        subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True).stdout
+        for _ in range(3)  # the second reads what the first has compiled, and none hashes strings as another
+    ]
+    assert len(set(told)) == 1
+    assert len(told[0]) == 17
+
+
+@pytest.mark.parametrize("imported", ["import helper", "from helper import jump", "def late():\n    import helper"])
+def test_a_changed_helper_of_ones_own_counts(tmp_path, imported):
+    use = {"import helper": "helper.jump()", "from helper import jump": "jump()"}.get(imported, "late()")
+    cell = f"{imported}\n{CELL}".replace("super().render", use)
+    (tmp_path / "mine.py").write_text(cell)
+    ask = "from mine import Typed; from deepdance.plugins import fingerprints as f; print(f.fingerprint_class(Typed))"
+    told = []
+    for height in ("1", "1 # high", "22"):
+        (tmp_path / "helper.py").write_text("import deeper\ndef jump(): return deeper.height()")
+        (tmp_path / "deeper.py").write_text(f"def height(): return {height}")
+        ran = subprocess.run([sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        told.append(ran.stdout)
+    assert told[0] == told[1] != told[2]
+
+
+def test_a_class_that_uses_what_nobody_can_compare_is_never_taken_for_another(caplog, log):
+    locked = define(f"import threading\n{CELL}".replace("SIZE = [1, 2]", "SIZE = threading.Lock()"))
+    assert len({fingerprints.fingerprint_class(locked) for _ in range(2)}) == 2
+    assert "Typed: it uses a lock, which cannot be compared with that of another time, so what it" in caplog.text
 
 
 def test_a_changed_line_of_a_script_makes_its_stage_anew(silhouettes, tmp_path):

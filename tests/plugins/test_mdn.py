@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from deepdance.interfaces import Training
+from deepdance_plugins.networks.scaling import measure_scales
 from deepdance_plugins.sequences.mdn.model import MDN, MDNOptions
 from deepdance_plugins.sequences.mdn.tbptt import PADDING, Spans
 
@@ -113,3 +114,12 @@ class TestSpans:
         assert not np.array_equal(first, second)
         assert sorted(first[first != PADDING]) == sorted(second[second != PADDING])
         assert not set(spans.schedule_held_out().ravel()) & set(first.ravel()) - {PADDING}
+
+
+def test_a_number_that_stands_still_in_training_is_not_all_of_the_held_out_loss():
+    rng = np.random.default_rng(0)
+    train, held_out = (rng.normal(size=(60, 3)).astype(np.float32) for _ in range(2))
+    train[:, 2] *= 1e-5
+    steps = np.diff(held_out, axis=0) / measure_scales([train])["change"]
+    assert np.square(steps).mean() < 1000
+    assert (measure_scales([train])["change"] > 0).all()

@@ -69,6 +69,9 @@ class Evaluation:
     paper_table: PaperTable
     tables: Tables
 
+    def __str__(self) -> str:
+        return f"{self.paper_table}\n\n{self.tables}"
+
     def _repr_html_(self) -> str:
         return self.paper_table._repr_html_() + self.tables._repr_html_()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from deepdance.html import write_html_table
 from deepdance.metrics.bootstrap import Estimate
-from deepdance.metrics.paper_table import PAPER, PaperRow
+from deepdance.metrics.paper_table import PAPER, PAPER_MODELS, PaperRow
 
 Role = Literal["model", "real", "copy", "ceiling"]
 Figures = dict[str, Estimate | None]
@@ -77,6 +77,12 @@ class Table:
     def _is_ahead(self) -> bool:
         return any(row.horizon is not None for row in self.rows)
 
+    def __str__(self) -> str:
+        lines = [self.headings, *self.cells]
+        if self.upright:
+            lines = [list(line) for line in zip(*lines, strict=True)]
+        return "\n".join(filter(None, [self.title, *align(lines), self.legend]))
+
     def _repr_html_(self) -> str:
         lines, dim = [self.headings, *self.cells], [row.role != "model" for row in self.rows]
         if self.upright:
@@ -106,6 +112,9 @@ class Tables(dict[str, Table]):
 
         write_tables(self, Path(path))
 
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.values()))
+
     def _repr_html_(self) -> str:
         return "".join(table._repr_html_() for table in self.values())
 
@@ -114,9 +123,12 @@ class PaperTable(list[PaperRow]):
     """The paper's table: a row for the codec, a row for the sequence model."""
 
     def as_table(self) -> Table:
-        """The run's figures above the paper's, with the ceiling and the copy of the last frame."""
-        rows = [row for own in self for row in (_make_row(own.component, "model", vars(own)), _make_paper_row(own))]
+        """The run's figures, with the ceiling and the copy of the last frame; below the paper's models, its own."""
+        rows = [row for own in self for row in _make_rows(own)]
         return Table("The paper's table", PAPER_COLUMNS, rows, PAPER_LEGEND)
+
+    def __str__(self) -> str:
+        return str(self.as_table())
 
     def _repr_html_(self) -> str:
         return self.as_table()._repr_html_()
@@ -136,15 +148,26 @@ PAPER_LEGEND = """\
 acc is what Keras calls accuracy. Pictures: mean(x == (y > .5)), so an
 anti-aliased pixel can never be right. Latents: how often the largest number
 stands in the same place. ceiling: the most that accuracy can be. copy: showing
-the last frame again. val, ceiling and copy are measured on held-out frames."""
+the last frame again; its loss is the mean squared error, that of a model may be
+in units of its own. val, ceiling and copy are measured on held-out frames."""
 
 
-def _make_paper_row(row: PaperRow) -> Row:
-    return _make_row("the paper", "real", PAPER[row.stage])
+def _make_rows(row: PaperRow) -> Iterator[Row]:
+    yield _make_row(row.component, "model", vars(row))
+    if row.component == PAPER_MODELS[row.stage]:
+        yield _make_row("the paper", "real", PAPER[row.stage])
 
 
 def _make_row(name: str, role: Role, values: Mapping[str, Any]) -> Row:
     return Row(name, role, {column.key: Estimate.of(values.get(column.key)) for column in PAPER_COLUMNS})
+
+
+def align(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of cells as text: names to the left, figures to the right, two spaces between columns."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for name, *figures in lines:
+        right = [f"  {figure:>{width}}" for figure, width in zip(figures, widths[1:], strict=True)]
+        yield f"{name:<{widths[0]}}{''.join(right)}".rstrip()
 
 
 def format_cell(row: Row, column: Column) -> str:

@@ -16,6 +16,8 @@ PAPER = {
     "sequence": {"epochs": 853, "acc": 0.800, "loss": 0.048, "val_acc": 0.799, "val_loss": 0.049},
 }
 """Deep Dance's table of results."""
+PAPER_MODELS = {"codec": "conv-ae", "sequence": "lstm4"}
+"""What the paper's models are called here."""
 NOT_MEASURED = {"ceiling_acc": None, "copy_last_acc": None, "copy_last_loss": None}
 
 

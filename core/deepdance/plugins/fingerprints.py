@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import linecache
 import logging
-import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from importlib.util import find_spec
-from inspect import isfunction, unwrap
 from pathlib import Path
 from uuid import uuid4
 
+from deepdance.plugins.code_digest import CodeDigest, UnknowableError
 from deepdance.plugins.isolation import BUILT_IN
 from deepdance.plugins.spec import ENTRY_POINT_GROUP
 
@@ -40,28 +38,27 @@ def fingerprint_distribution(name: str, target: str = "") -> str:
     return hash_files(path for package in sorted(packages) for path in find_package(package))
 
 
-@cache
 def fingerprint_class(component: type) -> str:
-    """A hash of the modules of a class and its bases that no plugin offers; of a notebook, of the cells.
+    """A hash of what a class does that no plugin offers, as it is now.
 
-    Where there is no source, as after `python -c`, it is another in every process, which is warned of: then nothing is
-    taken for the same.
+    Where that cannot be told, it is another each time, which is warned of: then nothing is taken for the same.
     """
-    ours = ("builtins", "abc", "typing", BUILT_IN)
-    sources = [_read_source(base) for base in component.__mro__ if _take_top(base.__module__) not in ours]
-    if not all(sources):
-        log.warning("%s: there is no source to know it by, so what it makes is made anew each time", component.__name__)
-        return uuid4().hex[:16]
-    sources.append(str(describe_code(BUILT_IN, version(BUILT_IN))))  # it may be derived from one of ours
-    return hashlib.sha256("\0".join(sources).encode(errors="surrogateescape")).hexdigest()[:16]
+    try:
+        own = CodeDigest().digest(component)
+    except UnknowableError as error:
+        _warn_once(component.__name__, str(error))
+        own = uuid4().hex
+    ours = describe_code(BUILT_IN, version(BUILT_IN))  # it may be derived from one of ours
+    return hashlib.sha256(f"{own} {ours}".encode()).hexdigest()[:16]
 
 
-def _read_source(component: type) -> str:
-    """The text of a class's module or, of one that was typed in a notebook, of its cell."""
-    file = getattr(sys.modules.get(component.__module__), "__file__", None)
-    functions = [unwrap(getattr(each, "__func__", getattr(each, "fget", each))) for each in vars(component).values()]
-    cells = {each.__code__.co_filename for each in functions if isfunction(each)}
-    return "".join("".join(linecache.getlines(name)) for name in ([file] if file else sorted(cells)))
+@cache
+def _warn_once(component: str, unknowable: str) -> None:
+    log.warning(
+        "%s: it uses a %s, which cannot be compared with that of another time, so what it makes is made anew each time",
+        component,
+        unknowable,
+    )
 
 
 def find_package(name: str) -> list[Path]:

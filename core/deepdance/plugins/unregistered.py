@@ -7,6 +7,8 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
+from pydantic import BaseModel
+
 from deepdance.errors import OptionError
 from deepdance.guards import unguard
 from deepdance.interfaces import INTERFACES, Component, find_options_model
@@ -39,9 +41,16 @@ def _take_apart(kind: str, given: Any) -> tuple[type, dict[str, Any]] | None:
         return unguard(given), {}
     if isinstance(given, Mapping) and isinstance(given.get("name"), type):
         return unguard(given["name"]), {key: value for key, value in given.items() if key != "name"}
-    if not isinstance(given, Component):
+    if given is None or isinstance(given, str | Mapping | BaseModel):
         return None
+    if not isinstance(given, Component):
+        base = f"{INTERFACES[kind].__module__}.{INTERFACES[kind].__name__}"
+        raise OptionError(
+            f"{kind}: expected a name, a subclass of {base} or an instance of one, got a {type(given).__name__}; "
+            f"derive a class from {INTERFACES[kind].__name__}, and give that"
+        )
     component = unguard(type(given))
+    _check(kind, component)
     if kind == "source":
         raise OptionError(f"source: expected a class, got one {component.__name__} that is opened; give the class")
     return component, given.options.model_dump(mode="json", exclude_unset=True)

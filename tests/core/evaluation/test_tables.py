@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -130,6 +131,15 @@ def test_an_upright_table_is_turned_in_html_too():
     assert WellFormed(upright._repr_html_()).tags.count("tr") == 4
 
 
+def test_a_table_is_printed_as_aligned_text():
+    rows = [Row("walk", "model", {"a": Estimate(0.5), "b": Estimate(12.25)}), Row("real, held out", "real", {})]
+    table = Table("Title", [Column("a", "A"), Column("b", "long heading")], rows, "Legend.")
+    lines = ["Title", "                   A  long heading", "walk            .500        12.250"]
+    assert str(table) == "\n".join([*lines, "real, held out     –             –", "Legend."])
+    assert str(replace(table, upright=True)).splitlines()[1] == " " * 16 + "walk  real, held out"
+    assert str(Tables(one=table, two=table)) == f"{table}\n\n{table}"
+
+
 def test_the_papers_table_has_its_figures_below_the_runs():
     row = PaperRow("codec", "conv-ae", 16, 0.95, 0.01, 0.94, 0.02, 0.97, 0.9, 0.05)
     table = PaperTable([row]).as_table()
@@ -138,3 +148,10 @@ def test_the_papers_table_has_its_figures_below_the_runs():
         ["the paper", "27", ".964", ".007", ".964", ".007", "–", "–", "–"],
     ]
     assert "what Keras calls accuracy" in WellFormed(PaperTable([row])._repr_html_()).seen
+
+
+def test_the_paper_is_no_row_beside_other_models():
+    row = PaperRow("sequence", "motion-field", 1, None, 0.01, None, None, 1.0, 0.9, 0.05)
+    table = PaperTable([row]).as_table()
+    assert [cells[0] for cells in table.cells] == ["motion-field"]
+    assert "may be\nin units of its own" in table.legend
