@@ -135,6 +135,9 @@ def test_curves_are_drawn_and_what_has_none_is_told(dd, trained, tmp_path):
     trainings = ("--seq", "gru", *FAST, "--set", "sequence.layers=1")
     made = dd("run", *TINY, *trainings, "--name", "longer", "--workspace", tmp_path / "w")
     assert made.code == 0, made.err
+    latest = dd("curves", "--out", tmp_path / "c.pdf", "--workspace", tmp_path / "w")
+    assert (latest.code, latest.out) == (0, f"curves {tmp_path / 'c.pdf'}\n"), latest.err
+    assert "the latest run: longer" in latest.err
     drawn = dd("curves", "longer", trained / "runs/one", "--out", tmp_path / "c.png", "--workspace", tmp_path / "w")
     assert (drawn.code, drawn.out) == (0, f"curves {tmp_path / 'c.png'}\n"), drawn.err
     assert "no curve where nothing is trained by epochs: codec of longer, codec of one, sequence" in drawn.err
