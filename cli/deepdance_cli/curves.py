@@ -31,8 +31,8 @@ def curves(
     from deepdance_cli import console
 
     check_curves(out)
-    histories = {}
-    for place, name in [find_run(text, workspace) for text in run or [None]]:
+    histories, given = {}, [*run] if run else [None]
+    for place, name in [find_run(text, workspace) for text in given]:
         histories[name if name not in histories else str(place.run_folder(name))] = runs.load_histories(place, name)
     draw_curves(histories, out)
     untrained = find_untrained(histories)
