@@ -128,6 +128,10 @@ FreshTable = Annotated[
         "next_frame_table or long_table.",
     ),
 ]
+TablesFile = Annotated[
+    Path | None,
+    typer.Option("--out", help="Write the tables too: .csv (a line a figure), .json, .md, or .tex for a report."),
+]
 Length = Annotated[int, typer.Option("--frames", min=1, help="Keyframes of each long dance that is measured.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Long dances that are measured.")]
 ComponentName = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Length, Seeds, Workspace
+from deepdance_cli.arguments import Json, Length, Seeds, TablesFile, Workspace
 from deepdance_cli.output import print_json
 
 
@@ -15,17 +15,15 @@ def compare(
     run: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs' names, or their folders.")],
     frames: Length = 1000,
     seeds: Seeds = 5,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write the tables too: .csv (a line a figure), .json, .md, or .tex for a report."),
-    ] = None,
+    out: TablesFile = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
-    """Show the main figures of several runs beside one another, one row each.
+    """Show the main figures of several runs beside one another, one row each, and the paper's table of all.
 
     Example: dd compare first-run second-run --out table.tex
     """
+    from deepdance import runs
     from deepdance.evaluation import export, report
     from deepdance.workspace import locate_run
     from deepdance_cli import console
@@ -34,8 +32,10 @@ def compare(
 
     if out:
         export.check_format(out)
-    evaluations = []
-    for number, (place, name) in enumerate([locate_run(text, workspace) for text in run], 1):
+    evaluations, places = [], [locate_run(text, workspace) for text in run]
+    for place, name in places:
+        runs.check_trained(place, name)
+    for number, (place, name) in enumerate(places, 1):
         with open_session(place.root, title=f"{name} ({number} of {len(run)})") as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = report.compare(evaluations)

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Workspace
+from deepdance_cli.arguments import Json, Workspace, find_run
 from deepdance_cli.output import print_json
 
 
 def curves(
-    run: Annotated[list[str], typer.Argument(metavar="RUN…", help="Runs' names, or their folders.")],
-    out: Annotated[Path, typer.Option(help="The picture to write: .svg or .png.")] = Path("curves.svg"),
+    run: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN…]", help="Runs' names, or their folders. Default: the latest finished run."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The picture to write: .svg, .pdf or .png.")] = Path("curves.svg"),
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -25,12 +28,11 @@ def curves(
     """
     from deepdance import runs
     from deepdance.evaluation.curves import check_curves, draw_curves, find_untrained
-    from deepdance.workspace import locate_run
     from deepdance_cli import console
 
     check_curves(out)
-    histories = {}
-    for place, name in [locate_run(text, workspace) for text in run]:
+    histories, given = {}, [*run] if run else [None]
+    for place, name in [find_run(text, workspace) for text in given]:
         histories[name if name not in histories else str(place.run_folder(name))] = runs.load_histories(place, name)
     draw_curves(histories, out)
     untrained = find_untrained(histories)

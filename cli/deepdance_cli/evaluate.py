@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from deepdance_cli.arguments import FreshTable, Json, Length, RunName, Seeds, Workspace, find_run
+from deepdance_cli.arguments import FreshTable, Json, Length, RunName, Seeds, TablesFile, Workspace, find_run
 from deepdance_cli.output import print_json
 
 
@@ -14,6 +14,7 @@ def evaluate(
     frames: Length = 1000,
     seeds: Seeds = 5,
     fresh: FreshTable = None,
+    out: TablesFile = None,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -21,18 +22,24 @@ def evaluate(
 
     Beside every figure stand what real frames and copying the last frame reach.
 
-    Example: dd evaluate my-run
+    Example: dd evaluate my-run --out tables.tex
     """
-    from deepdance.evaluation import report
+    from deepdance.evaluation import export, report
+    from deepdance_cli import console
     from deepdance_cli.progress import open_session
-    from deepdance_cli.show import print_paper_table, print_table
+    from deepdance_cli.show import print_table
 
+    if out:
+        export.check_format(out)
     place, name = find_run(run, workspace)
     with open_session(place.root) as session:
         measured = report.evaluate(session, name, frames, seeds, fresh=fresh)
+    if out:
+        measured.all_tables.write(out)
     if json:
         print_json(asdict(measured))
         return
-    print_paper_table(measured.paper_table)
-    for table in measured.tables.values():
+    for table in measured.all_tables.values():
         print_table(table)
+    if out:
+        console.out.print(f"tables {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,14 @@ from deepdance_cli.console import out
 
 GAP = 2
 """Blanks between columns; one where cells are folded."""
+LINE = 80
+"""Columns that a paragraph takes at most: a file and a wide terminal have more than an eye follows."""
 PROSE = 24
 """Columns of a cell from which it is prose, which is not folded into less."""
+
+NO_BREAK = "\u00a0"
+WORD = re.compile(r"[^ \t\n]+")
+"""What no line ends within. It may hold blanks that do not break, as `[-7.156, -1.205]` does."""
 
 Cell = tuple[str, str]
 """A text and its style."""
@@ -48,9 +55,12 @@ def print_grid(grid: Grid) -> None:
         out.print(line)
 
 
-def print_text(text: str, style: str = "") -> None:
-    """Print lines as they are, or folded where the terminal ends: what is folded off is indented as its line."""
-    width = find_width()
+def print_text(text: str, style: str = "", at_most: int = sys.maxsize) -> None:
+    """Print lines as they are, or folded where the terminal ends, or after `at_most` columns.
+
+    What is folded off is indented as its line.
+    """
+    width = min(find_width(), at_most)
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip()))
         folded = [line] if cell_len(line) <= width else [indent + part for part in fold(line, width - len(indent))]
@@ -85,12 +95,12 @@ def lay_out(grid: Grid, width: int) -> Iterator[Text]:
 def fold(text: str, width: int) -> list[str]:
     """Lines of at most `width`, of whole words: one that is wider stands alone."""
     lines: list[str] = []
-    for word in text.split():
+    for word in WORD.findall(text):
         if lines and cell_len(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
-    return lines or [""]
+    return [line.replace(NO_BREAK, " ") for line in lines] or [""]
 
 
 def _list_cells(grid: Grid) -> list[Sequence[Cell]]:
@@ -113,7 +123,7 @@ def _measure_line(cells: Sequence[Sequence[Cell]]) -> int:
 
 def _measure_least(column: Sequence[Cell]) -> int:
     """The longest word, and of prose enough to be read."""
-    words = max(cell_len(word) for text, _ in column for word in text.split() or [""])
+    words = max(cell_len(word) for text, _ in column for word in WORD.findall(text) or [""])
     prose = any(cell_len(text) > PROSE and " " in text for text, _ in column)
     return max(words, PROSE) if prose else words
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from deepdance.evaluation import tables
 from deepdance.metrics.paper_table import PaperRow
-from deepdance_cli.grid import Grid, find_width, fits, print_grid, print_text
+from deepdance_cli.grid import LINE, Grid, find_width, fits, print_grid, print_text
 
 
 def print_paper_table(rows: Sequence[PaperRow]) -> None:
@@ -16,10 +16,11 @@ def print_paper_table(rows: Sequence[PaperRow]) -> None:
 
 
 def print_table(measured: tables.Table) -> None:
-    """Measured figures with half their 95 % interval, and the legend below.
+    """Measured figures with their 95 % interval, and the legend below.
 
     Where several horizons beside one another are too wide, each has a block of its own.
     """
+    measured = measured.shown
     grid = _build_grid(measured)
     horizons = list(dict.fromkeys(row.horizon for row in measured.rows))
     if len(horizons) < 2 or fits(grid, find_width()):
@@ -28,7 +29,7 @@ def print_table(measured: tables.Table) -> None:
     else:
         for horizon in horizons:
             _print_horizon(measured, horizon)
-    print_text(f"{measured.legend}\n", "dim")
+    print_text(f"{measured.legend}\n", "dim", LINE)
 
 
 def _print_horizon(measured: tables.Table, horizon: int | None) -> None:

@@ -263,15 +263,17 @@ def open_run(
 def compare(
     compared: Sequence[Run | str | Path], frames: int = 1000, seeds: int = 5, *, workspace: str | Path = "workspace"
 ) -> Tables:
-    """The tables of `dd compare`, `"frames"` and `"long"`: a row each for runs, or their names or folders.
+    """The tables of `dd compare`, `"frames"`, `"long"` and `"paper"`: a row each for runs, or their names or folders.
 
-    Raises OptionError, WorkspaceError.
+    Raises InputError, OptionError, WorkspaceError.
     """
     from deepdance.evaluation import report
 
     if isinstance(compared, Run | str | Path) or not compared:
         raise OptionError(f"expected a list of runs, such as compare([first, second]), got {compared!r}")
     opened = [run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in compared]
+    for run in opened:
+        runs.check_trained(run._session.workspace, run.name)
     return report.compare([run.evaluate(frames, seeds) for run in opened])
 
 

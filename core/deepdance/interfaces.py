@@ -275,7 +275,12 @@ class FrameCodec(Component[OptionsT]):
 
 
 class SequenceModel(Component[OptionsT]):
-    """Predicts the next latent vectors from the last ones."""
+    """Predicts the next latent vectors from the last ones.
+
+    `is_deterministic` says that `generate` ignores `temperature` and `rng`: who gives a temperature is told so.
+    """
+
+    is_deterministic: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -141,6 +141,8 @@ def dance(
     video: Float32 | None = None,
 ) -> Float32:
     """New latents at `render_fps`, `(frames, d)`. `video` holds those of the video that the recipe starts from."""
+    if recipe.temperature != 1 and model.is_deterministic:
+        log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
     opening = take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
     if recipe.loop:
         return _dance_loop(recipe, model, opening)

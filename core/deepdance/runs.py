@@ -311,9 +311,12 @@ def _measure_rows(run: OpenedRun) -> list[PaperRow]:
     recipe, context = run.recipe, pipeline.find_context(run.session, run.recipe)
     train, validation = split_latents(run.latents, run.frames.clips, recipe.validation, context)
     codec, sequence = (pipeline.load_history(run.artifacts[stage][0]) for stage in ("codec", "sequence"))
+    pixels = measure_pixel_reference(run.held_out.neighbours())
+    latents = measure_latent_reference(validation or train, context)
+    windows = sum(max(len(clip) - context, 0) for clip in validation)
     return [
-        build_row("codec", recipe.codec.name, codec, measure_pixel_reference(run.held_out.neighbours())),
-        build_row("sequence", recipe.sequence.name, sequence, measure_latent_reference(validation or train, context)),
+        build_row("codec", recipe.codec.name, codec, pixels, len(run.held_out) if run.evaluated_from else 0),
+        build_row("sequence", recipe.sequence.name, sequence, latents, windows),
     ]
 
 
@@ -327,6 +330,11 @@ def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str
         if location != read_anew:
             preparation.tell_kept_warnings(artifact, location)
     return OpenedRun(session, recipe, made)
+
+
+def check_trained(workspace: Workspace, name: str) -> None:
+    """Raise InputError, WorkspaceError if there is nothing to measure of a run."""
+    _list_artifacts(workspace, workspace.open_run(name)[0])
 
 
 def load_histories(workspace: Workspace, name: str) -> dict[str, History]:

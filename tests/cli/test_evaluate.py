@@ -1,9 +1,12 @@
 import json
+import re
 import shutil
 
 import pytest
 from conftest import FAST
 
+import deepdance
+from deepdance.errors import WorkspaceError
 from deepdance.evaluation import report
 from deepdance.events import Progress
 from deepdance.plugins import discover
@@ -113,6 +116,26 @@ def test_a_comparison_is_written_as_a_file(dd, trained, tmp_path, suffix, said):
     assert said in path.read_text()
 
 
+def test_an_evaluation_is_written_as_a_file(dd, trained, tmp_path):
+    path = tmp_path / "tables.tex"
+    result = dd("evaluate", "one", *SHORT, "--out", path, "--workspace", trained)
+    assert (result.code, result.out.splitlines()[-1]) == (0, f"tables {path}"), result.err
+    labels = re.findall(r"\\label{(.*)}", path.read_text())
+    assert labels == ["tab:one-paper", "tab:one-codec", "tab:one-next_frame", "tab:one-long"]
+    assert r"epochs & $1$ & $27$ & $1$ & $853$ \\" in path.read_text()
+    assert "ST-RRED (needs pictures of 48 pixels each way)" in path.read_text()
+    assert re.search(r"Held out: \d+ frames and \d+ windows\.", path.read_text())
+
+
+def test_all_runs_are_there_before_one_is_measured(dd, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "evaluate", lambda *_: pytest.fail("measured"))
+    result = dd("compare", "one", "nobody", "--workspace", trained)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "got 'nobody'; there are: one, two" in result.err
+    with pytest.raises(WorkspaceError, match="nobody"):
+        deepdance.compare(["one", "nobody"], workspace=trained)
+
+
 def test_curves_are_drawn_and_what_has_none_is_told(dd, trained, tmp_path):
     none = dd("curves", "one", "--out", tmp_path / "c.svg", "--workspace", trained)
     assert none.code == 2
@@ -120,6 +143,9 @@ def test_curves_are_drawn_and_what_has_none_is_told(dd, trained, tmp_path):
     trainings = ("--seq", "gru", *FAST, "--set", "sequence.layers=1")
     made = dd("run", *TINY, *trainings, "--name", "longer", "--workspace", tmp_path / "w")
     assert made.code == 0, made.err
+    latest = dd("curves", "--out", tmp_path / "c.pdf", "--workspace", tmp_path / "w")
+    assert (latest.code, latest.out) == (0, f"curves {tmp_path / 'c.pdf'}\n"), latest.err
+    assert "the latest run: longer" in latest.err
     drawn = dd("curves", "longer", trained / "runs/one", "--out", tmp_path / "c.png", "--workspace", tmp_path / "w")
     assert (drawn.code, drawn.out) == (0, f"curves {tmp_path / 'c.png'}\n"), drawn.err
     assert "no curve where nothing is trained by epochs: codec of longer, codec of one, sequence" in drawn.err
@@ -167,6 +193,7 @@ def test_a_folder_of_videos_is_several_dances(told, video, tmp_path):
         (("evaluate", "nobody"), "one, two"),
         (("compare", "nobody"), "one, two"),
         (("compare", "nobody", "--out", "t.xls"), "a name that ends in .csv, .json, .md or .tex, got 't.xls'"),
+        (("evaluate", "one", "--out", "t.xls"), "a name that ends in .csv, .json, .md or .tex, got 't.xls'"),
     ],
 )
 def test_what_is_to_be_measured_must_be_clear(dd, trained, arguments, message):

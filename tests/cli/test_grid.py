@@ -94,6 +94,16 @@ def test_intervals_go_beneath_their_figures_all_or_none():
     assert not any("±" in line and any(f"{n}." in line for n in (1, 2, 3, 4)) for line in lines)
 
 
+def test_both_ends_of_a_lopsided_interval_stand_together(width, capfd):
+    figures = {column.key: Estimate(-2.586, -7.156, -1.205) for column in SUMMARY}
+    rows = [Row(run, "model", figures) for run in RUNS]
+    show.print_table(Table("Title", SUMMARY, rows, "A legend. " * 40))
+    text = capfd.readouterr().out
+    assert text.count("[-7.156, -1.205]") == sum(column.decimals == 3 for column in SUMMARY) * len(RUNS)
+    assert_fits(text, width)
+    assert all(cell_len(line) <= 80 for line in text.splitlines() if "legend" in line)
+
+
 def test_the_papers_table_is_whole(width, capfd):
     figures = dict.fromkeys(
         ("acc", "loss", "val_acc", "val_loss", "ceiling_acc", "copy_last_acc", "copy_last_loss"), 0.125

@@ -113,7 +113,7 @@ def test_runs_beside_one_another(run, silhouettes):
     other = deepdance.run(silhouettes, **MODELS, frames=10, seed=1, workspace=workspace, name="other")
     tables = deepdance.compare([run, other.name], frames=20, seeds=1, workspace=workspace)
     assert [row.name for row in tables["frames"].rows][:2] == [run.name, "other"]
-    assert tables.keys() == {"frames", "long"}
+    assert tables.keys() == {"frames", "long", "paper"}
     assert "<table>" in tables._repr_html_()
     assert run.evaluate(20, 1)._repr_html_().count("<table>") == 4
     assert str(run.evaluate(20, 1)).startswith(f"{run.table}\n\n{run.evaluate(20, 1).tables['codec'].title}\n")

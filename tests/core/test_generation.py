@@ -140,6 +140,7 @@ class Recorder:
     """A sequence model that notes what it was asked for and answers with -1."""
 
     context = 8
+    is_deterministic = False
 
     def generate(self, seed, steps, **asked):
         self.seed, self.asked = seed, asked
@@ -154,6 +155,14 @@ def test_a_dance_shows_the_real_frame_it_starts_from_but_no_noise(begin, shown):
     frames = dance(Recipe(start=begin, temperature=0.5, seed=7), model, LATENTS, CLIPS)
     assert frames[0, 0] == shown
     assert model.asked == {"temperature": 0.5, "rng": 7}
+
+
+@pytest.mark.parametrize(("temperature", "deterministic", "told"), [(0.5, True, 1), (1.0, True, 0), (0.5, False, 0)])
+def test_a_temperature_that_changes_nothing_is_told(temperature, deterministic, told, caplog):
+    model = Recorder()
+    model.is_deterministic = deterministic
+    dance(Recipe(sequence="lstm4", temperature=temperature), model, LATENTS, CLIPS)
+    assert caplog.text.count("lstm4 knows no --temperature") == told
 
 
 def test_another_video_gives_its_last_latents():

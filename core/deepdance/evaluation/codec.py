@@ -17,6 +17,7 @@ from deepdance.metrics import video_quality
 from deepdance.metrics.accuracy import accuracy_ceiling, keras_accuracy
 from deepdance.metrics.bootstrap import bootstrap, bootstrap_mean
 from deepdance.metrics.shapes import boundary_iou, count_grey_pixels, count_limb_pixels, iou, measure_perimeters
+from deepdance.metrics.video_quality import STRRED_SMALLEST
 from deepdance.splits import number_blocks
 
 Terms = dict[str, npt.NDArray[Any]]
@@ -30,15 +31,15 @@ COLUMNS = (
     Column("grey_per_perimeter", "grey ÷ outline", 2),
     Column("psnr", "PSNR", 1),
     Column("ssim", "SSIM"),
-    Column("strred", "ST-RRED", 0),
+    Column("strred", "ST-RRED", 0, needs=f"pictures of {STRRED_SMALLEST} pixels each way"),
     Column("accuracy", "acc"),
 )
-LEGEND = """\
-Held-out frames, encoded and decoded. boundary IoU: of the bands 2 pixels wide
-along the outlines. limb recall: of what a disc of radius 4 does not fit into.
-grey ÷ outline: pixels from 10 % to 90 % grey for each pixel of outline; the
-real frames' is right, more is blur. acc is Keras' accuracy; the real frames'
-is the most it can be. ST-RRED: 0 is best. ±: half a 95 % interval."""
+LEGEND = (
+    "Held-out frames, encoded and decoded. boundary IoU: of the bands 2 pixels wide along the outlines. limb recall: "
+    "of what a disc of radius 4 does not fit into. grey ÷ outline: pixels from 10 % to 90 % grey for each pixel of "
+    "outline; the real frames' is right, more is blur. acc is Keras' accuracy; the real frames' is the most it can be. "
+    "ST-RRED: 0 is best."
+)
 
 
 def measure_codec(

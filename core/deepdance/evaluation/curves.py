@@ -1,4 +1,4 @@
-"""How trainings went: losses and accuracies against epochs, as SVG or PNG."""
+"""How trainings went: losses and accuracies against epochs, as SVG, PDF or PNG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from deepdance.interfaces import History
 from deepdance.metrics.paper_table import PAPER
 from deepdance.workspace import write_atomically
 
-FORMATS = (".svg", ".png")
+FORMATS: dict[str, dict[str, None] | None] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": None}
+"""With the metadata that each is written without, so that the same curves give the same file."""
 TITLES = {"codec": "codec", "sequence": "sequence model"}
 FIGURES = {"loss": "loss", "acc": "accuracy"}
 WIDTH, ROW = 5.2, 2.4
@@ -21,7 +22,8 @@ WIDTH, ROW = 5.2, 2.4
 def check_curves(path: Path) -> None:
     """Raise OptionError if no picture can be written under this name."""
     if path.suffix.lower() not in FORMATS:
-        raise OptionError(f"--out: expected a name that ends in {' or '.join(FORMATS)}, got {str(path)!r}")
+        *others, last = FORMATS
+        raise OptionError(f"--out: expected a name that ends in {', '.join(others)} or {last}, got {str(path)!r}")
 
 
 def find_untrained(histories: Mapping[str, Mapping[str, History]]) -> list[str]:
@@ -54,16 +56,19 @@ def draw_curves(histories: Mapping[str, Mapping[str, History]], path: Path) -> N
         handles = [*_draw_key(histories), *_draw_styles()]
         figure.legend(handles=handles, loc="outside lower left", frameon=False, ncols=1 if len(histories) > 2 else 2)
         with write_atomically(path) as temporary:
-            figure.savefig(temporary, dpi=200, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+            figure.savefig(temporary, dpi=200, metadata=FORMATS[path.suffix.lower()])
 
 
 def _draw_panel(axis: Any, stage: str, name: str, histories: Mapping[str, History]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     drawn: list[float] = [PAPER[stage][name]]
     for number, history in enumerate(histories.values()):
         for key, style in ((name, "-"), (f"val_{name}", "--")):
             points = _list_points(history, key)
             axis.plot([epoch for epoch, _ in points], [value for _, value in points], style, color=_color(number), lw=1)
             drawn += [value for _, value in points]
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.axhline(PAPER[stage][name], color="0.5", lw=1, ls=":")
     if name == "loss" and min(drawn) > 0:
         _scale_log(axis)

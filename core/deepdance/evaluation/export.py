@@ -6,15 +6,18 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepdance.errors import OptionError
-from deepdance.evaluation.tables import Table
+from deepdance.evaluation.tables import NO_BREAK, Table, Tables
 from deepdance.workspace import write_atomically
 
 CSV_FIELDS = ("table", "row", "role", "ahead", "figure", "title", "value", "low", "high")
 TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "[": "{[}",  # after \\ it would begin the space between rows
+    "]": "{]}",
+    NO_BREAK: "~",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -33,7 +36,7 @@ TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
 }
 
 
-def write_tables(tables: Mapping[str, Table], path: Path) -> None:
+def write_tables(tables: Tables, path: Path) -> None:
     """All tables as one file, which appears when it is whole; its suffix decides the format. Raises OptionError."""
     check_format(path)
     text = FORMATS[path.suffix.lower()](tables)
@@ -48,7 +51,7 @@ def check_format(path: Path) -> None:
         raise OptionError(f"--out: expected a name that ends in {', '.join(others)} or {last}, got {str(path)!r}")
 
 
-def format_csv(tables: Mapping[str, Table]) -> str:
+def format_csv(tables: Tables) -> str:
     """A line for each figure, with both ends of its interval: so tables of other columns share one file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -62,17 +65,18 @@ def format_csv(tables: Mapping[str, Table]) -> str:
     return text.getvalue()
 
 
-def format_json(tables: Mapping[str, Table]) -> str:
+def format_json(tables: Tables) -> str:
     """What `--json` prints."""
     return json.dumps({name: table.as_json() for name, table in tables.items()}, indent=2, ensure_ascii=False) + "\n"
 
 
-def format_markdown(tables: Mapping[str, Table]) -> str:
+def format_markdown(tables: Tables) -> str:
     """A heading, a table and its legend for each."""
     return "\n".join(_write_markdown(table) for table in tables.values())
 
 
 def _write_markdown(table: Table) -> str:
+    table = table.shown
     heading, *lines = [[_escape_markdown(cell) for cell in line] for line in _lay_out(table)]
     rule = [":--", *["--:"] * (len(heading) - 1)]
     rows = "\n".join(f"| {' | '.join(line)} |" for line in (heading, rule, *lines))
@@ -84,29 +88,43 @@ def _escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", text)
 
 
-def format_tex(tables: Mapping[str, Table]) -> str:
+def format_tex(tables: Tables) -> str:
     """A `table` environment for each, for `\\input`; LaTeX needs no package for it."""
-    return "\n".join(_write_tex(name, table) for name, table in tables.items())
+    return "\n".join(_write_tex(_make_label([*tables.runs, name]), table.shown) for name, table in tables.items())
 
 
-def _write_tex(name: str, table: Table) -> str:
-    heading, *lines = [[_escape_tex(cell) for cell in line] for line in _lay_out(table)]
-    rows = " \\\\\n".join(" & ".join(line) for line in lines)
-    title, legend = _escape_tex(table.title), _escape_tex("; ".join(table.legend.strip().splitlines()))
+def _make_label(names: Sequence[str]) -> str:
+    """With the runs in it, so that two files in one text do not clash."""
+    return "tab:" + "-".join(re.sub(r"[^\w.-]+", "-", name) for name in names)
+
+
+def _write_tex(label: str, table: Table) -> str:
+    heading, *lines = _lay_out(table)
+    rows = " \\\\\n".join(" & ".join([_escape_tex(name), *map(_set_figure, figures)]) for name, *figures in lines)
+    title, legend = _escape_tex(table.title), _escape_tex(" ".join(table.legend.strip().splitlines()))
     return f"""\
 \\begin{{table}}
 \\centering
 \\begin{{tabular}}{{l{"r" * (len(heading) - 1)}}}
 \\hline
-{" & ".join(heading)} \\\\
+{" & ".join(map(_escape_tex, heading))} \\\\
 \\hline
 {rows} \\\\
 \\hline
 \\end{{tabular}}
 \\caption[{title}]{{{title}. {legend}}}
-\\label{{tab:{name}}}
+\\label{{{label}}}
 \\end{{table}}
 """
+
+
+def _set_figure(text: str) -> str:
+    """As mathematics, where a minus is one."""
+    if text == "–":
+        return _escape_tex(text)
+    number, flat, _ = text.partition(" flat")
+    number = number.replace(" ±", r" \pm ").replace(" [", r"\ [").replace(NO_BREAK, " ")
+    return f"${number}${flat}"
 
 
 def _escape_tex(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from textwrap import fill
 
 import numpy as np
 
@@ -15,10 +14,14 @@ from deepdance.evaluation.streams import OnProgress, ProgressMeter, ignore_progr
 from deepdance.evaluation.tables import CEILING, COPY, REAL, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.bootstrap import Estimate
-from deepdance.metrics.two_sample import ALL
+from deepdance.metrics.features import WINDOW
+from deepdance.metrics.two_sample import ALL, FOLDS
 from deepdance.pipeline import decode_frames
 from deepdance.runs import OpenedRun
 
+FRECHET_NEEDS = f"{WINDOW} frames, of the dance and held out"
+MOTION_NEEDS = f"{WINDOW} stretches of {WINDOW} frames, of the dance and held out"
+TOLD_NEEDS = f"{FOLDS} stretches of time, of the dance and real"
 WHOLE = (
     Column("motion", "motion"),
     Column("motion_ratio", "motion ÷ real", 2),
@@ -29,8 +32,8 @@ WHOLE = (
     Column("several_bodies", "several bodies"),
     Column("area_outside", "unusual area"),
     Column("grey_ratio", "grey per outline ÷ real", 2),
-    Column("frechet_frames", "Fréchet ÷ floor, frames", 2),
-    Column("frechet_motion", "Fréchet ÷ floor, motion", 2),
+    Column("frechet_frames", "Fréchet ÷ floor, frames", 2, needs=FRECHET_NEEDS),
+    Column("frechet_motion", "Fréchet ÷ floor, motion", 2, needs=MOTION_NEEDS),
     Column("density", "density", 2),
     Column("coverage", "coverage", 2),
     Column("nearest_ratio", "nearest training frame ÷ real", 2),
@@ -45,22 +48,21 @@ SPANS = (
     Column("hundredth.nearest_ratio", "frames 100-109: nearest ÷ real", 2),
 )
 TOLD = (
-    Column("told", "told from real", 2),
-    *(Column(f"told.{kind}", f"by {kind} alone", 2) for kind in KINDS),
+    Column("told", "told from real", 2, needs=TOLD_NEEDS),
+    *(Column(f"told.{kind}", f"by {kind} alone", 2, needs=TOLD_NEEDS) for kind in KINDS),
 )
-SLOPES = tuple(Column(f"slope.{name}", f"slope of {name}", 4, True) for name in ("area", "motion", "bodies", "grey"))
-LEGEND = """\
-Real: held-out frames against training frames, the floor; its longest freeze
-is that of all real frames. motion: 1 − IoU of neighbours. several bodies,
-unusual area: shares of the frames; the area of 1 % of the real ones is
-unusual. Fréchet, grey and nearest: 1 is as real. loop: 0 never comes back.
-coverage: share of the training frames with a frame of the dance nearby.
-told: how often a classifier tells 1.6 s of the dance from as much of real
-frames; half of its answers are right by chance. Real: other real frames.
-slope: change per 1,000 frames, with half a 95 % interval; flat if it holds 0."""
-
-WIDTH = 78
-"""Columns that a legend takes."""
+SLOPES = tuple(
+    Column(f"slope.{name}", f"slope of {name}", 4, True, needs="dances of 1,500 frames, or one of 2,500")
+    for name in ("area", "motion", "bodies", "grey")
+)
+LEGEND = (
+    "Real: held-out frames against training frames, the floor; its longest freeze is that of all real frames. motion: "
+    "1 − IoU of neighbours. several bodies, unusual area: shares of the frames; the area of 1 % of the real ones is "
+    "unusual. Fréchet, grey and nearest: 1 is as real. loop: 0 never comes back. coverage: share of the training "
+    "frames with a frame of the dance nearby. told: how often a classifier tells 1.6 s of the dance from as much of "
+    "real frames; half of its answers are right by chance. Real: other real frames. slope: change per 1,000 frames; "
+    "flat if its interval holds 0."
+)
 DecodeReal = Callable[[Int64], Iterable[UInt8]]
 """Real frames, by number, as they come out of the codec."""
 
@@ -147,8 +149,7 @@ def _measure(
         rows.append(Row(CEILING, "ceiling", _collect_told(told)))
         verdicts.append(describe_verdict(CEILING, told, real.told))
     count = "1 dance" if report.dances == 1 else f"{report.dances} dances"
-    told_by = "\n".join(fill(verdict, WIDTH) for verdict in verdicts)
-    legend = f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.\n{LEGEND}\n{told_by}"
+    legend = "\n".join([f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.", LEGEND, *verdicts])
     curves = {name: report.curves, REAL: real.curves}
     return Table(title, (*WHOLE, *TOLD, *SPANS, *SLOPES), rows, legend, upright=True, curves=curves)
 

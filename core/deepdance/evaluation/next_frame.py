@@ -34,12 +34,12 @@ COLUMNS = (
     Column("iou", "IoU"),
     Column("iou_skill", "IoU skill"),
 )
-LEGEND = """\
-Frames ahead of held-out windows. skill: 1 − error ÷ error of copying, so 0 is
-no better than the last frame again, 1 is perfect. A model with randomness is
-judged by the mean of 8 dances. energy score: E|X−y| − ½ E|X−X′| over them,
-less is better. IoU: decoded, against the real frame; the codec alone is the
-most it can be; its error is 1 − IoU. ±: half a 95 % interval."""
+LEGEND = (
+    "Frames ahead of held-out windows. skill: 1 − error ÷ error of copying, so 0 is no better than the last frame "
+    "again, 1 is perfect. A model with randomness is judged by the mean of 8 dances. energy score: E|X−y| − ½ E|X−X′| "
+    "over them, less is better. IoU: decoded, against the real frame; the codec alone is the most it can be; its error "
+    "is 1 − IoU."
+)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,27 @@ from typing import Any
 
 from deepdance import preparation, runs
 from deepdance.evaluation.codec import measure_codec
-from deepdance.evaluation.long_dances import measure_long_dances, measure_videos
+from deepdance.evaluation.long_dances import (
+    FRECHET_NEEDS,
+    MOTION_NEEDS,
+    TOLD_NEEDS,
+    measure_long_dances,
+    measure_videos,
+)
 from deepdance.evaluation.next_frame import measure_next_frame
 from deepdance.evaluation.streams import OnProgress
-from deepdance.evaluation.tables import COPY, REAL, Column, Figures, PaperTable, Role, Row, Table, Tables
+from deepdance.evaluation.tables import (
+    COPY,
+    REAL,
+    Column,
+    Figures,
+    PaperTable,
+    Role,
+    Row,
+    Table,
+    Tables,
+    join_paper_tables,
+)
 from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
@@ -40,20 +57,18 @@ LONG_SUMMARY = (
     Column("long.freeze_seconds", "freeze, s", 1),
     Column("long.several_bodies", "several bodies"),
     Column("long.grey_ratio", "grey", 2),
-    Column("long.frechet_frames", "Fréchet", 2),
-    Column("long.frechet_motion", "of motion", 2),
-    Column("long.told", "told", 2),
+    Column("long.frechet_frames", "Fréchet", 2, needs=FRECHET_NEEDS),
+    Column("long.frechet_motion", "of motion", 2, needs=MOTION_NEEDS),
+    Column("long.told", "told", 2, needs=TOLD_NEEDS),
     Column("long.coverage", "coverage", 2),
     Column("long.nearest_ratio", "nearest", 2),
     Column("long.replay_seconds", "replay, s", 1),
 )
 """The same of its long dances, in a table of their own."""
-LONG_LEGEND = """\
-motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the
-training frames themselves. told: how often a classifier tells it from real
-frames, .5 by chance. replay: of training frames in their order."""
-
-INTERVAL = "±: half a 95 % interval."
+LONG_LEGEND = (
+    "motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the training frames themselves. told: "
+    "how often a classifier tells it from real frames, .5 by chance. replay: of training frames in their order."
+)
 
 log = logging.getLogger("deepdance")
 
@@ -69,11 +84,16 @@ class Evaluation:
     paper_table: PaperTable
     tables: Tables
 
+    @property
+    def all_tables(self) -> Tables:
+        """The paper's table as the first, then the others."""
+        return Tables.of([self.run], paper=self.paper_table.as_table(), **self.tables)
+
     def __str__(self) -> str:
-        return f"{self.paper_table}\n\n{self.tables}"
+        return str(self.all_tables)
 
     def _repr_html_(self) -> str:
-        return self.paper_table._repr_html_() + self.tables._repr_html_()
+        return self.all_tables._repr_html_()
 
 
 def evaluate(
@@ -157,14 +177,19 @@ def _build_table(
 
 
 def compare(evaluations: Sequence[Evaluation]) -> Tables:
-    """One row a run, then what real frames and copying reach on the first run's held-out frames; so two tables."""
+    """One row a run, then what real frames and copying reach on the first run's held-out frames; so two tables.
+
+    The third is the paper's.
+    """
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")
-    models = "\n".join(f"{e.run}: {e.codec} × {e.sequence}" for e in evaluations)
-    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect.\n{INTERVAL}"
-    return Tables(
+    models = "\n".join(f"{e.run}: {e.codec} × {e.sequence}." for e in evaluations)
+    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
+    return Tables.of(
+        [e.run for e in evaluations],
         frames=_compare("Comparison", SUMMARY, evaluations, legend),
-        long=_compare("Long dances", LONG_SUMMARY, evaluations, f"{LONG_LEGEND}\n{INTERVAL}"),
+        long=_compare("Long dances", LONG_SUMMARY, evaluations, LONG_LEGEND),
+        paper=join_paper_tables({e.run: e.paper_table for e in evaluations}),
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
+
+import numpy as np
 
 from deepdance.html import write_html_table
 from deepdance.metrics.bootstrap import Estimate
@@ -19,17 +21,25 @@ Curves = Mapping[str, Sequence[Sequence[float | None]]]
 REAL = "real, held out"
 COPY = "copy the last frame"
 CEILING = "the codec alone"
+INTERVAL = "±: half a 95 % interval; where its halves differ, both its ends stand in brackets."
+NO_BREAK = "\u00a0"
+"""A blank at which no line ends."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A measure: its key in JSON, its heading, and the decimals that it is shown with."""
+    """A measure: its key in JSON, its heading, and the decimals that it is shown with.
+
+    With `digits` so many significant ones are shown instead. `needs` says without what nothing can be measured.
+    """
 
     key: str
     title: str
     decimals: int = 3
     slope: bool = False
     """A change, which is flat if its interval holds 0."""
+    digits: int = 0
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What was measured, with a legend that says how. `upright`: shown with one line a figure, for there are many."""
+    """What was measured, with a legend that says how: whole sentences, those of one line a paragraph.
+
+    `upright`: shown with one line a figure, for there are many.
+    """
 
     title: str
     columns: Sequence[Column]
@@ -60,6 +73,29 @@ class Table:
         return rows[0].figures.get(key) if rows else None
 
     @property
+    def shown(self) -> Table:
+        """What is printed of it: no row or column without any figure; its legend names those, and says what ± is."""
+        if not self.rows:
+            return self
+        columns = [c for c in self.columns if any(row.figures.get(c.key) for row in self.rows)]
+        rows = [row for row in self.rows if any(row.figures.get(c.key) for c in columns)]
+        figures = [row.figures.get(c.key) for row in rows for c in columns]
+        has_intervals = any(figure and figure.low is not None for figure in figures)
+        notes = [self.legend, self._tell_left_out(columns, rows), INTERVAL if has_intervals else ""]
+        return replace(self, columns=columns, rows=rows, legend="\n".join(filter(None, notes)))
+
+    def _tell_left_out(self, columns: Sequence[Column], rows: Sequence[Row]) -> str:
+        left_out: dict[str, list[str]] = {}
+        for column in self.columns:
+            if column not in columns:
+                left_out.setdefault(column.needs, []).append(column.title)
+        for row in self.rows:
+            if row not in rows:
+                left_out.setdefault("", []).append(row.name + (f", {row.horizon} ahead" if row.horizon else ""))
+        named = [", ".join(names) + (f" (needs {needs})" if needs else "") for needs, names in left_out.items()]
+        return f"Left out, for nothing could be measured: {'; '.join(named)}." if named else ""
+
+    @property
     def headings(self) -> list[str]:
         """Those of `cells`: the name's is empty, then, where horizons differ, how far ahead."""
         ahead = ["ahead"] if self._is_ahead else []
@@ -67,7 +103,7 @@ class Table:
 
     @property
     def cells(self) -> list[list[str]]:
-        """A line of text for each row: its name, then its figures with half their 95 % interval."""
+        """A line of text for each row: its name, then its figures with their 95 % interval."""
         return [
             [row.name, *([str(row.horizon)] if self._is_ahead else []), *(format_cell(row, c) for c in self.columns)]
             for row in self.rows
@@ -78,16 +114,18 @@ class Table:
         return any(row.horizon is not None for row in self.rows)
 
     def __str__(self) -> str:
-        lines = [self.headings, *self.cells]
+        shown = self.shown
+        lines = [shown.headings, *shown.cells]
         if self.upright:
             lines = [list(line) for line in zip(*lines, strict=True)]
-        return "\n".join(filter(None, [self.title, *align(lines), self.legend]))
+        return "\n".join(filter(None, [self.title, *align(lines), shown.legend]))
 
     def _repr_html_(self) -> str:
-        lines, dim = [self.headings, *self.cells], [row.role != "model" for row in self.rows]
+        shown = self.shown
+        lines, dim = [shown.headings, *shown.cells], [row.role != "model" for row in shown.rows]
         if self.upright:
             lines, dim = [list(line) for line in zip(*lines, strict=True)], []
-        return write_html_table(self.title, lines[0], lines[1:], self.legend, dim)
+        return write_html_table(self.title, lines[0], lines[1:], shown.legend, dim)
 
     def as_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -104,7 +142,16 @@ class Table:
 
 
 class Tables(dict[str, Table]):
-    """Tables by name, one below another in a notebook."""
+    """Tables by name, one below another in a notebook. `runs` are those that they are of."""
+
+    runs: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, runs: Sequence[str], /, **tables: Table) -> Self:
+        """Tables of these runs."""
+        made = cls(tables)
+        made.runs = runs
+        return made
 
     def write(self, path: str | Path) -> None:
         """All of them as one file: .csv, .json, .md or .tex. Raises OptionError."""
@@ -124,8 +171,7 @@ class PaperTable(list[PaperRow]):
 
     def as_table(self) -> Table:
         """The run's figures, with the ceiling and the copy of the last frame; below the paper's models, its own."""
-        rows = [row for own in self for row in _make_rows(own)]
-        return Table("The paper's table", PAPER_COLUMNS, rows, PAPER_LEGEND)
+        return join_paper_tables({"": self})
 
     def __str__(self) -> str:
         return str(self.as_table())
@@ -137,25 +183,43 @@ class PaperTable(list[PaperRow]):
 PAPER_COLUMNS = (
     Column("epochs", "epochs", 0),
     Column("acc", "acc"),
-    Column("loss", "loss"),
+    Column("loss", "loss", digits=3),
     Column("val_acc", "val acc"),
-    Column("val_loss", "val loss"),
+    Column("val_loss", "val loss", digits=3),
     Column("ceiling_acc", "ceiling"),
     Column("copy_last_acc", "copy acc"),
-    Column("copy_last_loss", "copy loss"),
+    Column("copy_last_loss", "copy loss", digits=3),
 )
-PAPER_LEGEND = """\
-acc is what Keras calls accuracy. Pictures: mean(x == (y > .5)), so an
-anti-aliased pixel can never be right. Latents: how often the largest number
-stands in the same place. ceiling: the most that accuracy can be. copy: showing
-the last frame again; its loss is the mean squared error, that of a model may be
-in units of its own. val, ceiling and copy are measured on held-out frames."""
+PAPER_LEGEND = (
+    "acc is what Keras calls accuracy. Pictures: mean(x == (y > .5)), so an anti-aliased pixel can never be right. "
+    "Latents: how often the largest number stands in the same place. ceiling: the most that accuracy can be. copy: "
+    "showing the last frame again; its loss is the mean squared error, that of a model may be in units of its own. "
+    "val, ceiling and copy are measured on held-out frames."
+)
+UNITS = {"codec": "frames", "sequence": "windows"}
+"""What is held out of a stage."""
 
 
-def _make_rows(row: PaperRow) -> Iterator[Row]:
-    yield _make_row(row.component, "model", vars(row))
-    if row.component == PAPER_MODELS[row.stage]:
-        yield _make_row("the paper", "real", PAPER[row.stage])
+def join_paper_tables(tables: Mapping[str, Sequence[PaperRow]]) -> Table:
+    """The rows of runs, by run, and below those of the paper's models its own."""
+    rows: list[Row] = []
+    for stage, figures in PAPER.items():
+        own = {run: row for run, of in tables.items() for row in of if row.stage == stage}
+        rows += [
+            _make_row(": ".join(filter(None, (run, row.component))), "model", vars(row)) for run, row in own.items()
+        ]
+        if any(row.component == PAPER_MODELS[stage] for row in own.values()):
+            rows.append(_make_row("the paper", "real", figures))
+    return Table("The paper's table", PAPER_COLUMNS, rows, " ".join([PAPER_LEGEND, *_tell_held_out(tables)]))
+
+
+def _tell_held_out(tables: Mapping[str, Sequence[PaperRow]]) -> Iterator[str]:
+    """How many frames and windows that is: once, if it is the same of all runs."""
+    counts = {run: [f"{row.held_out:,} {UNITS[row.stage]}" for row in of if row.held_out] for run, of in tables.items()}
+    told = {run: " and ".join(count) for run, count in counts.items() if count}
+    same = len(set(told.values())) == 1
+    for run, count in list(told.items())[: 1 if same else None]:
+        yield f"Held out: {count}." if same else f"Held out of {run}: {count}."
 
 
 def _make_row(name: str, role: Role, values: Mapping[str, Any]) -> Row:
@@ -171,17 +235,28 @@ def align(lines: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def format_cell(row: Row, column: Column) -> str:
-    """A figure as it is shown: `.931 ±.004`, for the interval is nearly even on both sides, or `–` for none."""
+    """A figure as it is shown: `.931 ±.004`, `-2.586 [-7.156, -1.205]` if lopsided, or `–` for none."""
     figure = row.figures.get(column.key)
     if figure is None:
         return "–"
-    value = _shorten(figure.value, column.decimals)
+    value = _shorten(figure.value, column)
     if figure.low is None or figure.high is None:
         return value
-    text = f"{value} ±{_shorten((figure.high - figure.low) / 2, column.decimals)}"
+    text = f"{value} {_format_interval(figure.value, figure.low, figure.high, column)}"
     return f"{text} flat" if column.slope and figure.low <= 0 <= figure.high else text
 
 
-def _shorten(value: float, decimals: int) -> str:
-    text = f"{value:.{decimals}f}"
+def _format_interval(value: float, low: float, high: float, column: Column) -> str:
+    """Half of it, or both ends where one half is more than 1.5 times the other, by more than rounding hides."""
+    half, off_centre = (high - low) / 2, abs(value - (high + low) / 2)
+    if off_centre <= max(half / 5, 10**-column.decimals):
+        return f"±{_shorten(half, column)}"
+    return f"[{_shorten(low, column)},{NO_BREAK}{_shorten(high, column)}]"
+
+
+def _shorten(value: float, column: Column) -> str:
+    if column.digits:
+        text = np.format_float_positional(value, column.digits, fractional=False, trim="-")
+    else:
+        text = f"{value:z.{column.decimals}f}"
     return text.replace("0.", ".", 1) if abs(value) < 1 and text.lstrip("-").startswith("0.") else text

@@ -35,15 +35,21 @@ class PaperRow:
     ceiling_acc: float | None
     copy_last_acc: float | None
     copy_last_loss: float | None
+    held_out: int = 0
+    """Frames of the codec, windows of the sequence model, that `val_acc` and all after it are measured on."""
 
 
 def build_row(
-    stage: str, component: str, history: Sequence[Mapping[str, float]], reference: dict[str, float | None]
+    stage: str,
+    component: str,
+    history: Sequence[Mapping[str, float]],
+    reference: dict[str, float | None],
+    held_out: int,
 ) -> PaperRow:
     """The last epoch's figures beside `reference`: the ceiling and the copy of the last frame."""
     last = history[-1]
     figures: dict[str, Any] = {name: last.get(name) for name in ("acc", "loss", "val_acc", "val_loss")}
-    return PaperRow(stage, component, len(history), **figures, **reference)
+    return PaperRow(stage, component, len(history), **figures, **reference, held_out=held_out)
 
 
 def measure_pixel_reference(neighbours: Iterable[tuple[UInt8, UInt8]]) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -70,6 +70,8 @@ class Ridge(SequenceModel[RidgeOptions]):
         predicted = inputs @ self._transition
         loss = mean_squared_error(targets, predicted)
         return {"loss": loss, "acc": argmax_agreement(targets + self._mean, predicted + self._mean)}
+
+    is_deterministic: ClassVar[bool] = True
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         latents = np.empty((len(seed), self.context + steps, seed.shape[-1]), np.float32)

@@ -52,6 +52,23 @@ def test_a_png_has_both_colours_and_only_the_models_that_were_trained(tmp_path):
         assert (np.abs(two - color).sum(axis=2) < 30).sum() > 100
 
 
+def test_epochs_are_whole_numbers(tmp_path):
+    draw_curves({"two epochs": {"codec": FALLING[:2], "sequence": ONCE}}, tmp_path / "c.svg")
+    texts = [element.text or "" for element in ElementTree.parse(tmp_path / "c.svg").iter() if "text" in element.tag]
+    assert {"1", "2"} <= set(texts)
+    assert "1.5" not in texts
+    assert "1.2" not in texts
+
+
+def test_the_same_curves_give_the_same_pdf(tmp_path):
+    for name in ("a.pdf", "b.pdf"):
+        draw_curves(RUNS, tmp_path / name)
+    first = (tmp_path / "a.pdf").read_bytes()
+    assert first.startswith(b"%PDF")
+    assert b"CreationDate" not in first
+    assert first == (tmp_path / "b.pdf").read_bytes()
+
+
 def test_losses_below_zero_can_be_drawn(tmp_path):
     draw_curves({"mdn": {"codec": ONCE, "sequence": [{"loss": 1.0}, {"loss": -3.0}]}}, tmp_path / "c.svg")
     assert (tmp_path / "c.svg").stat().st_size > 1000
@@ -64,6 +81,6 @@ def test_what_has_no_curve_is_named():
 def test_where_nothing_was_trained_by_epochs_there_is_no_picture(tmp_path):
     with pytest.raises(InputError, match="trained by epochs, got none in plain; conv-ae and lstm4 are"):
         draw_curves({"plain": {"codec": ONCE, "sequence": ONCE}}, tmp_path / "c.svg")
-    with pytest.raises(OptionError, match=r"ends in \.svg or \.png, got .*c\.pdf"):
-        draw_curves(RUNS, tmp_path / "c.pdf")
+    with pytest.raises(OptionError, match=r"ends in \.svg, \.pdf or \.png, got .*c\.gif"):
+        draw_curves(RUNS, tmp_path / "c.gif")
     assert not list(tmp_path.iterdir())

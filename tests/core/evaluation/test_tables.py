@@ -9,21 +9,22 @@ from html.parser import HTMLParser
 import pytest
 
 from deepdance.errors import OptionError
-from deepdance.evaluation.tables import Column, PaperTable, Row, Table, Tables
+from deepdance.evaluation.tables import Column, PaperTable, Row, Table, Tables, format_cell, join_paper_tables
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.paper_table import PaperRow
 
 NAME = r"a|b_c & <i>50%</i> $x$ {y} ~^\ #*`[z], \"q\""
 FIGURE = Estimate(0.93123, 0.92, 0.94)
-TABLES = Tables(
+TABLES = Tables.of(
+    ["my run", "other_run"],
     one=Table(
         "First & <b>",
         [Column("iou", "IoU"), Column("ratio", "grey ÷ outline", 2), Column("slope", "slope", slope=True)],
         [
             Row(NAME, "model", {"iou": FIGURE, "ratio": None, "slope": Estimate(0.1, -0.1, 0.3)}),
-            Row("real", "real", {}),
+            Row("real", "real", {"ratio": Estimate(-2.586, -7.156, -1.205)}),
         ],
-        "1 − x,\nso 0 < 1_000.",
+        "1 − x, so 0 < 1_000.\nMore.",
     ),
     two=Table("Second", [Column("mse", "MSE", 4)], [Row("gru", "model", {"mse": Estimate(12.5)}, 10)]),
 )
@@ -64,6 +65,8 @@ def test_markdown_has_as_many_cells_in_each_row(written):
     for block in blocks:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block}) == 1
     assert "| IoU | .931 ±.010 | – |" in text
+    assert "| grey ÷ outline | – | -2.59 \\[-7.16,\u00a0-1.21\\] |" in text
+    assert "1 − x, so 0 \\< 1\\_000.  \nMore.  \n±: half a 95 % interval" in text
     assert ".100 ±.200 flat" in text
     assert r"\<i\>" in text
 
@@ -71,11 +74,14 @@ def test_markdown_has_as_many_cells_in_each_row(written):
 def test_tex_is_escaped_and_whole(written):
     text = written("t.tex")
     assert [text.count(part) for part in (r"\begin{table}", r"\end{table}", r"\begin{tabular}{lrr}")] == [2, 2, 2]
-    assert r"IoU & .931 $\pm$.010 & -- \\" in text
+    assert r"IoU & $.931 \pm .010$ & -- \\" in text
+    assert r"outline & -- & $-2.59\ [-7.16, -1.21]$ \\" in text
+    assert r"slope & $.100 \pm .200$ flat & -- \\" in text
     assert r"a\textbar{}b\_c \& \textless{}i\textgreater{}50\%" in text
     assert r"\$x\$ \{y\} \textasciitilde{}\textasciicircum{}\textbackslash{} \#" in text
-    assert r"\caption[First \& \textless{}b\textgreater{}]{First \& \textless{}b\textgreater{}. 1 $-$ x,; so 0" in text
-    assert r"\label{tab:two}" in text
+    assert r"\caption[First \& \textless{}b\textgreater{}]{First \& \textless{}b\textgreater{}. 1 $-$ x, so 0" in text
+    assert r"1\_000. More. $\pm$: half a 95 \% interval" in text
+    assert r"\label{tab:my-run-other\_run-two}".replace(r"\_", "_") in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
 
 
@@ -127,26 +133,35 @@ def test_the_html_is_well_formed_and_escaped():
 
 
 def test_an_upright_table_is_turned_in_html_too():
-    upright = Table("T", [Column("a", "A"), Column("b", "B"), Column("c", "C")], [Row("x", "model", {})], upright=True)
+    upright = Table(
+        "T",
+        [Column("a", "A"), Column("b", "B"), Column("c", "C")],
+        [Row("x", "model", dict.fromkeys("abc", FIGURE))],
+        upright=True,
+    )
     assert WellFormed(upright._repr_html_()).tags.count("tr") == 4
 
 
 def test_a_table_is_printed_as_aligned_text():
-    rows = [Row("walk", "model", {"a": Estimate(0.5), "b": Estimate(12.25)}), Row("real, held out", "real", {})]
+    rows = [
+        Row("walk", "model", {"a": Estimate(0.5), "b": Estimate(12.25)}),
+        Row("real, held out", "real", {"b": Estimate(1.0)}),
+    ]
     table = Table("Title", [Column("a", "A"), Column("b", "long heading")], rows, "Legend.")
     lines = ["Title", "                   A  long heading", "walk            .500        12.250"]
-    assert str(table) == "\n".join([*lines, "real, held out     –             –", "Legend."])
+    assert str(table) == "\n".join([*lines, "real, held out     –         1.000", "Legend."])
     assert str(replace(table, upright=True)).splitlines()[1] == " " * 16 + "walk  real, held out"
     assert str(Tables(one=table, two=table)) == f"{table}\n\n{table}"
 
 
 def test_the_papers_table_has_its_figures_below_the_runs():
-    row = PaperRow("codec", "conv-ae", 16, 0.95, 0.01, 0.94, 0.02, 0.97, 0.9, 0.05)
+    row = PaperRow("codec", "conv-ae", 16, 0.95, 0.01, 0.94, 0.001068, 0.97, 0.9, 0.000333, 1358)
     table = PaperTable([row]).as_table()
     assert table.cells == [
-        ["conv-ae", "16", ".950", ".010", ".940", ".020", ".970", ".900", ".050"],
+        ["conv-ae", "16", ".950", ".01", ".940", ".00107", ".970", ".900", ".000333"],
         ["the paper", "27", ".964", ".007", ".964", ".007", "–", "–", "–"],
     ]
+    assert table.legend.endswith("Held out: 1,358 frames.")
     assert "what Keras calls accuracy" in WellFormed(PaperTable([row])._repr_html_()).seen
 
 
@@ -154,4 +169,55 @@ def test_the_paper_is_no_row_beside_other_models():
     row = PaperRow("sequence", "motion-field", 1, None, 0.01, None, None, 1.0, 0.9, 0.05)
     table = PaperTable([row]).as_table()
     assert [cells[0] for cells in table.cells] == ["motion-field"]
-    assert "may be\nin units of its own" in table.legend
+    assert "may be in units of its own" in table.legend
+
+
+def test_the_papers_table_of_several_runs_tells_what_each_held_out():
+    first, other = (
+        [PaperRow(stage, name, 5, *[0.1] * 7, held_out) for stage, name in (("codec", "conv-ae"), ("sequence", "gru"))]
+        for held_out in (30, 40)
+    )
+    table = join_paper_tables({"a": first, "b": other})
+    assert [row.name for row in table.rows] == ["a: conv-ae", "b: conv-ae", "the paper", "a: gru", "b: gru"]
+    assert "Held out of a: 30 frames and 30 windows. Held out of b: 40 frames and 40 windows." in table.legend
+    same = join_paper_tables({"a": first, "b": first})
+    assert same.legend.count("Held out") == 1
+
+
+@pytest.mark.parametrize(
+    ("estimate", "shown"),
+    [
+        (Estimate(0.931, 0.92, 0.94), ".931 ±.010"),
+        (Estimate(-2.586, -7.156, -1.205), "-2.586 [-7.156,\u00a0-1.205]"),
+        (Estimate(0.5, 0.5, 0.6), ".500 [.500,\u00a0.600]"),
+        (Estimate(0.0002, 0.0, 0.0009), ".000 ±.000"),  # nobody sees that it is lopsided
+        (Estimate(-0.0001, -0.0002, 0.0001), ".000 ±.000"),
+        (Estimate(-0.0001), ".000"),
+        (Estimate(12.0), "12.000"),
+    ],
+)
+def test_a_lopsided_interval_shows_both_ends(estimate, shown):
+    assert format_cell(Row("a", "model", {"x": estimate}), Column("x", "x")) == shown
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"),
+    [(0.00107123, ".00107"), (3.3333e-05, ".0000333"), (0.007, ".007"), (-1.5, "-1.5"), (-0.25, "-.25"), (0.0, "0")],
+)
+def test_a_loss_has_significant_digits(loss, shown):
+    assert format_cell(Row("a", "model", {"x": Estimate(loss)}), Column("x", "x", digits=3)) == shown
+
+
+def test_what_has_no_figure_is_left_out_and_named():
+    columns = [
+        Column("a", "A"),
+        Column("b", "B", needs="16 frames"),
+        Column("c", "C", needs="16 frames"),
+        Column("d", "D"),
+    ]
+    rows = [Row("x", "model", {"a": Estimate(1.0), "b": None}), Row("y", "copy", {}, 2)]
+    shown = Table("T", columns, rows, "What.").shown
+    assert (shown.headings, shown.cells) == (["", "A"], [["x", "1.000"]])
+    assert shown.legend == "What.\nLeft out, for nothing could be measured: B, C (needs 16 frames); D, y, 2 ahead."
+    empty = Table("T", columns, [], "None.")
+    assert empty.shown == empty

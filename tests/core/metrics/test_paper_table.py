@@ -45,5 +45,8 @@ def test_copying_latents_is_measured_on_each_windows_target():
 
 
 def test_a_row_holds_the_last_epoch_and_says_what_was_not_measured():
-    row = build_row("codec", "pca", [{"loss": 2, "acc": 0.1}, {"loss": 1, "acc": 0.2}], measure_latent_reference([], 3))
+    row = build_row(
+        "codec", "pca", [{"loss": 2, "acc": 0.1}, {"loss": 1, "acc": 0.2}], measure_latent_reference([], 3), 7
+    )
+    assert row.held_out == 7
     assert (row.epochs, row.loss, row.acc, row.val_loss, row.ceiling_acc) == (2, 1, 0.2, None, None)

@@ -25,6 +25,7 @@ class LSTM4(SequenceModel[LSTM4Options]):
     """
 
     cell: ClassVar[str] = "lstm"
+    is_deterministic: ClassVar[bool] = True
     _model: keras.Sequential
 
     @property
