@@ -143,3 +143,11 @@ def test_the_poses_vary(minute):
 def _largest_piece(mask: np.ndarray) -> np.ndarray:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     return labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_video_begins_with_the_whole_dancer(seed):
+    frames = np.concatenate(list(DemoSource("demo", DemoOptions(seed=seed, seconds=4)).frames(5, (120, 200))))
+    dancer = frames.sum(axis=3, dtype=int) < 60
+    assert dancer.any(axis=(1, 2)).all()
+    assert dancer[:, -2:].mean() < 0.001

@@ -45,10 +45,15 @@ class Shot:
 
 @lru_cache(maxsize=64)
 def _draw_scene(seed: int, number: int) -> tuple[Shot, ...]:
-    """The shots of scene `number`: no framing and no background twice in a row."""
+    """The shots of scene `number`: no framing and no background twice in a row.
+
+    The very first shows the dancer from head to foot: a dance that goes on from there does so too.
+    """
     rng = np.random.default_rng((seed, 3, number))
     beats = SHOT_PATTERNS[rng.integers(len(SHOT_PATTERNS))]
     framings = rng.permutation(len(FRAMINGS))
+    if not number:
+        framings = np.append(0, framings[framings > 0])
     fields = rng.permutation(len(FIELDS))
     starts = number * SCENE_BEATS + np.cumsum((0, *beats))
     return tuple(
