@@ -10,6 +10,7 @@ from typing import Any
 
 from deepdance.errors import OptionError
 from deepdance.folders import show_path
+from deepdance.frames import fit_size
 from deepdance.plugins import Registry
 from deepdance.recipe import AUTO, Choice, Recipe, check_entries
 
@@ -17,6 +18,8 @@ FOLDER = "/"
 """The suffix of what is no file but a folder of them."""
 FRAME = re.compile(r"\d+\.\w+")
 """What a renderer calls the files of a folder."""
+SAME_SHAPE = 1.1
+"""Up to this ratio of their widths two pictures of a height have one shape: sides of silhouettes are multiples of 8."""
 SIDE_STEP = 4
 """Sides that nobody asked for are multiples of this: each format takes them without a line of padding."""
 
@@ -149,14 +152,18 @@ def choose_render_size(
 ) -> tuple[int, int]:
     """Height and width of a dance's frames: those asked for, or those of the `picture` that was filmed.
 
-    Nobody asked for, they have at most the lines that suit the renderer, and no less than silhouettes have room in.
+    Where silhouettes have quite another shape, the largest of theirs in the picture. Nobody asked for, they have at
+    most the lines that suit the renderer, and no less than silhouettes have room in.
     """
     if recipe.render_size:
         return recipe.render_size
-    enlarged = max(1, *(inner / side for inner, side in zip(silhouettes, picture, strict=True)))
-    most_lines = registry.find("renderer", recipe.renderer.name).spec.most_lines
-    scale = min(enlarged, most_lines / picture[0])
-    return _round_side(picture[0] * scale), _round_side(picture[1] * scale)
+    room = max(1, *(inner / side for inner, side in zip(silhouettes, picture, strict=True)))
+    height, width = (side * room for side in picture)
+    scale = min(1, registry.find("renderer", recipe.renderer.name).spec.most_lines / height)
+    ours, filmed = (wide / tall for tall, wide in (silhouettes, picture))
+    if not 1 / SAME_SHAPE < ours / filmed < SAME_SHAPE:
+        height, width = fit_size(*silhouettes, (round(height), round(width)))
+    return _round_side(height * scale), _round_side(width * scale)
 
 
 def _round_side(side: float) -> int:

@@ -89,7 +89,7 @@ def test_a_portrait_video_gives_a_portrait_dance(dd, videos, tmp_path):
     made = dd("run", videos["portrait"], *FAST, "--name", "one", "--json")
     assert made.code == 0, made.err
     assert deepdance.open_run(tmp_path / "workspace/runs/one").frames.shape == (20, 208, 120)
-    assert read_size(json.loads(made.out)["video"]) == (236, 136)
+    assert read_size(json.loads(made.out)["video"]) == (240, 136)
     assert dd("generate", "one", "--from", videos["dancer"], "--frames", "20", "--out", "new.gif").code == 0
     assert dd("extend", videos["dancer"], "--run", "one", "--seconds", "1", "--out", "more.mp4").code == 0
     assert read_size("new.gif")[0] > read_size("new.gif")[1]

@@ -186,7 +186,7 @@ def test_a_sheet_has_colours_too(tmp_path, colours, expected):
             "ink: expected a colour such as teal or #008080, got 'blakc'; did you mean 'black'?",
         ),
         ("gif", "ground", "#12345", "renderer.ground: expected a colour such as teal or #008080, got '#12345'"),
-        ("mp4", "ground", "transparent", "renderer.ground: expected a colour, for nothing is transparent here; webm, "),
+        ("mp4", "ground", "transparent", "for nothing is transparent here, got 'transparent'; webm, "),
         (
             "webm",
             "ink",
