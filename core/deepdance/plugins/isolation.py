@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from textwrap import shorten
-from traceback import format_exception_only
+from traceback import extract_tb, format_exception_only
 
 from deepdance.errors import PluginError
 from deepdance.plugins.redirection import capture_output
@@ -65,7 +65,8 @@ def import_class(target: str, base: type, title: str, distribution: str) -> type
         raise PluginError(f"{title}: {one_line(error)}") from error
     except BaseException as error:
         raise PluginError(
-            f"{title} could not be imported from {target}: {one_line(error)}; reinstall or remove {distribution}"
+            f"{title} could not be imported from {target}: {describe_failure(error)}; "
+            f"mend it, or reinstall or remove {distribution}"
         ) from error
     if said[0] and distribution != BUILT_IN:
         print(said[0], file=sys.stderr)  # noqa: T201
@@ -104,3 +105,13 @@ def one_line(error: BaseException) -> str:
     """An exception's type and message in one line of bearable length; a PluginError speaks for itself."""
     text = str(error) if isinstance(error, PluginError) else "".join(format_exception_only(error))
     return shorten(text, 300, placeholder=" …")
+
+
+def describe_failure(error: BaseException) -> str:
+    """`one_line` of what ended an import, and the file and line that it came from, where it began to run."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} at {error.filename}:{error.lineno}"
+    machinery = ("<frozen ", import_module.__code__.co_filename, __file__)
+    places = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith(machinery)]
+    place = f" at {places[-1].filename}:{places[-1].lineno}" if places else ""
+    return f"{one_line(error)}{place}"

@@ -1,0 +1,27 @@
+import pytest
+
+from deepdance.errors import PluginError
+from deepdance.interfaces import FrameCodec
+from deepdance.plugins.isolation import import_class
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import numpy\n\nimport nowhere_at_all\n", "No module named 'nowhere_at_all' at {file}:3; mend it, or "),
+        ("x = 1\ndef (:\n", "SyntaxError: invalid syntax at {file}:2; mend it, or reinstall or remove dance-broken"),
+        ("from math import nothing_such\n", "at {file}:1; mend it"),
+    ],
+)
+def test_what_cannot_be_imported_is_told_with_its_line(tmp_path, monkeypatch, text, told):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "dance_broken_here.py"
+    file.write_text(text)
+    with pytest.raises(PluginError) as raised:
+        import_class("dance_broken_here:Codec", FrameCodec, "the codec 'x' of dance-broken 1.0", "dance-broken")
+    assert told.format(file=file) in str(raised.value)
+
+
+def test_a_module_that_is_not_there_has_no_line():
+    with pytest.raises(PluginError, match="No module named 'nowhere_at_all'; mend it"):
+        import_class("nowhere_at_all:Codec", FrameCodec, "the codec 'x' of dance-broken 1.0", "dance-broken")
