@@ -17,11 +17,10 @@ from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance.events import ArtifactReady, EpochFinished, Event, Progress, RunStarted, StageFinished, StageStarted
 from deepdance.outputs import choose_render_size
 from deepdance.plugins import Registry
-from deepdance.progress import title_stage
+from deepdance.progress import TRAININGS, title_stage
 from deepdance.recipe import Recipe
 from deepdance.workspace import Artifact, Workspace, read_json
 
-TRAININGS = ("codec", "sequence")
 AFTER_READING = ("codec", "latents", "sequence", "render")
 """Stages of a run that take time once all silhouettes are there, in their order."""
 LONG = 60.0

@@ -17,11 +17,11 @@ from rich.table import Column
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
-from deepdance.progress import describe_epoch, title_stage
+from deepdance.progress import TRAININGS, describe_epoch, title_stage
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
-from deepdance_cli.forecast import AFTER_READING, TRAININGS, Forecast, format_time
+from deepdance_cli.forecast import AFTER_READING, Forecast, format_time
 
 
 class StageBars:

@@ -10,6 +10,7 @@ from typing import TextIO
 from deepdance.events import EpochFinished, Event, Failed, Progress, StageFinished, StageStarted, Warned
 
 TRAININGS = ("codec", "sequence")
+"""Stages that go on by epochs."""
 TITLES = {"codec_table": "codec's table", "next_frame_table": "next frame's table", "long_table": "long dances' table"}
 """Stages whose names are not for people."""
 SECONDS = 0.2
