@@ -29,11 +29,14 @@ def curves(
     from deepdance import runs
     from deepdance.evaluation.curves import check_curves, draw_curves, find_untrained
     from deepdance_cli import console
+    from deepdance_cli.progress import open_session
 
     check_curves(out)
     histories, given = {}, [*run] if run else [None]
     for place, name in [find_run(text, workspace) for text in given]:
-        histories[name if name not in histories else str(place.run_folder(name))] = runs.load_histories(place, name)
+        title = name if name not in histories else str(place.run_folder(name))
+        with open_session(place.root) as session:
+            histories[title] = runs.load_histories(session, name)
     draw_curves(histories, out)
     untrained = find_untrained(histories)
     if untrained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,13 +13,14 @@ from time import monotonic
 from typing import Any
 
 from deepdance import preparation
-from deepdance.errors import DeepDanceError, WorkspaceError
+from deepdance.artifacts import Artifact
+from deepdance.errors import DeepDanceError
 from deepdance.events import ArtifactReady, EpochFinished, Event, Progress, RunStarted, StageFinished, StageStarted
 from deepdance.outputs import choose_render_size
 from deepdance.plugins import Registry
 from deepdance.progress import TRAININGS, title_stage
 from deepdance.recipe import Recipe
-from deepdance.workspace import Artifact, Workspace, read_json
+from deepdance.workspace import Workspace
 
 AFTER_READING = ("codec", "latents", "sequence", "render")
 """Stages of a run that take time once all silhouettes are there, in their order."""
@@ -213,8 +214,9 @@ class Forecast:
             return None
         fitting = [
             notes
-            for notes in self._read_manifests(kind)
-            if notes["inputs"][kind]["name"] == stage.name
+            for notes in self._workspace.artifacts.manifests(kind)
+            if "seconds" in notes
+            and notes["inputs"][kind]["name"] == stage.name
             and _without_epochs(notes["inputs"][kind]["options"]) == _without_epochs(stage.options)
         ]
         if not fitting:
@@ -226,19 +228,13 @@ class Forecast:
         epochs = stage.total / max(len(last["history"]), 1) if stage.total else 1.0
         return float(last["seconds"] * epochs * self._frames / frames) if frames else None
 
-    def _read_manifests(self, kind: str) -> Iterator[dict[str, Any]]:
-        for path in (self._workspace.root / "artifacts").glob(f"{kind}-*/manifest.json"):
-            notes = read_json(path)
-            if "seconds" in notes:
-                yield notes
-
     def _count_frames(self, inputs: Mapping[str, Any]) -> int:
         names = [f"silhouettes-{key}" for key in inputs.get("silhouettes", ())]
         names += [f"latents-{inputs['latents']}"] if "latents" in inputs else []
-        try:
-            return sum(int(self._workspace.artifact(name).manifest()["frames"]) for name in names)
-        except WorkspaceError:  # somebody has removed them
-            return 0
+        store = self._workspace.artifacts
+        notes = [notes for stage in ("silhouettes", "latents") for notes in store.manifests(stage)]
+        frames = {f"{each['stage']}-{each['key']}": int(each["frames"]) for each in notes}
+        return sum(frames[name] for name in names) if frames.keys() >= set(names) else 0
 
 
 def foretell(name: str, preset: str, options: Mapping[str, Any], frames: int) -> float | None:

@@ -31,8 +31,9 @@ from deepdance.progress import ProgressLine, is_watched
 from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
+from deepdance.storage import write_atomically
 from deepdance.validation import validate
-from deepdance.workspace import Workspace, locate_run, write_atomically
+from deepdance.workspace import Workspace, locate_run
 
 if TYPE_CHECKING:
     from deepdance.evaluation.report import Evaluation
@@ -128,7 +129,7 @@ class Run:
         Each is a list of dicts: `loss`, `acc`, `val_loss`, `val_acc`, and what else a model measures. A model that is
         not trained by epochs has one.
         """
-        return TrainingHistories(runs.load_histories(self._session.workspace, self.name))
+        return TrainingHistories(runs.load_histories(self._session, self.name))
 
     @property
     def silhouettes(self) -> Silhouettes:
@@ -428,7 +429,16 @@ def _store_array(frames: npt.NDArray[Any], workspace: Workspace) -> str:
     content = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())
     content.update(whole.data)
     path = workspace.root / "arrays" / f"array-{content.hexdigest()[:16]}.npy"
-    if not path.exists():
+    if not _holds(path, whole):
         with write_atomically(path) as temporary:
             np.save(temporary, whole, allow_pickle=False)
     return str(path)
+
+
+def _holds(path: Path, frames: npt.NDArray[Any]) -> bool:
+    """Whether a file holds these frames, whole."""
+    try:
+        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return kept.dtype == frames.dtype and np.array_equal(kept, frames, equal_nan=kept.dtype.kind == "f")

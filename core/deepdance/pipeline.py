@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from deepdance.arrays import Bools, Float32, UInt8
+from deepdance.artifacts import Artifact
 from deepdance.errors import InputError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.frames import Clip, Silhouettes
@@ -23,7 +24,7 @@ from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
-from deepdance.workspace import Artifact, write_atomically
+from deepdance.storage import write_atomically
 
 DECODE_BATCH = 64
 CHUNK_PIXELS = 1 << 24

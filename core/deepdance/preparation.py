@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from deepdance.arrays import UInt8, sample_evenly
+from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, MissingModelError
 from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
@@ -24,7 +25,6 @@ from deepdance.plausibility import Doubt, find_doubt
 from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
 from deepdance.removal import BEST_GUESS, PAPER_LEVEL, Decision, choose_remover
 from deepdance.session import Session
-from deepdance.workspace import Artifact
 
 READING = 2
 """Raised when a file that is read as before gives other silhouettes; 1 was 0.1.0's."""

@@ -24,12 +24,15 @@ from pydantic import (
 
 from deepdance.errors import OptionError
 from deepdance.plugins import BUILT_IN, KINDS, Registry
+from deepdance.storage import read_text
 from deepdance.validation import nearest, validate
 
 AUTO = "auto"
 THRESHOLD, PERSON = "threshold", "person"
 """The removers that `auto` chooses from."""
 
+MOST_BYTES = 1 << 20
+"""Of a recipe's file."""
 LENGTHS = ("loop", "seconds", "frames")
 """What says how long a dance is."""
 
@@ -199,10 +202,10 @@ class Recipe(BaseModel):
     def read(cls, path: Path) -> Recipe:
         """A recipe from a TOML file. Raises OptionError."""
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+            table = tomllib.loads(read_text(path.resolve(), MOST_BYTES))
         except FileNotFoundError:
             raise OptionError(f"expected a recipe file, got {path}, which does not exist; check the path") from None
-        except (tomllib.TOMLDecodeError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
         return validate(Recipe, table, owner=f"the recipe {path.name}")
 

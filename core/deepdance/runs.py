@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,8 @@ import numpy as np
 
 from deepdance import pipeline, preparation
 from deepdance.arrays import Float32, UInt8
-from deepdance.errors import InputError
+from deepdance.artifacts import Artifact
+from deepdance.errors import InputError, WorkspaceError
 from deepdance.events import Progress, RunFinished, RunStarted
 from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
 from deepdance.generation import take_opening
@@ -30,7 +32,8 @@ from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.workspace import LONGEST_NAME, RESERVED, Artifact, RunRecord, Workspace, now, read_json, write_json
+from deepdance.storage import now, read_json, write_json
+from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
 
 VERSION = version("deepdance")
 FADE_SECONDS = 0.5
@@ -39,6 +42,8 @@ LEAST_ALIKE = 0.9
 """IoU of a last real frame with what the codec makes of it, from which on they differ in their outline alone."""
 LEAST_TITLE = 10
 """Letters of a video's name that a run's name keeps, however long those of its models are."""
+
+log = logging.getLogger("deepdance")
 
 
 @dataclass(frozen=True)
@@ -128,34 +133,43 @@ def run(
     recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()
     recipe = preparation.decide_removers(session, recipe, inputs)
-    record = session.workspace.claim(
-        name or _make_name(inputs, recipe), exact=name is not None, inputs=inputs, recipe=recipe
-    )
+    claimed = name or _make_name(inputs, recipe)
+    with session.workspace.claim(claimed, exact=name is not None, inputs=inputs, recipe=recipe) as record:
+        return _make(session, record, recipe, force=force)
+
+
+def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -> Finished:
+    """A run that has its name: its models, its tables and its video."""
     suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
     video = session.workspace.run_folder(record.name) / f"dance{suffix}"
-    check_place(video, [*inputs, recipe.start.video])
+    check_place(video, [*record.inputs, recipe.start.video])
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    prepared = preparation.prepare_all(session, [recipe] * len(inputs), inputs)
-    frames = Silhouettes.load([artifact.folder for artifact in prepared])
-    _check_opening(session, recipe, pipeline.check_length(session, recipe, frames.clips), frames.clips)
-    for location, artifact in zip(inputs, prepared, strict=True):
-        preparation.check_dancer(session, recipe, location, artifact, force=force)
-    codec = pipeline.fit_codec(session, recipe, prepared)
-    latents = pipeline.encode(session, recipe, codec, prepared)
-    sequence = pipeline.fit_sequence(session, recipe, latents, frames.clips)
-    stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
-    record.artifacts = {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
+    record.artifacts = _train(session, recipe, record.inputs, force=force)
     session.workspace.record(record, recipe)
     opened = open_run(session, recipe, record)
     table = measure_paper_table(opened, record.name)
-    size = _choose_size(opened, recipe, prepared[0])
+    size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
     impression = _write_dance(opened, recipe, size, video)
     record.status, record.video, record.version = "finished", video.name, VERSION
     record.finished = now()
     session.workspace.record(record, recipe)
     session.listen(RunFinished(record.name, video))
     return Finished(record, session.workspace.run_folder(record.name), video, table, impression)
+
+
+def _train(session: Session, recipe: Recipe, inputs: Sequence[str], *, force: bool) -> dict[str, list[str]]:
+    """The names of what a run is made of, by stage: silhouettes, codec, latents, sequence model."""
+    prepared = preparation.prepare_all(session, [recipe] * len(inputs), inputs)
+    clips = Silhouettes.load([artifact.folder for artifact in prepared]).clips
+    _check_opening(session, recipe, pipeline.check_length(session, recipe, clips), clips)
+    for location, artifact in zip(inputs, prepared, strict=True):
+        preparation.check_dancer(session, recipe, location, artifact, force=force)
+    codec = pipeline.fit_codec(session, recipe, prepared)
+    latents = pipeline.encode(session, recipe, codec, prepared)
+    sequence = pipeline.fit_sequence(session, recipe, latents, clips)
+    stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
+    return {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
 
 
 def generate(session: Session, name: str, out: Path | None, changes: Mapping[str, Any]) -> Danced:
@@ -323,9 +337,9 @@ def _measure_rows(run: OpenedRun) -> list[PaperRow]:
 def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str = "") -> OpenedRun:
     """What a run has made; what was warned of its videos is told again, but of one that is `read_anew` anyway.
 
-    Raises InputError if it came to nothing, WorkspaceError if it is gone.
+    Raises InputError if it came to nothing, WorkspaceError if it is gone and cannot be made again.
     """
-    made = _list_artifacts(session.workspace, record)
+    made = _find_artifacts(session, record)
     for artifact, location in zip(made["silhouettes"], record.inputs, strict=False):
         if location != read_anew:
             preparation.tell_kept_warnings(artifact, location)
@@ -334,21 +348,44 @@ def open_run(session: Session, recipe: Recipe, record: RunRecord, read_anew: str
 
 def check_trained(workspace: Workspace, name: str) -> None:
     """Raise InputError, WorkspaceError if there is nothing to measure of a run."""
-    _list_artifacts(workspace, workspace.open_run(name)[0])
+    _check_trained(workspace.open_run(name)[0])
 
 
-def load_histories(workspace: Workspace, name: str) -> dict[str, History]:
+def load_histories(session: Session, name: str) -> dict[str, History]:
     """What the trainings of a run noted of their epochs, by stage. Raises InputError, WorkspaceError."""
-    record, _ = workspace.open_run(name)
-    made = _list_artifacts(workspace, record)
+    made = _find_artifacts(session, session.workspace.open_run(name)[0])
     return {stage: pipeline.load_history(made[stage][0]) for stage in ("codec", "sequence")}
 
 
-def _list_artifacts(workspace: Workspace, record: RunRecord) -> dict[str, list[Artifact]]:
-    """What a run has made, by stage. Raises InputError if it came to nothing, WorkspaceError if it is gone."""
+def _check_trained(record: RunRecord) -> None:
     if not record.artifacts:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
-    return {stage: [workspace.artifact(name) for name in names] for stage, names in record.artifacts.items()}
+
+
+def _find_artifacts(session: Session, record: RunRecord) -> dict[str, list[Artifact]]:
+    """What a run has made, by stage; what of it is damaged or gone is made again.
+
+    Raises InputError if it came to nothing, WorkspaceError if it cannot be made again as it was.
+    """
+    _check_trained(record)
+    store = session.workspace.artifacts
+    found = {stage: [store.open(name) for name in names] for stage, names in record.artifacts.items()}
+    if not all(artifact for made in found.values() for artifact in made):
+        _restore(session, record)
+        found = {stage: [store.open(name) for name in names] for stage, names in record.artifacts.items()}
+    return {stage: [artifact for artifact in made if artifact] for stage, made in found.items()}
+
+
+def _restore(session: Session, record: RunRecord) -> None:
+    """Make again what a run has lost, from its videos, by its own recipe. Raises InputError, WorkspaceError."""
+    log.warning("%s: not all that it was made of is there; what is missing is made again", record.name)
+    recipe = session.workspace.open_run(record.name)[1]
+    pipeline.import_components(session, recipe)
+    if _train(session, recipe, record.inputs, force=True) != record.artifacts:
+        raise WorkspaceError(
+            f"expected the videos and the code that {record.name!r} was made of, got others; `dd run` makes a new run "
+            "of them"
+        )
 
 
 def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None = None) -> Iterator[UInt8]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
+from deepdance.artifacts import Artifact
 from deepdance.errors import DeepDanceError, OptionError
 from deepdance.events import (
     ArtifactReady,
@@ -26,7 +27,7 @@ from deepdance.interfaces import Training
 from deepdance.plugins import BUILT_IN, LOGGER, Registry, discover
 from deepdance.plugins.culprits import find_culprit
 from deepdance.validation import nearest
-from deepdance.workspace import Artifact, Workspace
+from deepdance.workspace import Workspace
 
 PREPARATION = ("remover", "silhouettes")
 STAGES = (*PREPARATION, "codec", "latents", "sequence", "evaluation")
@@ -100,7 +101,9 @@ class Session:
             self.listen(StageStarted(stage, WAITING))
 
         since = self.opened if stage in self.fresh else None
-        artifact = self.workspace.build(stage, inputs, begin, resumable=resumable, waiting=waiting, since=since)
+        artifact = self.workspace.artifacts.build(
+            stage, inputs, begin, resumable=resumable, waiting=waiting, since=since
+        )
         self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact

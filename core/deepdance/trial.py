@@ -21,7 +21,7 @@ from deepdance.plugins import Registry
 from deepdance.preparation import find_box, make_remover, type_remover
 from deepdance.recipe import Choice, Recipe
 from deepdance.session import Session
-from deepdance.workspace import digest, write_atomically
+from deepdance.storage import digest, write_atomically
 
 SHOWN = 5
 """Frames of a row, spread over the input."""

@@ -1,86 +1,32 @@
-"""Artifacts and runs on disk: content-addressed, committed by a rename, locked while they are made."""
+"""A workspace: artifacts, and the runs that are made of them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from deepdance.errors import WorkspaceError
+from deepdance.artifacts import NAME, ArtifactStore
+from deepdance.errors import DeepDanceError, WorkspaceError
+from deepdance.folders import show_path
 from deepdance.recipe import Recipe
+from deepdance.storage import make_folder, now, read_json, write_json, write_text
 from deepdance.validation import nearest
 
 log = logging.getLogger("deepdance")
 
+RECORD, RECIPE = "run.json", "recipe.toml"
 LONGEST_NAME = 60
 """Characters of a run's name: they may have four bytes each, a folder's name has 255, and a number may follow."""
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 """The names that Windows keeps for devices."""
-
-
-def digest(value: Any) -> str:
-    """A short hash of anything that JSON can hold."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@contextmanager
-def write_atomically(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, of the same suffix, that becomes `path` when the block ends well.
-
-    What is made there may be a file or a folder, and takes the place of the one that was.
-    """
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _move_over(temporary, path)
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink(missing_ok=True)
-
-
-def _move_over(temporary: Path, path: Path) -> None:
-    """Rename to `path`. A folder that is there already goes first aside, for no rename replaces one."""
-    if temporary.is_dir() and path.is_dir():
-        aside = path.with_name(f".{path.name}-{os.getpid()}-old")
-        path.replace(aside)
-        temporary.replace(path)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        temporary.replace(path)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name and rename it."""
-    _write_text(path, json.dumps(value, indent=2) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with write_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A finished stage: a folder whose name is the stage and the key of all that went into it."""
-
-    folder: Path
-    key: str
-    reused: bool
-
-    def manifest(self) -> dict[str, Any]:
-        """What went into it, and what its maker noted."""
-        return read_json(self.folder / "manifest.json")
+MOMENT = 0.1
+"""Seconds between two looks at a run that another process has begun."""
 
 
 @dataclass
@@ -103,186 +49,131 @@ class Workspace:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.artifacts = ArtifactStore(root / "artifacts")
 
-    def build(
-        self,
-        stage: str,
-        inputs: Mapping[str, Any],
-        make: Callable[[Path], Mapping[str, Any]],
-        *,
-        resumable: bool = False,
-        waiting: Callable[[], None] = lambda: None,
-        since: datetime | None = None,
-    ) -> Artifact:
-        """The artifact of `stage` for these inputs: found, or made by `make(folder)`, whose notes join its manifest.
-
-        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called when another
-        process is making the same artifact. What was made before `since` is made anew, from its beginning.
-        """
-        name = f"{stage}-{digest({'stage': stage, **inputs})}"
-        found = self._find(name, since)
-        if found:
-            return found
-        with self._lock(name, waiting):
-            found = self._find(name, since)
-            if found:
-                return found
-            if since is None:
-                return self._make(name, inputs, make, resumable)
-            anew = self._make(self._name_anew(name), inputs, make, resumable=False)
-            _write_text(self._newest(name), anew.folder.name)
-            return anew
-
-    def _find(self, name: str, since: datetime | None) -> Artifact | None:
-        """The newest artifact that was made under this name, or anew; None if it is older than `since`."""
-        newest = self._newest(name)
-        folder = self.root / "artifacts" / (newest.read_text() if newest.exists() else name)
-        if not folder.exists():
-            folder = self.root / "artifacts" / name
-        if not folder.exists() or (since and _read_time(folder) < since):
-            return None
-        return Artifact(folder, _read_key(folder), reused=True)
-
-    def _newest(self, name: str) -> Path:
-        """The file that says which artifact took the place of `name`."""
-        return self.root / "artifacts" / ".newest" / name
-
-    def _name_anew(self, name: str) -> str:
-        """What an artifact is called that takes another's place.
-
-        That one stays: other runs have models that learned from it, and they fit no other. The new one's key is another
-        too, so whatever is made of it is made anew.
-        """
-        if not (self.root / "artifacts" / name).exists():
-            return name
-        return f"{name.rpartition('-')[0]}-{digest({'anew': name, 'time': now()})}"
-
-    def _make(
-        self,
-        name: str,
-        inputs: Mapping[str, Any],
-        make: Callable[[Path], Mapping[str, Any]],
-        resumable: bool,
-    ) -> Artifact:
-        final = self.root / "artifacts" / name
-        unfinished = final.with_name(f".unfinished-{name}")
-        if not resumable:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True, exist_ok=True)
-        stage, key = name.rpartition("-")[0], _read_key(final)
-        try:
-            notes = make(unfinished)
-            manifest = {"stage": stage, "key": key, "inputs": dict(inputs), "created": now(), **notes}
-            write_json(unfinished / "manifest.json", manifest)
-            unfinished.rename(final)
-        except BaseException:
-            if not resumable or not any(unfinished.iterdir()):
-                shutil.rmtree(unfinished, ignore_errors=True)
-            raise
-        return Artifact(final, key, reused=False)
+    def run_folder(self, name: str) -> Path:
+        """Where a run keeps its recipe, its record and its video."""
+        return self.root / "runs" / name
 
     @contextmanager
-    def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
+    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> Iterator[RunRecord]:
+        """The run for these inputs and this recipe, continued if it exists, else new; nobody else has it meanwhile.
+
+        A run that came to nothing gives its name away. A name that another recipe has, or that another process works
+        under with one, is an error when it was asked for (`exact`), else a number is appended. Where another process
+        makes the same run, it is waited for. Raises WorkspaceError.
+        """
+        _check_name(name)
+        for number in count(1):
+            candidate = name if number == 1 else f"{name}-{number}"
+            with self._hold(candidate, inputs, recipe) as held:
+                run = self._take_over(candidate, inputs, recipe) if held else None
+                if run:
+                    yield run
+                    return
+            if exact:
+                raise WorkspaceError(
+                    f"expected a new run name, got {name!r}, which holds another recipe; choose --name"
+                )
+
+    @contextmanager
+    def _hold(self, name: str, inputs: list[str], recipe: Recipe) -> Iterator[bool]:
+        """Whether this process has a run for itself while the block runs; not if another makes another one of it."""
         from filelock import FileLock, Timeout
 
-        folder = self.root / "artifacts" / ".locks"
-        self._make_folder(folder)
-        lock = FileLock(folder / f"{name}.lock")
+        locks = self.root / "runs" / ".locks"
+        self._make_folder(locks)
+        lock = FileLock(locks / f"{name}.lock")
+        told = False
+        while not lock.is_locked:
+            try:
+                lock.acquire(timeout=MOMENT)
+            except Timeout:
+                found = self._find_run(name)
+                if found and (found[0].inputs, found[1]) != (inputs, recipe):
+                    yield False
+                    return
+                if found and not told:
+                    log.warning("%s: another process is making this run; waiting for it", name)
+                    told = True
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-        try:
-            yield
+            yield True
         finally:
             lock.release()
 
+    def _take_over(self, name: str, inputs: list[str], recipe: Recipe) -> RunRecord | None:
+        """The run as it is, or a new one in its place; None where it holds another recipe, or nobody knows what."""
+        found = self._find_run(name)
+        if found is None and (self.run_folder(name) / RECORD).exists():
+            log.warning("%s is left as it is: its record or its recipe cannot be read", self.run_folder(name))
+            return None
+        if found and (found[0].inputs, found[1]) == (inputs, recipe):
+            return found[0]
+        if found and (found[0].artifacts or found[0].status == "finished"):
+            return None
+        self._make_folder(self.run_folder(name))
+        run = RunRecord(name, inputs, created=found[0].created if found else now())
+        self.record(run, recipe)
+        return run
+
+    def _find_run(self, name: str) -> tuple[RunRecord, Recipe] | None:
+        """A run, if there is one that can be read."""
+        try:
+            return self.open_run(name)
+        except DeepDanceError:
+            return None
+
     def _make_folder(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise WorkspaceError(
                 f"expected a workspace that can be written, got {self.root}: {error.strerror}; "
                 "choose another folder with --workspace"
             ) from None
 
-    def artifact(self, name: str) -> Artifact:
-        """A finished artifact by its folder's name. Raises WorkspaceError."""
-        folder = self.root / "artifacts" / name
-        if not (folder / "manifest.json").is_file():
-            raise WorkspaceError(f"expected the artifact {name} in {self.root}, got nothing; run `dd run` again")
-        return Artifact(folder, _read_key(folder), reused=True)
-
-    def run_folder(self, name: str) -> Path:
-        """Where a run keeps its recipe, its record and its video."""
-        return self.root / "runs" / name
-
-    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> RunRecord:
-        """The run for these inputs and this recipe: continued if it exists, else new.
-
-        A run that came to nothing gives its name away. A name taken by another recipe is an error when it was asked
-        for (`exact`), else a number is appended.
-        """
-        if not re.fullmatch(r"\w[\w.-]*", name):
-            raise WorkspaceError(f"--name: expected letters, digits, '.', '_' and '-', got {_describe_name(name)}")
-        if len(name.encode()) > 4 * LONGEST_NAME or RESERVED.match(name):
-            raise WorkspaceError(
-                f"--name: expected at most {LONGEST_NAME} characters, and no name that Windows keeps for devices, "
-                f"got {name!r}; choose another"
-            )
-        number = 1
-        while True:
-            candidate = name if number == 1 else f"{name}-{number}"
-            folder = self.run_folder(candidate)
-            if not (folder / "run.json").exists():
-                run = RunRecord(candidate, inputs, created=now())
-                self._make_folder(folder)
-                self.record(run, recipe)
-                return run
-            run, taken = self.open_run(candidate)
-            if run.inputs == inputs and taken == recipe:
-                return run
-            if not run.artifacts and run.status != "finished":
-                run = RunRecord(candidate, inputs, created=run.created)
-                self.record(run, recipe)
-                return run
-            if exact:
-                raise WorkspaceError(
-                    f"expected a new run name, got {name!r}, which holds another recipe; choose --name"
-                )
-            number += 1
-
     def record(self, run: RunRecord, recipe: Recipe) -> None:
         """Write the run's record and recipe."""
         folder = self.run_folder(run.name)
-        with write_atomically(folder / "recipe.toml") as temporary:
-            temporary.write_text(recipe.to_toml(), encoding="utf-8", errors="surrogateescape")
-        write_json(folder / "run.json", asdict(run))
+        write_text(folder / RECIPE, recipe.to_toml())
+        write_json(folder / RECORD, asdict(run))
 
     def open_run(self, name: str) -> tuple[RunRecord, Recipe]:
-        """A run's record and recipe. Raises WorkspaceError."""
+        """A run's record and recipe. Raises OptionError, WorkspaceError."""
         folder = self.run_folder(name)
-        if not (folder / "run.json").is_file():
+        if not is_plain_name(name) or not (folder / RECORD).is_file():
             known = [run.name for run in reversed(self.runs())]
             told = ", ".join(known) or "none yet"
             raise WorkspaceError(
                 f"expected a run in {self.root / 'runs'}, got {name!r}{nearest(name, known)}; there are: {told}"
             )
+        return self._read_record(folder), Recipe.read(folder / RECIPE)
+
+    def _read_record(self, folder: Path) -> RunRecord:
+        """A run's record, whoever wrote it: all that it names lies in its workspace. Raises WorkspaceError."""
+        link = next((path for path in (folder, folder / RECIPE) if path.is_symlink()), None)
+        if link:
+            raise WorkspaceError(
+                f"expected a run's own, got {show_path(link)}, a link; put in its place what it leads to"
+            )
+        value = read_json(folder / RECORD)
         try:
-            run = RunRecord(**read_json(folder / "run.json"))
-        except TypeError as error:
-            raise WorkspaceError(f"expected a run's record, got {folder / 'run.json'}: {error}") from None
-        return run, Recipe.read(folder / "recipe.toml")
+            record = RunRecord(**{**value, "name": folder.name})
+            _check_record(record)
+        except (TypeError, ValueError) as error:
+            raise WorkspaceError(
+                f"expected a run's record, got {show_path(folder / RECORD)}: {error}; make the run again"
+            ) from None
+        return record
 
     def runs(self) -> list[RunRecord]:
-        """All runs, oldest first."""
+        """All runs, oldest first; what is no run's record is told of and passed over."""
         found = []
-        for path in (self.root / "runs").glob("*/run.json"):
+        for path in (self.root / "runs").glob(f"*/{RECORD}"):
             try:
-                found.append(RunRecord(**read_json(path)))
-            except (TypeError, WorkspaceError) as error:
-                log.warning("%s is passed over, it is no run's record: %s", path, error)
+                found.append(self._read_record(path.parent))
+            except WorkspaceError as error:
+                log.warning("%s is passed over, it is no run's record: %s", show_path(path), error)
         return sorted(found, key=lambda run: run.created)
 
     def find_latest(self) -> str:
@@ -291,6 +182,42 @@ class Workspace:
         if not done:
             raise WorkspaceError(f"expected a finished run in {self.root}, got none; make one: dd run my-video.mp4")
         return max(done, key=lambda run: run.finished or run.created).name
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of something in a folder, and leads nowhere else."""
+    return name not in ("", ".", "..") and not re.search(r"[/\\\0]", name)
+
+
+def _check_record(record: RunRecord) -> None:
+    """Raise ValueError for what no run writes."""
+    texts = (record.status, record.created, record.finished, record.video, record.version)
+    if not all(isinstance(text, str) for text in (*texts, *_as_list(record.inputs))):
+        raise ValueError("something else where text is wanted")
+    if record.video and not is_plain_name(record.video):
+        raise ValueError(f"a video outside of its folder, {show_path(record.video)}")
+    if not isinstance(record.artifacts, Mapping):
+        raise ValueError("something else where artifacts are wanted")
+    for name in (name for names in record.artifacts.values() for name in _as_list(names)):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ValueError(f"{show_path(str(name))!r}, which is no artifact's name")
+
+
+def _as_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("something else where a list is wanted")
+    return value
+
+
+def _check_name(name: str) -> None:
+    """Raise WorkspaceError where no run can have a name."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise WorkspaceError(f"--name: expected letters, digits, '.', '_' and '-', got {_describe_name(name)}")
+    if len(name.encode()) > 4 * LONGEST_NAME or RESERVED.match(name):
+        raise WorkspaceError(
+            f"--name: expected at most {LONGEST_NAME} characters, and no name that Windows keeps for devices, "
+            f"got {name!r}; choose another"
+        )
 
 
 def _describe_name(name: str) -> str:
@@ -304,30 +231,7 @@ def _describe_name(name: str) -> str:
 def locate_run(text: str, root: Path) -> tuple[Workspace, str]:
     """A run given by its name in the workspace `root`, or by its folder anywhere."""
     folder = Path(text)
-    if (folder / "run.json").is_file():
+    if (folder / RECORD).is_file():
         folder = folder.resolve()
         return Workspace(folder.parent.parent), folder.name
     return Workspace(root), text
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of the workspace. Raises WorkspaceError."""
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WorkspaceError(f"expected JSON in {path}, got {error}; remove the folder and run again") from None
-    return value
-
-
-def _read_key(folder: Path) -> str:
-    return folder.name.rpartition("-")[2]
-
-
-def _read_time(folder: Path) -> datetime:
-    """When an artifact was made."""
-    return datetime.fromisoformat(read_json(folder / "manifest.json")["created"])
-
-
-def now() -> str:
-    """The time, with its zone, as records have it."""
-    return datetime.now().astimezone().isoformat()

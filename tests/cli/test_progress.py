@@ -52,10 +52,13 @@ def begin(forecast, folder, frames=1000, frames_of_dance=300, **fields):
     forecast(StageStarted("codec", "conv-ae"))
 
 
+OLD = "0123456789abcdef"
+
+
 def make_artifact(root, stage, key, manifest):
     folder = root / "artifacts" / f"{stage}-{key}"
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps({"stage": stage, "key": key, **manifest}))
 
 
 def test_before_anything_is_learned_the_table_says_what_it_will_take(forecast, tmp_path, told):
@@ -100,10 +103,10 @@ def test_a_forecast_that_is_far_off_is_corrected_once(forecast, tmp_path, told, 
 
 def test_a_training_that_may_end_early_is_not_foretold_by_an_earlier_one(forecast, tmp_path, told):
     options = discover().options("codec", "sdf-ae", "paper", {}).model_dump(mode="json")
-    make_artifact(tmp_path, "silhouettes", "old", {"frames": 1000})
-    inputs = {"codec": {"name": "sdf-ae", "options": options}, "silhouettes": ["old"]}
+    make_artifact(tmp_path, "silhouettes", OLD, {"frames": 1000})
+    inputs = {"codec": {"name": "sdf-ae", "options": options}, "silhouettes": [OLD]}
     notes = {"inputs": inputs, "seconds": 180.0, "history": [{}] * 80, "created": "2026"}
-    make_artifact(tmp_path, "codec", "old", notes)
+    make_artifact(tmp_path, "codec", OLD, notes)
     begin(forecast, tmp_path, codec="sdf-ae", sequence="motion-field")
     assert not told()
     assert forecast.rest() is None
@@ -143,10 +146,10 @@ def test_a_long_reading_is_told_by_its_frames(forecast, told, clock):
 def test_an_earlier_run_knows_better_than_the_table(forecast, tmp_path, told):
     registry = discover()
     options = registry.options("codec", "conv-ae", "paper", {"epochs": 2}).model_dump(mode="json")
-    make_artifact(tmp_path, "silhouettes", "old", {"frames": 500})
-    inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": ["old"]}
+    make_artifact(tmp_path, "silhouettes", OLD, {"frames": 500})
+    inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": [OLD]}
     notes = {"inputs": inputs, "seconds": 10.0, "history": [{}, {}], "created": "2026"}
-    make_artifact(tmp_path, "codec", "old", notes)
+    make_artifact(tmp_path, "codec", OLD, notes)
     begin(forecast, tmp_path, sequence="ridge")
     assert told() == [
         "conv-ae 27 epochs about 4 min, about 5 min in all"
@@ -155,8 +158,8 @@ def test_an_earlier_run_knows_better_than_the_table(forecast, tmp_path, told):
 
 def test_an_earlier_run_whose_silhouettes_are_gone_does_not_count(forecast, tmp_path, told):
     options = discover().options("codec", "conv-ae", "paper", {}).model_dump(mode="json")
-    inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": ["gone"]}
-    make_artifact(tmp_path, "codec", "old", {"inputs": inputs, "seconds": 1.0, "history": [{}], "created": "2026"})
+    inputs = {"codec": {"name": "conv-ae", "options": options}, "silhouettes": ["ffffffffffffffff"]}
+    make_artifact(tmp_path, "codec", OLD, {"inputs": inputs, "seconds": 1.0, "history": [{}], "created": "2026"})
     begin(forecast, tmp_path, sequence="ridge")
     assert told() == ["conv-ae 27 epochs about 14 min, about 15 min in all"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from deepdance.errors import InputError, OptionError
 from deepdance.interfaces import History
 from deepdance.metrics.paper_table import PAPER
-from deepdance.workspace import write_atomically
+from deepdance.storage import write_atomically
 
 FORMATS: dict[str, dict[str, None] | None] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": None}
 """With the metadata that each is written without, so that the same curves give the same file."""

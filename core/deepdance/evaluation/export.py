@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deepdance.errors import OptionError
 from deepdance.evaluation.tables import NO_BREAK, Table, Tables
-from deepdance.workspace import write_atomically
+from deepdance.storage import write_atomically
 
 CSV_FIELDS = ("table", "row", "role", "ahead", "figure", "title", "value", "low", "high")
 TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {

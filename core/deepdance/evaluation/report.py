@@ -37,7 +37,7 @@ from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
 from deepdance.runs import OpenedRun
 from deepdance.session import TABLES, Session
-from deepdance.workspace import digest, read_json, write_json
+from deepdance.storage import digest, read_json, write_json
 
 LENGTH = 1000
 SEEDS = 5

@@ -12,7 +12,7 @@ import numpy as np
 
 from deepdance.arrays import Int64
 from deepdance.interfaces import History, Metrics, Training
-from deepdance.workspace import write_atomically
+from deepdance.storage import write_atomically
 from deepdance_plugins.networks.backend import keras
 
 Batch = tuple[Any, ...]

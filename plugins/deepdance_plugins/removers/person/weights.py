@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deepdance.errors import MissingModelError
-from deepdance.workspace import write_atomically
+from deepdance.storage import write_atomically
 
 FOLDER_VARIABLE = "DEEPDANCE_MODELS"
 """Names a folder that holds the files already, or their wheel."""

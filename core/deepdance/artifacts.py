@@ -1,0 +1,284 @@
+"""What stages leave behind: folders named by all that went into them, whole, locked while they are made, and checked
+before they are used."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deepdance.errors import WorkspaceError
+from deepdance.storage import (
+    digest,
+    flush,
+    flush_names,
+    hash_file,
+    make_folder,
+    now,
+    read_json,
+    read_text,
+    remove_leftovers,
+    to_plain,
+    write_json,
+    write_text,
+)
+
+MANIFEST = "manifest.json"
+NAME = re.compile(r"[a-z_]+-[0-9a-f]{16}")
+"""A stage and a key."""
+UNFINISHED, DAMAGED = ".unfinished-", ".damaged-"
+"""Before the name of what is being made, and of what was found to be damaged."""
+
+log = logging.getLogger("deepdance")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished stage: a folder whose name is the stage and the key of all that went into it."""
+
+    folder: Path
+    key: str
+    reused: bool
+
+    def manifest(self) -> dict[str, Any]:
+        """What went into it, and what its maker noted."""
+        return read_json(self.folder / MANIFEST)
+
+
+class ArtifactStore:
+    """A folder of artifacts."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._checked: dict[Path, tuple[int, ...]] = {}
+        """The files that were found to be whole, each as it was then: none is read twice by one process."""
+
+    def build(
+        self,
+        stage: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Path], Mapping[str, Any]],
+        *,
+        resumable: bool = False,
+        waiting: Callable[[], None] = lambda: None,
+        since: datetime | None = None,
+    ) -> Artifact:
+        """The artifact of `stage` for these inputs: found, or made by `make(folder)`, whose notes join its manifest.
+
+        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called when another
+        process is making the same artifact. What was made before `since` is made anew, from its beginning; so is, with
+        a warning, what is not as it was made.
+        """
+        name = f"{stage}-{digest({'stage': stage, **inputs})}"
+        found = self._find(name, since)
+        if found:
+            return found
+        with self._lock(name, waiting):
+            found = self._find(name, since)
+            if found:
+                return found
+            taken = self._choose_name(name)
+            made = self._make(taken, inputs, make, resumable and since is None)
+            if taken != name:
+                write_text(self._newest(name), taken)
+            return made
+
+    def open(self, name: str) -> Artifact | None:
+        """An artifact by its folder's name, if it is there; one that is damaged is set aside, with a warning."""
+        if not NAME.fullmatch(name):
+            raise WorkspaceError(f"expected an artifact's name, such as codec-0123456789abcdef, got {name!r}")
+        if not (self.root / name).exists():
+            return None
+        if self.find_damage(name):
+            with self._lock(name, lambda: None):
+                self._set_aside(name)
+            return None
+        return Artifact(self.root / name, _read_key(name), reused=True)
+
+    def names(self) -> list[str]:
+        """Of all artifacts, as they are: no matter whether any is damaged."""
+        return sorted(path.name for path in self.root.glob("*") if NAME.fullmatch(path.name))
+
+    def manifests(self, stage: str) -> Iterator[dict[str, Any]]:
+        """What the artifacts of a stage tell of themselves, but for those whose manifest is damaged."""
+        for name in self.names():
+            if name.rpartition("-")[0] == stage:
+                with suppress(WorkspaceError):
+                    yield read_json(self.root / name / MANIFEST)
+
+    def find_damage(self, name: str) -> str:
+        """What is wrong with an artifact that is there, in a few words; nothing if it is as it was made."""
+        folder = self.root / name
+        if folder.is_symlink() or not folder.is_dir():
+            return "is no folder"
+        try:
+            manifest = read_json(folder / MANIFEST)
+        except WorkspaceError:
+            return f"has no {MANIFEST} that can be read"
+        if not _is_whole(manifest, name):
+            return f"has a {MANIFEST} that is not as it was written"
+        damaged = (self._check_file(folder, *entry) for entry in manifest.get("files", {}).items())
+        return next(filter(None, damaged), "")
+
+    def _check_file(self, folder: Path, name: str, noted: Mapping[str, Any]) -> str:
+        """What is wrong with a file of an artifact, if anything is."""
+        path = folder / name
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            return f"names {name}, which lies outside of it"
+        if path.is_symlink() or not path.is_file():
+            return f"lacks {name}"
+        status = path.stat()
+        if status.st_size != noted["bytes"]:
+            return f"has {status.st_size} bytes in {name}, where there were {noted['bytes']}"
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._checked.get(path) != seen and hash_file(path) != noted.get("blake2b"):
+            return f"has other content in {name} than was written"
+        self._checked[path] = seen
+        return ""
+
+    def _find(self, name: str, since: datetime | None) -> Artifact | None:
+        """The newest artifact that was made under this name, or anew; None if it is older than `since` or damaged."""
+        current = self._find_newest(name)
+        if not (self.root / current).exists() or self.find_damage(current):
+            return None
+        if since and _read_time(self.root / current) < since:
+            return None
+        return Artifact(self.root / current, _read_key(current), reused=True)
+
+    def _newest(self, name: str) -> Path:
+        """The file that says which artifact took the place of `name`."""
+        return self.root / ".newest" / name
+
+    def _find_newest(self, name: str) -> str:
+        """The artifact that took the place of `name`, or `name`."""
+        pointer = self._newest(name)
+        if not pointer.exists():
+            return name
+        try:
+            newest = read_text(pointer, 1000)
+        except (OSError, ValueError):
+            newest = ""
+        if NAME.fullmatch(newest):
+            return newest
+        log.warning("%s: expected which artifact took its place, got %.40r; the one before is used", pointer, newest)
+        return name
+
+    def _choose_name(self, name: str) -> str:
+        """What an artifact is called that is to be made: `name`, or another where an older one stays under it.
+
+        That one stays because other runs have models that learned from it, and they fit no other. The new one's key is
+        another too, so whatever is made of it is made anew.
+        """
+        current = self._find_newest(name)
+        if (self.root / current).exists() and self.find_damage(current):
+            self._set_aside(current)
+        if not (self.root / current).exists():
+            return current
+        return f"{name.rpartition('-')[0]}-{digest({'anew': name, 'time': now()})}"
+
+    def _set_aside(self, name: str) -> None:
+        """Rename a damaged artifact, and tell; another process may have done so."""
+        folder = self.root / name
+        damage = self.find_damage(name) if folder.exists() else ""
+        if damage:
+            numbered = (f"{DAMAGED}{name}{f'-{number}' if number > 1 else ''}" for number in count(1))
+            aside = next(path for path in map(folder.with_name, numbered) if not path.exists())
+            folder.rename(aside)
+            flush_names(self.root)
+            log.warning("%s %s; it is set aside as %s and made anew", name, damage, aside.name)
+
+    def _make(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Path], Mapping[str, Any]],
+        resumable: bool,
+    ) -> Artifact:
+        final = self.root / name
+        unfinished = final.with_name(f"{UNFINISHED}{name}")
+        if not resumable:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        make_folder(unfinished)
+        try:
+            notes = make(unfinished)
+            remove_leftovers(unfinished)
+            told = {"stage": name.rpartition("-")[0], "key": _read_key(name), "inputs": dict(inputs), "created": now()}
+            _write_manifest(unfinished, {**told, **notes, "files": _list_files(unfinished)})
+            flush(unfinished)
+            unfinished.rename(final)
+            flush_names(self.root)
+        except BaseException:
+            if not resumable or not any(unfinished.iterdir()):
+                shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        return Artifact(final, _read_key(name), reused=False)
+
+    @contextmanager
+    def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        folder = self.root / ".locks"
+        try:
+            make_folder(folder)
+        except OSError as error:
+            raise WorkspaceError(
+                f"expected a workspace that can be written, got {self.root.parent}: {error.strerror}; "
+                "choose another folder with --workspace"
+            ) from None
+        lock = FileLock(folder / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and hash of each file that a stage has left."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / MANIFEST)
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "blake2b": hash_file(path)}
+        for path in files
+    }
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest that tells by a hash of its own whether it is whole."""
+    plain = to_plain(manifest)
+    write_json(folder / MANIFEST, {**plain, "digest": digest(plain)})
+
+
+def _is_whole(manifest: Mapping[str, Any], name: str) -> bool:
+    """Whether a manifest is as it was written, and for the artifact `name`.
+
+    One from before files were hashed has no `files`, and no digest.
+    """
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    try:
+        datetime.fromisoformat(content["created"])
+        sizes = [entry["bytes"] for entry in content.get("files", {}).values()]
+        own = f"{content['stage']}-{content['key']}" == name and isinstance(content["inputs"], dict)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    written = "files" not in content or manifest.get("digest") == digest(content)
+    return own and written and all(isinstance(size, int) for size in sizes)
+
+
+def _read_key(name: str) -> str:
+    return name.rpartition("-")[2]
+
+
+def _read_time(folder: Path) -> datetime:
+    """When an artifact was made."""
+    return datetime.fromisoformat(read_json(folder / MANIFEST)["created"])

@@ -1,0 +1,102 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deepdance.errors import WorkspaceError
+from deepdance.storage import find_leftovers, hash_file, measure_bytes, read_json, remove_leftovers, write_atomically
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that has ended."""
+    return int(subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True).stdout)
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    target = tmp_path / "deep" / "dance.mp4"
+    with pytest.raises(OSError, match="full"), write_atomically(target) as temporary:
+        temporary.write_text("half")
+        assert temporary.suffix == ".mp4"
+        raise OSError("full")
+    assert list(target.parent.iterdir()) == []
+    with write_atomically(target) as temporary:
+        temporary.write_text("whole")
+    assert [path.name for path in target.parent.iterdir()] == ["dance.mp4"]
+
+
+def test_a_folder_appears_only_when_it_is_whole_and_replaces_the_one_before(tmp_path):
+    target = tmp_path / "dance"
+
+    def write(*names):
+        with write_atomically(target) as temporary:
+            temporary.mkdir()
+            for name in names:
+                (temporary / name).touch()
+            if not names:
+                raise OSError("full")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="full"):
+            write()
+        write("1.png", "2.png")
+        write("1.png")
+        assert [path.name for path in tmp_path.rglob("*")] == ["dance", "1.png"]
+
+
+def test_what_a_dead_process_left_goes_when_the_same_file_is_written_again(tmp_path, dead):
+    for name in (f".dance.{dead}.part.mp4", f".dance.{os.getppid()}.part.mp4", f".other.{dead}.part.mp4"):
+        (tmp_path / name).touch()
+    with write_atomically(tmp_path / "dance.mp4") as temporary:
+        temporary.touch()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"dance.mp4", f".dance.{os.getppid()}.part.mp4", f".other.{dead}.part.mp4"}
+
+
+def test_what_our_own_number_left_before_is_not_written_into(tmp_path):
+    left = tmp_path / f".frames.{os.getpid()}.part"
+    left.mkdir()
+    (left / "1.png").touch()
+    with write_atomically(tmp_path / "frames") as temporary:
+        temporary.mkdir()
+        (temporary / "2.png").touch()
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == ["2.png"]
+
+
+def test_a_folder_that_was_put_aside_by_who_died_comes_back(tmp_path, dead):
+    aside = tmp_path / f".frames.{dead}.old"
+    aside.mkdir()
+    (aside / "1.png").touch()
+    assert find_leftovers(tmp_path) == [aside]
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["frames", "1.png"]
+
+
+@pytest.mark.parametrize(
+    "name", [".frames", ".frames.5", ".unfinished-codec-0123456789abcdef", ".a.5.part.b.c", "a.5.part"]
+)
+def test_no_other_hidden_file_is_taken_for_a_leftover(tmp_path, name):
+    (tmp_path / name).touch()
+    assert find_leftovers(tmp_path) == []
+
+
+def test_bytes_are_those_of_all_files_and_not_of_what_a_link_leads_to(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(b"123")
+    (tmp_path / "c").write_bytes(b"45")
+    (tmp_path / "a" / "d").symlink_to(tmp_path / "c")
+    assert measure_bytes(tmp_path) == 5
+
+
+def test_a_hash_tells_contents_apart(tmp_path):
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(content)
+    assert hash_file(tmp_path / "a") == hash_file(tmp_path / "b") != hash_file(tmp_path / "c")
+
+
+def test_json_of_more_bytes_than_any_record_is_not_read(tmp_path):
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(WorkspaceError, match="a file of 1073741824 bytes"):
+        read_json(tmp_path / "a.json")
