@@ -15,6 +15,7 @@ import numpy as np
 
 from deepdance.errors import PluginError
 from deepdance.interfaces import UInt8
+from deepdance_plugins._children import ChildProcess
 from deepdance_plugins._files import CHUNK_BYTES
 
 STALL_SECONDS = 60.0
@@ -36,8 +37,8 @@ class StalledError(Exception):
 class FfmpegProcess:
     """An ffmpeg child with its standard error collected, killed and reaped when the block is left.
 
-    It has a session of its own, so that Ctrl-C reaches Python first and Python ends it. A `side_file` is one more
-    that it can write to; being handed over open, it needs no name and vanishes with the last process that holds it.
+    A `side_file` is one more that it can write to; being handed over open, it needs no name and vanishes with the last
+    process that holds it.
     """
 
     def __init__(
@@ -49,13 +50,11 @@ class FfmpegProcess:
         self.printed: list[float] = []
         """What `print` wrote in the expressions of its filters."""
         self._received = 0
-        self._child = subprocess.Popen(
+        self._child = ChildProcess(
             [_find_executable(), "-hide_banner", "-v", "repeat+error", *arguments],
             stdin=subprocess.PIPE if reads_frames else side_file,
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -86,7 +85,7 @@ class FfmpegProcess:
                     yield chunk
             finally:
                 if not pending.done():
-                    self.kill()
+                    self._child.end()
 
     def read(self) -> UInt8:
         """All bytes that it writes. Raises StalledError."""
@@ -127,16 +126,11 @@ class FfmpegProcess:
         self._listener.join()
         return status
 
-    def kill(self) -> None:
-        """End it now. Harmless when it has ended already."""
-        self._child.kill()
-        self._child.wait()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.kill()
+        self._child.close()
         self._listener.join()
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
             if pipe is not None:
