@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -27,8 +28,14 @@ STALL_SECONDS = 60.0
 SLOWEST_FRAME = 10.0
 """Seconds that a frame may take on average: one that delivers at a trickle is killed too."""
 
-MEMORY_BYTES = 768 << 20
-"""What ffmpeg may fill beside its pictures, the stacks of its threads among it."""
+MEMORY_BYTES = 448 << 20
+"""What ffmpeg may fill beside its pictures and the stacks of its threads."""
+
+MOST_CORES = 16
+"""FFmpeg starts no more threads than for so many, and one more, in each decoder and filter."""
+THREADED_PARTS = 8
+OTHER_THREADS = 16
+USUAL_STACK = 8 << 20
 
 MEMORY_PER_PIXEL = 96
 """Bytes for the frames under way: with 16 threads H.264 of 3840×2160 took 641 MB, 10-bit HEVC of 7680×4320 3 GB."""
@@ -74,10 +81,8 @@ class FfmpegProcess:
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        self.memory = MEMORY_BYTES + MEMORY_PER_PIXEL * pixels if pixels else None
-        """Bytes that it may fill, if it is told of how many pixels the frames are that it decodes."""
-        if self.memory:
-            _limit_memory(self._child.pid, self.memory)
+        self.memory = _limit_memory(self._child.pid, pixels) if pixels else None
+        """Bytes that it may fill, if it is told of how many pixels the frames are that it decodes; only on Linux."""
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         for pipe in (self._child.stdin, self._child.stdout):
@@ -174,13 +179,19 @@ def _find_executable() -> str:
         ) from None
 
 
-def _limit_memory(pid: int, size: int) -> None:
-    """Let a process fill at most so many bytes: only Linux lets another process say so."""
-    if sys.platform == "linux":
-        import resource
+def _limit_memory(pid: int, pixels: int) -> int | None:
+    """Bytes that an ffmpeg may fill from now on. Only Linux lets another process say so, and counts stacks in full."""
+    if sys.platform != "linux":
+        return None
+    import resource
 
-        with contextlib.suppress(OSError):  # it has ended already
-            resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    threads = THREADED_PARTS * (min(MOST_CORES, os.cpu_count() or 1) + 1) + OTHER_THREADS
+    stacks = threads * (USUAL_STACK if stack == resource.RLIM_INFINITY else stack)
+    size = MEMORY_BYTES + stacks + MEMORY_PER_PIXEL * pixels
+    with contextlib.suppress(OSError):  # it has ended already
+        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
+    return size
 
 
 def _cast_pipe(pipe: IO[bytes] | None) -> FileIO:

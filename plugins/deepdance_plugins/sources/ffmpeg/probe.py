@@ -41,6 +41,9 @@ PROBED_BYTES = 64 << 20
 LARGEST_BLOCK = 256 << 20
 """Bytes that FFmpeg may allocate in this process at once: the table of the frames of 90 hours."""
 
+NO_MEMORY = (os.strerror(errno.ENOMEM), os.strerror(errno.EAGAIN), "get_buffer() failed")
+"""What ffmpeg says if it has no memory for anything, for a thread, for a frame."""
+
 SAME_RATE = 0.05
 """Of a rate: ms round one of 240 a second by so much."""
 
@@ -268,7 +271,7 @@ def refuse_stalled(name: str, count: int) -> NoReturn:
 
 def check_memory(name: str, process: FfmpegProcess) -> None:
     """Raise InputError if ffmpeg needed more memory than it may have."""
-    if process.memory and any(os.strerror(errno.ENOMEM) in message for message in process.messages):
+    if process.memory and any(lack in message for message in process.messages for lack in NO_MEMORY):
         raise InputError(
             f"{name}: expected a video that ffmpeg reads with at most {process.memory >> 20} MB, got one that takes "
             "more; convert it to H.264 or scale it down"
