@@ -168,6 +168,8 @@ def test_a_video_without_an_end_is_told(tmp_path, plain, monkeypatch):
     (tmp_path / "endless.mp4").write_bytes(replace_box(plain, b"stts", pack_table([(60, 899_999)])))
     with pytest.raises(InputError, match=r"at most 24 hours, got more.*; give a part of it"):
         read(tmp_path / "endless.mp4", 10)
+    with pytest.raises(InputError, match="at most 24 hours"):
+        source(tmp_path / "endless.mp4").sample(12, (120, 200))
     assert not psutil.Process().children()
 
 
