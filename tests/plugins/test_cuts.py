@@ -68,17 +68,17 @@ def points(tmp_path):
 
 def test_a_cut_is_told_as_the_first_sample_at_or_after_it(points):
     packed(swaying(41) + swaying(40, x=60)).tofile(points)
-    assert [find_cuts(points, fps) for fps in (3, 10, 30)] == [[5], [14], [41]]
+    assert [find_cuts(points, range(81), fps) for fps in (3, 10, 30)] == [[5], [14], [41]]
 
 
 def test_frames_without_a_dancer_that_fill_the_last_stack_add_no_cut(points):
     packed(swaying(41) + swaying(40, x=60) + [np.zeros(GRID, bool)] * 9).tofile(points)
-    assert find_cuts(points, 30) == [41]
+    assert find_cuts(points, range(90), 30) == [41]
 
 
 def test_too_little_to_judge_has_no_cut(points):
     assert find_cut_frames(packed(swaying(3))) == []
-    assert find_cuts(points, 3) == []
+    assert find_cuts(points, [], 3) == []
 
 
 @pytest.fixture(scope="module")

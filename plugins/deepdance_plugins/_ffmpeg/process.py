@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
+import sys
 import threading
+import time
+from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BufferedReader, FileIO
@@ -15,48 +19,70 @@ import numpy as np
 
 from deepdance.errors import PluginError
 from deepdance.interfaces import UInt8
+from deepdance_plugins._children import ChildProcess
 from deepdance_plugins._files import CHUNK_BYTES
 
 STALL_SECONDS = 60.0
 """An ffmpeg that delivers nothing for so long is taken for hung and killed."""
+
+SLOWEST_FRAME = 10.0
+"""Seconds that a frame may take on average: one that delivers at a trickle is killed too."""
+
+MEMORY_BYTES = 448 << 20
+"""What ffmpeg may fill beside its pictures and the stacks of its threads."""
+
+MOST_CORES = 16
+"""FFmpeg starts no more threads than for so many, and one more, in each decoder and filter."""
+THREADED_PARTS = 8
+OTHER_THREADS = 16
+USUAL_STACK = 8 << 20
+
+MEMORY_PER_PIXEL = 96
+"""Bytes for the frames under way: with 16 threads H.264 of 3840×2160 took 641 MB, 10-bit HEVC of 7680×4320 3 GB."""
 
 SIDE_FILE = "pipe:0"
 """What ffmpeg calls its side file: its standard input, which can be written to if it is a file opened for that."""
 
 PIPE_BYTES = 1 << 20
 KEPT_MESSAGES = 20
-PRINTED = b"[Eval @ "
-"""How a line begins that an expression of a filter printed, and nothing else."""
+PRINTED = re.compile(rb"\[Eval @ 0x[0-9a-f]+\] \[(error|fatal)\] ")
+"""How a line begins that an expression of a filter printed, and nothing else, with the level that it printed at."""
 
 
 class StalledError(Exception):
-    """ffmpeg delivered nothing for `STALL_SECONDS`."""
+    """ffmpeg delivered nothing for `STALL_SECONDS`, or less than a frame in `SLOWEST_FRAME`."""
 
 
 class FfmpegProcess:
     """An ffmpeg child with its standard error collected, killed and reaped when the block is left.
 
-    It has a session of its own, so that Ctrl-C reaches Python first and Python ends it. A `side_file` is one more
-    that it can write to; being handed over open, it needs no name and vanishes with the last process that holds it.
+    A `side_file` is one more that it can write to; being handed over open, it needs no name and vanishes with the last
+    process that holds it.
     """
 
     def __init__(
-        self, arguments: Sequence[str], *, reads_frames: bool = False, side_file: IO[bytes] | int = subprocess.DEVNULL
+        self,
+        arguments: Sequence[str],
+        *,
+        reads_frames: bool = False,
+        side_file: IO[bytes] | int = subprocess.DEVNULL,
+        pixels: int | None = None,
     ) -> None:
         self.messages: list[str] = []
         """The first lines it wrote to standard error; with `-v error` each one is a complaint."""
         self.message_count = 0
-        self.printed: list[float] = []
-        """What `print` wrote in the expressions of its filters."""
+        self.printed = {"error": array("d"), "fatal": array("d")}
+        """What `print` wrote in the expressions of its filters, at levels 16 and 8."""
         self._received = 0
-        self._child = subprocess.Popen(
-            [_find_executable(), "-hide_banner", "-v", "repeat+error", *arguments],
+        self._patience = STALL_SECONDS
+        self._child = ChildProcess(
+            [_find_executable(), "-hide_banner", "-v", "repeat+level+error", *arguments],
             stdin=subprocess.PIPE if reads_frames else side_file,
             stdout=subprocess.DEVNULL if reads_frames else subprocess.PIPE,
             stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
         )
+        self.memory = _limit_memory(self._child.pid, pixels) if pixels else None
+        """Bytes that it may fill, if it is told of how many pixels the frames are that it decodes; only on Linux."""
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         for pipe in (self._child.stdin, self._child.stdout):
@@ -66,8 +92,8 @@ class FfmpegProcess:
     def _listen(self) -> None:
         for line in BufferedReader(_cast_pipe(self._child.stderr)):
             text = _strip_prefix(line)
-            if line.startswith(PRINTED):
-                self.printed.append(float(text))
+            if printed := PRINTED.match(line):
+                self.printed[printed[1].decode()].append(float(line[printed.end() :]))
                 continue
             self.message_count += bool(text)
             if text and len(self.messages) < KEPT_MESSAGES:
@@ -81,12 +107,12 @@ class FfmpegProcess:
         with ThreadPoolExecutor(1) as reader:
             try:
                 pending = reader.submit(self._read_chunk, shape)
-                while len(chunk := self._wait_for(pending)):
+                while len(chunk := self._wait_for(pending, int(np.prod(shape)))):
                     pending = reader.submit(self._read_chunk, shape)
                     yield chunk
             finally:
                 if not pending.done():
-                    self.kill()
+                    self._child.end()
 
     def read(self) -> UInt8:
         """All bytes that it writes. Raises StalledError."""
@@ -102,14 +128,17 @@ class FfmpegProcess:
             self._received += count
         return chunk[: filled // frame_bytes]
 
-    def _wait_for(self, pending: Future[UInt8]) -> UInt8:
+    def _wait_for(self, pending: Future[UInt8], frame_bytes: int) -> UInt8:
         while True:
-            before = self._received
+            before, begin = self._received // frame_bytes, time.monotonic()
             try:
-                return pending.result(timeout=STALL_SECONDS)
+                return pending.result(timeout=self._patience)
             except TimeoutError:
-                if self._received == before:
+                if self._received // frame_bytes == before:
                     raise StalledError from None
+            finally:
+                earned = SLOWEST_FRAME * (self._received // frame_bytes - before)
+                self._patience = min(STALL_SECONDS, self._patience + earned - (time.monotonic() - begin))
 
     def write(self, frames: UInt8) -> None:
         """Give it frames. Raises BrokenPipeError once it has died."""
@@ -127,16 +156,11 @@ class FfmpegProcess:
         self._listener.join()
         return status
 
-    def kill(self) -> None:
-        """End it now. Harmless when it has ended already."""
-        self._child.kill()
-        self._child.wait()
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.kill()
+        self._child.close()
         self._listener.join()
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
             if pipe is not None:
@@ -155,6 +179,21 @@ def _find_executable() -> str:
         ) from None
 
 
+def _limit_memory(pid: int, pixels: int) -> int | None:
+    """Bytes that an ffmpeg may fill from now on. Only Linux lets another process say so, and counts stacks in full."""
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    threads = THREADED_PARTS * (min(MOST_CORES, os.cpu_count() or 1) + 1) + OTHER_THREADS
+    stacks = threads * (USUAL_STACK if stack == resource.RLIM_INFINITY else stack)
+    size = MEMORY_BYTES + stacks + MEMORY_PER_PIXEL * pixels
+    with contextlib.suppress(OSError):  # it has ended already
+        resource.prlimit(pid, resource.RLIMIT_DATA, (size, size))
+    return size
+
+
 def _cast_pipe(pipe: IO[bytes] | None) -> FileIO:
     """Popen's own pipe: without buffering it is a FileIO, which its type does not say."""
     return cast(FileIO, pipe)
@@ -171,6 +210,6 @@ def _widen(pipe: IO[bytes]) -> None:
 
 
 def _strip_prefix(line: bytes) -> str:
-    """A line of ffmpeg's standard error without the part's name and address: `[mov @ 0x5590]`."""
+    """A line of ffmpeg's standard error without the part's name and address and the level: `[mov @ 0x5590] [error]`."""
     text = line.decode(errors="replace").strip()
-    return re.sub(r"^(\[[^\]]* @ 0x[0-9a-f]+\] ?)+", "", text)
+    return re.sub(r"^(\[([^\]]* @ 0x[0-9a-f]+|error|fatal|panic)\] ?)+", "", text)

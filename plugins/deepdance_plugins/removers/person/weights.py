@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from deepdance.errors import MissingModelError
 from deepdance.storage import write_atomically
+from deepdance_plugins._children import ChildProcess
 
 FOLDER_VARIABLE = "DEEPDANCE_MODELS"
 """Names a folder that holds the files already, or their wheel."""
@@ -92,16 +92,10 @@ def _download(place: Path, tell: Tell) -> Path:
     quick = ("--quiet", "--disable-pip-version-check", "--no-input", "--retries", "2", "--timeout", "15")
     command = [sys.executable, "-m", "pip", *quick, *REQUEST, "--dest", str(place)]
     with (place / "said").open("w+b") as said:
-        pip = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, "TMPDIR": str(place)}
-        )
-        try:
+        with ChildProcess(command, stdout=said, stderr=said, env={**os.environ, "TMPDIR": str(place)}) as pip:
             while pip.poll() is None:
                 tell(WHAT, min(_count_bytes(place), WHEEL_BYTES), WHEEL_BYTES)
                 time.sleep(0.2)
-        finally:
-            pip.kill()
-            pip.wait()
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines()
     if pip.returncode:

@@ -27,6 +27,9 @@ A recorder of a screen that writes only what changes pauses for seconds, and 10 
 broken clock. It also bounds what a few bytes with a huge duration can cost.
 """
 
+MOST_SECONDS = 24 * 3600
+"""Of one video, gaps left out: a few bytes can say of each of many frames that it is shown for `LONGEST_STILL`."""
+
 LARGEST_ASPECT = 4
 """Pixels more than so many times as wide as high, or the other way round, are taken for a broken header."""
 

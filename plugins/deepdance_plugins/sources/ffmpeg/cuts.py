@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import IO
 
 import numpy as np
@@ -39,16 +40,20 @@ Words = npt.NDArray[np.uint64]
 
 
 def build_filters(lay_on_white: str) -> str:
-    """What makes ffmpeg write `GRID` points a frame, `RATE` times a second: one bit each, 0 nearly black.
+    """What makes ffmpeg write `GRID` points of a frame, of at most `RATE` a second: one bit each, 0 nearly black.
 
     `lay_on_white` is the filter that does it, for pictures with transparency; it is cheap on the few points.
-    A frame at time t becomes number ⌈t · RATE⌉, less a tenth for the rounded stamps of some containers. The number
-    of frames is rounded up to whole stacks with frames that have no dancer.
+    Time is counted in ticks of 1 / `RATE`, and of the frames of a tick the first is taken; a tenth of one is for the
+    rounded stamps of some containers. Nothing is repeated: each frame's tick, ⌈t · `RATE`⌉, is printed to standard
+    error, at level 8, and so is one more at the end. The number of frames is rounded up to whole stacks with frames
+    that have no dancer.
     """
+    tick = f"floor({{}}*{RATE}+.1)"
     return ",".join(
         [
+            f"select='isnan(prev_selected_t)+gt({tick.format('t')},{tick.format('prev_selected_t')})'",
             f"scale={GRID[1]}:{GRID[0]}:flags=neighbor:threads=1,{lay_on_white}format=yuv420p",
-            f"settb=AVTB,setpts='max(0,PTS-STARTPTS-{0.1 / RATE:.4f}/TB)',fps={RATE}:start_time=0:round=up",
+            f"setpts='PTS+0*print(ceil(T*{RATE}-.1),8)'",
             f"tile=1x{STACK}:color=white,format=gbrp",
             "extractplanes=r+g+b[r][g][b];[r][g]blend=all_mode=lighten[rg];[rg][b]blend=all_mode=lighten",
             f"lut=c0='gt(val,{NEARLY_BLACK})*255',format=monob",
@@ -56,13 +61,16 @@ def build_filters(lay_on_white: str) -> str:
     )
 
 
-def find_cuts(points: IO[bytes], fps: float) -> list[int]:
-    """The first sample, at `fps` a second, of each shot after the first, from the file that ffmpeg wrote."""
-    count = os.fstat(points.fileno()).st_size // BYTES
+def find_cuts(points: IO[bytes], ticks: Sequence[float], fps: float) -> list[int]:
+    """The first sample, at `fps` a second, of each shot after the first, from the points and `ticks` of its frames.
+
+    There are more `ticks` if ffmpeg was cut short, and fewer than points, which fill up the last stack.
+    """
+    count = min(os.fstat(points.fileno()).st_size // BYTES, len(ticks))
     if not count:
         return []
     packed: Words = np.memmap(points, np.uint64, mode="r", shape=(count, BYTES // 8))
-    return sorted({math.ceil(frame * fps / RATE - 1e-8) for frame in find_cut_frames(packed)})
+    return sorted({math.ceil(ticks[frame] * fps / RATE - 1e-8) for frame in find_cut_frames(packed)})
 
 
 def find_cut_frames(packed: Words) -> list[int]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
+import os
 import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -19,13 +23,26 @@ from av.stream import Disposition
 
 from deepdance.arrays import UInt8
 from deepdance.errors import InputError
-from deepdance_plugins._ffmpeg.process import STALL_SECONDS, FfmpegProcess, StalledError
+from deepdance_plugins._ffmpeg.process import SLOWEST_FRAME, STALL_SECONDS, FfmpegProcess, StalledError
 from deepdance_plugins._files import MAX_PIXELS
-from deepdance_plugins.sources.ffmpeg.command import DEINTERLACE, LONGEST_STILL, SAFE_INPUT, SHOW, build_command
+from deepdance_plugins.sources.ffmpeg.command import (
+    DEINTERLACE,
+    LONGEST_STILL,
+    MOST_SECONDS,
+    SAFE_INPUT,
+    SHOW,
+    build_command,
+)
 
 PROBED_PACKETS = 500
 PROBED_BYTES = 64 << 20
 """What the rate is measured on: at most so much of the beginning."""
+
+LARGEST_BLOCK = 256 << 20
+"""Bytes that FFmpeg may allocate in this process at once: the table of the frames of 90 hours."""
+
+NO_MEMORY = (os.strerror(errno.ENOMEM), os.strerror(errno.EAGAIN), "get_buffer() failed")
+"""What ffmpeg says if it has no memory for anything, for a thread, for a frame."""
 
 SAME_RATE = 0.05
 """Of a rate: ms round one of 240 a second by so much."""
@@ -50,6 +67,8 @@ class Video:
     decoder: str | None
     """Another decoder than FFmpeg's choice."""
     may_be_interlaced: bool
+    pixels: int
+    """Of a frame, as the headers say."""
 
     @property
     def decoding(self) -> list[str]:
@@ -93,10 +112,21 @@ def probe_video(path: Path, name: str) -> Video:
             _read_seconds(container, stream),
             _choose_decoder(stream),
             _may_be_interlaced(stream),
+            stream.width * stream.height,
         )
 
 
+@cache
+def _limit_blocks() -> None:
+    """Refuse FFmpeg's libraries huge blocks: a table of a few bytes may claim any number of frames."""
+    with contextlib.suppress(AttributeError):  # Windows finds in a library only what is its own
+        set_limit = ctypes.CDLL(av._core.__file__).av_max_alloc
+        set_limit.argtypes, set_limit.restype = [ctypes.c_size_t], None
+        set_limit(LARGEST_BLOCK)
+
+
 def _open(path: Path, name: str) -> InputContainer:
+    _limit_blocks()
     try:
         container: InputContainer = av.open(f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore")
     except (av.FFmpegError, ValueError) as error:
@@ -209,12 +239,13 @@ def probe_picture(path: Path, video: Video, name: str) -> Picture:
     graph = f"{video.pad}{SHOW},format=rgb24|rgba[out]"
     output = ["-frames:v", "1", "-c:v", "pam", "-f", "image2pipe"]
     words = build_command(path, [*video.decoding, "-threads", "1"], graph, output)
-    with FfmpegProcess(words) as process:
+    with FfmpegProcess(words, pixels=video.pixels) as process:
         try:
             content = process.read()
         except StalledError:
             refuse_stalled(name, 0)
         process.finish()
+        check_memory(name, process)
         return _parse_picture(content) or refuse_empty(name, process)
 
 
@@ -232,9 +263,27 @@ def _parse_picture(content: UInt8) -> Picture | None:
 def refuse_stalled(name: str, count: int) -> NoReturn:
     """Raise InputError: ffmpeg hangs after some frames."""
     raise InputError(
-        f"{name}: expected frames, but ffmpeg delivered none for {STALL_SECONDS:.0f} s after {count}; "
+        f"{name}: expected a frame in at most {SLOWEST_FRAME:.0f} s, but ffmpeg delivered none for "
+        f"{STALL_SECONDS:.0f} s, or fewer for long, after {count}; "
         "convert the video to H.264 and try again"
     ) from None
+
+
+def check_memory(name: str, process: FfmpegProcess) -> None:
+    """Raise InputError if ffmpeg needed more memory than it may have."""
+    if process.memory and any(lack in message for message in process.messages for lack in NO_MEMORY):
+        raise InputError(
+            f"{name}: expected a video that ffmpeg reads with at most {process.memory >> 20} MB, got one that takes "
+            "more; convert it to H.264 or scale it down"
+        )
+
+
+def refuse_long(name: str) -> NoReturn:
+    """Raise InputError: there is no end."""
+    raise InputError(
+        f"{name}: expected a video of at most {MOST_SECONDS // 3600} hours, got more, or a few pictures that are "
+        "shown for longer; give a part of it"
+    )
 
 
 def refuse_empty(name: str, process: FfmpegProcess) -> NoReturn:

@@ -27,10 +27,12 @@ from deepdance_plugins.sources.ffmpeg.options import FfmpegOptions
 from deepdance_plugins.sources.ffmpeg.probe import (
     Picture,
     Video,
+    check_memory,
     is_complete,
     probe_picture,
     probe_video,
     refuse_empty,
+    refuse_long,
     refuse_stalled,
 )
 
@@ -131,15 +133,21 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         shape = self._fit(size)
         self._shot_starts = ()
         words = self._build_reading(fps, shape, find_cuts=self.options.cuts)
-        with tempfile.TemporaryFile() as points, FfmpegProcess(words, side_file=points) as process:
+        with (
+            tempfile.TemporaryFile() as points,
+            FfmpegProcess(words, side_file=points, pixels=self._video.pixels) as process,
+        ):
             count = 0
-            for chunk in self._chunks(process, shape):
+            for chunk in self._chunks(process, shape, fps):
                 count += len(chunk)
                 yield chunk
-            jumps = _list_jumps(process.printed)
+            jumps = _list_jumps(process.printed["error"])
             self._report_damage(process, count, self._count_promised(fps, jumps))
             self._report_jumps(jumps)
-            starts = {*cuts.find_cuts(points, fps), *(int(at * fps + STAMP_ERROR * fps) + 1 for at, _ in jumps)}
+            starts = {
+                *cuts.find_cuts(points, process.printed["fatal"], fps),
+                *(int(at * fps + STAMP_ERROR * fps) + 1 for at, _ in jumps),
+            }
             self._shot_starts = sorted(start for start in starts if start < count)
 
     def shot_starts(self) -> Sequence[int]:
@@ -167,16 +175,16 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
         graph = f"{self._video.pad}{self._build_picture(shape)}[out]"
         seeking = ["-ss", f"{seconds:.3f}", "-noaccurate_seek", "-skip_frame", "nokey"]
         words = self._build_command(graph, ["-frames:v", "1", *command.RAW], seeking)
-        with FfmpegProcess(words) as process:
-            return next(chain.from_iterable(self._chunks(process, shape)), None)
+        with FfmpegProcess(words, pixels=self._video.pixels) as process:
+            return next(chain.from_iterable(self._chunks(process, shape, 1)), None)
 
     def _look_through(self, count: int, shape: tuple[int, int]) -> list[UInt8]:
         """Frames from all of it: at a rate that finds enough even if the length told is mostly gaps."""
         video = self._video
-        rate = max(LOOK_RATE, count / video.seconds if video.seconds else 0)
-        words = self._build_reading(min(rate, video.fps or 30), shape, find_cuts=False)
-        with FfmpegProcess(words) as process:
-            found = spread_evenly(chain.from_iterable(self._chunks(process, shape)), count)
+        rate = min(max(LOOK_RATE, count / video.seconds if video.seconds else 0), video.fps or 30)
+        words = self._build_reading(rate, shape, find_cuts=False)
+        with FfmpegProcess(words, pixels=self._video.pixels) as process:
+            found = spread_evenly(chain.from_iterable(self._chunks(process, shape, rate)), count)
             return found or refuse_empty(self._name, process)
 
     def _fit(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -214,15 +222,18 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
     def _build_command(self, graph: str, output: Sequence[str], seeking: Sequence[str] = ()) -> list[str]:
         return command.build_command(self._path, [*self._video.decoding, *seeking], graph, output)
 
-    def _chunks(self, process: FfmpegProcess, shape: tuple[int, int]) -> Iterator[UInt8]:
+    def _chunks(self, process: FfmpegProcess, shape: tuple[int, int], fps: float) -> Iterator[UInt8]:
         count = 0
         try:
             for planes in process.chunks((3, *shape)):
                 count += len(planes)
+                if count > command.MOST_SECONDS * fps:
+                    refuse_long(self._name)
                 yield _interleave(planes)
         except StalledError:
             refuse_stalled(self._name, count)
         _check_disk(process.finish(), process.messages)
+        check_memory(self._name, process)
 
     def _count_promised(self, fps: float, jumps: Sequence[tuple[float, float]]) -> int | None:
         promised = self._video.count_samples(fps)
