@@ -77,7 +77,8 @@ class StageBars:
         if task is None:
             return
         if event.note:
-            self._bars.update(task, note=event.note)
+            if event.note != WAITING or not self._working.get(event.stage):
+                self._bars.update(task, note=event.note)
             return
         epoch, epochs = self._epoch.get(event.stage, (0, 0))
         if epochs and event.total:

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 RETRY_SECONDS = 0.05
@@ -60,9 +60,17 @@ class Signals:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             self._show_unraisable(unraisable)
             return
-        timer = threading.Timer(RETRY_SECONDS, signal.raise_signal, [self.received])
+        timer = threading.Timer(RETRY_SECONDS, _send, [self.received])
         timer.daemon = True
         timer.start()
+
+
+def _send(number: int) -> None:
+    """Signal the main thread, so that what it waits in ends; on Windows it hears of it when that has ended."""
+    if sys.platform == "win32":
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(cast(int, threading.main_thread().ident), number)
 
 
 def _is_stopping() -> bool:

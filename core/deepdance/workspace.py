@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance.errors import WorkspaceError
+from deepdance.locks import hold_lock
 from deepdance.recipe import Recipe
 from deepdance.validation import nearest
 
@@ -116,8 +117,8 @@ class Workspace:
     ) -> Artifact:
         """The artifact of `stage` for these inputs: found, or made by `make(folder)`, whose notes join its manifest.
 
-        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called when another
-        process is making the same artifact. What was made before `since` is made anew, from its beginning.
+        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called again and again
+        while another process is making the same artifact. What was made before `since` is made anew, from the start.
         """
         name = f"{stage}-{digest({'stage': stage, **inputs})}"
         found = self._find(name, since)
@@ -183,20 +184,10 @@ class Workspace:
 
     @contextmanager
     def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
         folder = self.root / "artifacts" / ".locks"
         self._make_folder(folder)
-        lock = FileLock(folder / f"{name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-        try:
+        with hold_lock(folder / f"{name}.lock", waiting):
             yield
-        finally:
-            lock.release()
 
     def _make_folder(self, folder: Path) -> None:
         try:
