@@ -123,12 +123,12 @@ def test_while_a_framework_is_imported(start, video, number):
 def test_while_a_network_is_trained_and_the_same_command_goes_on(start, video, tmp_path):
     running = start("run", video, *LONG)
     running.wait_for(event="EpochFinished", stage="sequence", epoch=3)
-    assert_stopped(running, running.stop(signal.SIGTERM, signal.SIGTERM, signal.SIGINT), signal.SIGTERM)
+    assert_stopped(running, running.stop(signal.SIGINT, signal.SIGTERM, signal.SIGTERM), signal.SIGINT)
     reached = running.events()[-2]["epoch"]
     (tmp_path / "workspace/runs/x/log.jsonl").unlink()
     again = start("run", video, *LONG)
     again.wait_for(event="EpochFinished", stage="sequence")
-    assert [event["reused"] for event in again.events() if event["event"] == "StageFinished"] == [True, True, True]
+    assert [event["reused"] for event in again.events() if event["event"] == "ArtifactReady"] == [True, True, True]
     assert min(event["epoch"] for event in again.events() if event["event"] == "EpochFinished") > reached - 1
     again.stop(signal.SIGTERM)
 
