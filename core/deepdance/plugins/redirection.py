@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from threading import Lock
 
-
 _LAYERS: dict[int, list[int]] = {}
 """Where each redirected descriptor led at first, and where those lead it that are at work, the latest last."""
 _CHANGING = Lock()
