@@ -4,7 +4,8 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -48,13 +49,27 @@ def dd(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_p
 
     def call(*arguments: object) -> Result:
         capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["deepdance", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
+        with process_of_its_own(["deepdance", *map(str, arguments)]), pytest.raises(SystemExit) as ended:
             main()
         out, err = capfd.readouterr()
         return Result(int(ended.value.code or 0), out, err)
 
     return call
+
+
+@contextmanager
+def process_of_its_own(arguments: list[str]) -> Iterator[None]:
+    """Afterwards the streams and signals are as before: `main` takes them for a process that it ends."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", arguments)
+        for name in ("stdin", "stdout", "stderr", "excepthook"):
+            patch.setattr(sys, name, getattr(sys, name))
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
 
 
 def demo_frames(seconds: float, fps: float, size: tuple[int, int], seed: int = 0) -> np.ndarray:

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from rich.cells import cell_len
 from rich.text import Text
 
+from deepdance.controls import escape_controls
 from deepdance_cli.console import out
 
 GAP = 2
@@ -61,7 +62,7 @@ def print_text(text: str, style: str = "", at_most: int = sys.maxsize) -> None:
     What is folded off is indented as its line.
     """
     width = min(find_width(), at_most)
-    for line in text.split("\n"):
+    for line in escape_controls(text).split("\n"):
         indent = " " * (len(line) - len(line.lstrip()))
         folded = [line] if cell_len(line) <= width else [indent + part for part in fold(line, width - len(indent))]
         for part in folded:
@@ -105,7 +106,7 @@ def fold(text: str, width: int) -> list[str]:
 
 def _list_cells(grid: Grid) -> list[Sequence[Cell]]:
     lines = [(grid.headings, "bold"), *zip(grid.rows, grid.styles or [""] * len(grid.rows), strict=True)]
-    return [[(cell, style) for cell in line] for line, style in lines]
+    return [[(escape_controls(cell), style) for cell in line] for line, style in lines]
 
 
 def _turn(cells: Sequence[Sequence[Cell]]) -> list[Sequence[Cell]]:

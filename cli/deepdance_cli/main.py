@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from traceback import format_exception
+from types import TracebackType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from deepdance.controls import escape_controls
 from deepdance_cli import (
     compare,
     curves,
@@ -25,7 +30,8 @@ from deepdance_cli import (
     run,
     runs,
 )
-from deepdance_cli.output import tolerate_encodings
+from deepdance_cli.output import OutputLostError, guard_streams, show_messages
+from deepdance_cli.signals import Signals
 
 ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
@@ -36,8 +42,29 @@ OS_ADVICE = {
     errno.EROFS: "choose a place that can be written, with --workspace or --out",
 }
 
+STOPPED = "finished stages are kept, the same command goes on from there"
+
+
+class _CarriedError(Exception):
+    """Takes an error past Typer, which would end the program for it in a way of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+class _Commands(TyperGroup):
+    def invoke(self, context: Any) -> Any:
+        """Run a command. The end of a file that is read is no end of input at a prompt, which is an Abort already."""
+        try:
+            return super().invoke(context)
+        except (EOFError, BrokenPipeError) as error:
+            raise _CarriedError(error) from None
+
+
 app = typer.Typer(
     name="dd",
+    cls=_Commands,
     help="Watches somebody dance and dances on. Start with: dd run my-video.mp4",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -92,25 +119,66 @@ app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """`deepdance`: run the app and end with 0, 2 after a mistake, or 130 after Ctrl-C."""
-    tolerate_encodings()
-    invocation = Invocation()
+    """`deepdance`: run the app and end the process.
+
+    With 0, with 2 after a mistake, or after a signal with 128 and its number: 130 after Ctrl-C.
+    """
+    guard_streams()
+    signals, invocation = Signals(), Invocation()
+    try:
+        signals.catch()
+        with show_messages():
+            code = _call_app(invocation)
+        signals.close()
+    except BaseException as error:
+        signals.close()
+        code = _end(error, signals.received, invocation.debug)
+    signals.finish(code)
+    sys.exit(code)
+
+
+def _call_app(invocation: Invocation) -> int:
+    """The exit code. Raises what ended the command, whatever Typer makes of it."""
     try:
         code = app(args=_move_shared_options_first(sys.argv[1:]), standalone_mode=False, obj=invocation)
-    except (typer.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except Exception as error:
-        if invocation.debug:
-            raise
-        if getattr(error, "message", None) == "" and not hasattr(error, "param"):
-            sys.exit(2)  # the help was asked for by giving no arguments, and is shown
-        _fail(_describe_error(error), 2)
-    if code == 130:
-        _fail("stopped; finished stages are kept, the same command goes on from there", 130)
-    sys.exit(code if isinstance(code, int) else 0)
+    except _CarriedError as carried:
+        raise carried.error from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if code == 128 + signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _end(error: BaseException, received: int, debug: bool) -> int:
+    """Tell in one line why the program ends, and with which exit code."""
+    if received or isinstance(error, KeyboardInterrupt):
+        return _tell(_describe_stop(error, received), 128 + (received or signal.SIGINT))
+    if isinstance(error, OutputLostError):
+        lost = f"could not write to standard output: {error}; send it elsewhere; {STOPPED}"
+        return 0 if error.reader_left else _tell(lost, 2)
+    if not isinstance(error, Exception):
+        raise error
+    if debug:
+        sys.excepthook = _show_traceback
+        raise error
+    if getattr(error, "message", None) == "" and not hasattr(error, "param"):
+        return 2  # the help was asked for by giving no arguments, and is shown
+    return _tell(_describe_error(error), 2)
+
+
+def _describe_stop(error: BaseException, received: int) -> str:
+    from deepdance.errors import PluginError
+
+    if isinstance(error, PluginError) and isinstance(error.__context__, KeyboardInterrupt):
+        return str(error)
+    by = f" by {signal.Signals(received).name}" if received not in (0, signal.SIGINT) else ""
+    return f"stopped{by}; {STOPPED}"
+
+
+def _show_traceback(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    print(escape_controls("".join(format_exception(kind, error, traceback))), end="", file=sys.stderr)  # noqa: T201
 
 
 def dd() -> None:
@@ -189,6 +257,6 @@ def _describe_os_error(error: OSError) -> str:
     return f"could not write or read{where}: {error.strerror or error}; {advice}; finished stages are kept"
 
 
-def _fail(message: str, code: int) -> None:
-    print(f"dd: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
-    sys.exit(code)
+def _tell(message: str, code: int) -> int:
+    print(f"dd: {escape_controls(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
+    return code

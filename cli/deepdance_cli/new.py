@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from deepdance_cli.arguments import FLAGS, Json
-from deepdance_cli.output import print_json
+from deepdance_cli.output import echo, print_json
 
 TEMPLATES = Path(__file__).with_name("templates")
 KERAS, BARE = "keras", "bare"
@@ -80,8 +80,8 @@ def new_plugin(
     if json:
         print_json({"name": name, "kinds": kind, "folder": str(folder), "files": written})
         return
-    typer.echo("\n".join(written))
-    typer.echo(f"next: cd {quote(str(folder))}; pip install -e '.[test]'; pytest")
+    echo("\n".join(written))
+    echo(f"next: cd {quote(str(folder))}; pip install -e '.[test]'; pytest")
 
 
 def write_plugin(name: str, kinds: Sequence[str], folder: Path, template: str | None = None) -> list[Path]:

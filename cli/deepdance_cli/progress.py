@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Column
+from rich.text import Text
 
+from deepdance.controls import escape_controls
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
@@ -22,6 +23,7 @@ from deepdance.session import WAITING, Session, make_listeners, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_cli.console import err
 from deepdance_cli.forecast import AFTER_READING, Forecast, format_time
+from deepdance_cli.output import GuardedStream
 
 
 class StageBars:
@@ -75,7 +77,8 @@ class StageBars:
         if task is None:
             return
         if event.note:
-            self._bars.update(task, note=event.note)
+            if event.note != WAITING or not self._working.get(event.stage):
+                self._bars.update(task, note=event.note)
             return
         epoch, epochs = self._epoch.get(event.stage, (0, 0))
         if epochs and event.total:
@@ -117,7 +120,7 @@ def _own_descriptor(console: Console) -> Iterator[None]:
         return
     shared = console.file
     with open(os.dup(2), "w", encoding=sys.stderr.encoding, errors="replace") as own:  # noqa: PTH123
-        console.file = own
+        console.file = cast(TextIO, GuardedStream(own, optional=True))
         try:
             yield
         finally:
@@ -130,16 +133,22 @@ def open_session(workspace: Path, logs: Sequence[str] = (), title: str = "") -> 
 
     `title` stands above the bars: which run they are of, where there are several. Raises OptionError.
     """
-    with _show_messages():
-        place, registry = Workspace(workspace), discover()
-        if title and err.is_terminal:
-            err.print(title, style="bold")
-        others = [*make_loggers(registry, logs), *registry.listeners]
-        with _own_descriptor(err), make_bars(err) as bars:
-            shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
-            listen = make_listeners(registry, [shown, *others])
-            with follow(listen):
-                yield Session(place, registry, listen)
+    place, registry = Workspace(workspace), discover()
+    if title and err.is_terminal:
+        err.print(title, style="bold")
+    others = [*make_loggers(registry, logs), *registry.listeners]
+    with _own_descriptor(err), make_bars(err) as bars:
+        shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
+        listen = make_listeners(registry, [shown, *others])
+        with follow(listen):
+            yield Session(place, registry, listen)
+
+
+class _NoteColumn(ProgressColumn):
+    """What a stage is at, escaped before it is cut: names of files, and what plugins say."""
+
+    def render(self, task: Task) -> Text:
+        return Text(escape_controls(task.fields["note"]))
 
 
 def make_bars(console: Console) -> Progress:
@@ -151,29 +160,6 @@ def make_bars(console: Console) -> Progress:
         TextColumn("{task.percentage:>3.0f}%", table_column=Column(no_wrap=True)),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[rest]}", table_column=Column(no_wrap=True)),
-        TextColumn(
-            "{task.fields[note]}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        ),
+        _NoteColumn(table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
     return Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=10, expand=True)
-
-
-class _MessageLines(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        note = record.levelno < logging.WARNING
-        prefix = "" if note else f"{record.levelname.lower()}: "
-        err.print(f"{prefix}{record.getMessage()}", style="dim" if note else "yellow")
-
-
-@contextmanager
-def _show_messages() -> Iterator[None]:
-    """Meanwhile the warnings and notes of the logger `deepdance` go to standard error alone."""
-    log = logging.getLogger("deepdance")
-    handlers, level, propagate = log.handlers, log.level, log.propagate
-    log.handlers, log.propagate = [_MessageLines()], False
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.handlers, log.propagate = handlers, propagate
-        log.setLevel(level)

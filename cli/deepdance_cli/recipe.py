@@ -11,6 +11,7 @@ import typer
 
 from deepdance_cli.arguments import Codec, Remover, Renderer, Sequence, Source, make_recipe
 from deepdance_cli.options import describe_options
+from deepdance_cli.output import echo
 
 if TYPE_CHECKING:
     from deepdance.plugins import Registry
@@ -46,14 +47,14 @@ def new_recipe(
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
     text = write_commented(make_recipe(None, {"preset": preset, **components}, []), discover())
     if out is None:
-        typer.echo(text, nl=False)
+        echo(text.rstrip("\n"))
         return
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise OptionError(f"--out: expected a new file, got {out}, which exists; choose another name") from None
-    typer.echo(f"recipe {out}")
+    echo(f"recipe {out}")
 
 
 @app.command("list")
@@ -66,7 +67,7 @@ def list_recipes() -> None:
 
     for name, path in find_recipes().items():
         summary = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-        typer.echo(f"{name}  {summary}")
+        echo(f"{name}  {summary}")
 
 
 @app.command("show")
@@ -84,7 +85,7 @@ def show_recipe(
     ours = find_recipes()
     if name not in ours:
         raise OptionError(f"expected one of {', '.join(ours)}, got {name!r}{nearest(name, ours)}; see dd recipe list")
-    typer.echo(ours[name].read_text(encoding="utf-8"), nl=False)
+    echo(ours[name].read_text(encoding="utf-8").rstrip("\n"))
 
 
 def write_commented(recipe: Recipe, registry: Registry) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deepdance.errors import WorkspaceError
+from deepdance.locks import hold_lock
 from deepdance.storage import (
     digest,
     flush,
@@ -72,9 +73,9 @@ class ArtifactStore:
     ) -> Artifact:
         """The artifact of `stage` for these inputs: found, or made by `make(folder)`, whose notes join its manifest.
 
-        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called when another
-        process is making the same artifact. What was made before `since` is made anew, from its beginning; so is, with
-        a warning, what is not as it was made.
+        A resumable stage finds in `folder` what an interrupted attempt left there. `waiting` is called again and again
+        while another process is making the same artifact. What was made before `since` is made anew, from its
+        beginning; so is, with a warning, what is not as it was made.
         """
         name = f"{stage}-{digest({'stage': stage, **inputs})}"
         found = self._find(name, since)
@@ -222,8 +223,6 @@ class ArtifactStore:
 
     @contextmanager
     def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
         folder = self.root / ".locks"
         try:
             make_folder(folder)
@@ -232,16 +231,8 @@ class ArtifactStore:
                 f"expected a workspace that can be written, got {self.root.parent}: {error.strerror}; "
                 "choose another folder with --workspace"
             ) from None
-        lock = FileLock(folder / f"{name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
-        try:
+        with hold_lock(folder / f"{name}.lock", waiting):
             yield
-        finally:
-            lock.release()
 
 
 def _list_files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -108,7 +108,8 @@ class Warned:
 class Failed:
     """The work ends with an error, or was interrupted: the last event.
 
-    `error` is the exception's class, such as `InputError` or `KeyboardInterrupt`, and `message` its text.
+    `error` is the exception's class, such as `InputError`, and `message` its text. `KeyboardInterrupt` is Ctrl-C, and
+    `Stopped` another signal that ended the program `dd`, with the signal's name as its text: `SIGTERM`.
     """
 
     error: str

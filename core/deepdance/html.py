@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from html import escape
+from html import escape as escape_html
+
+from deepdance.controls import escape_controls
 
 MOST_EPOCHS = 20
 """Rows of a training's table in a notebook."""
@@ -16,22 +18,27 @@ def write_html_table(
     """Cells beneath headings, the first of each row its name; rows that are `dim` are there to compare with."""
     faint = [*dim, *[False] * (len(rows) - len(dim))]
     body = "".join(_write_row(row, is_faint) for row, is_faint in zip(rows, faint, strict=True))
-    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
-    below = f'<p style="white-space: pre-line"><small>{escape(legend)}</small></p>' if legend else ""
-    caption = f'<caption style="text-align: left">{escape(title)}</caption>'
+    head = "".join(f'<th scope="col">{_escape(heading)}</th>' for heading in headings)
+    below = f'<p style="white-space: pre-line"><small>{_escape(legend)}</small></p>' if legend else ""
+    caption = f'<caption style="text-align: left">{_escape(title)}</caption>'
     table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div style="overflow-x: auto">{table}</div>{below}'
 
 
+def _escape(text: str) -> str:
+    """Text as HTML shows it, with nothing in it that turns the order of reading."""
+    return escape_html(escape_controls(text))
+
+
 def _write_row(row: Sequence[str], is_dim: bool) -> str:
     style = ' style="opacity: .65"' if is_dim else ""
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-    return f'<tr{style}><th scope="row">{escape(row[0])}</th>{cells}</tr>'
+    cells = "".join(f"<td>{_escape(cell)}</td>" for cell in row[1:])
+    return f'<tr{style}><th scope="row">{_escape(row[0])}</th>{cells}</tr>'
 
 
 def write_html_picture(data: bytes, kind: str, alt: str) -> str:
     """A picture within the page; `kind` is its media type."""
-    return f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:{kind};base64,{b64encode(data).decode()}"/>'
+    return f'<img alt="{_escape(alt)}" style="max-width: 100%" src="data:{kind};base64,{b64encode(data).decode()}"/>'
 
 
 class TrainingHistories(dict[str, list[dict[str, float]]]):

@@ -154,7 +154,7 @@ class _SharedListener:
                 raise _StoppedError
             if isinstance(event, StageFinished):
                 self._put_by(event.stage)
-            self._listen(self._add_up(event) if isinstance(event, Progress) else event)
+            self._listen(self._add_up(event) if isinstance(event, Progress) and not event.note else event)
 
     def _put_by(self, stage: str) -> None:
         """Count what this thread has finished, whatever it begins next."""

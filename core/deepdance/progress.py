@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import TextIO
 
+from deepdance.controls import escape_controls
 from deepdance.events import EpochFinished, Event, Failed, Progress, StageFinished, StageStarted, Warned
 
 TRAININGS = ("codec", "sequence")
@@ -69,7 +70,7 @@ class ProgressLine:
 
     def _write(self, text: str, end: str = "") -> None:
         stream = self._stream or sys.stderr
-        stream.write(f"\r{text[:WIDTH]:<{WIDTH}}{end}")
+        stream.write(f"\r{escape_controls(text)[:WIDTH]:<{WIDTH}}{end}")
         stream.flush()
         self._written = monotonic()
 

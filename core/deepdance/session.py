@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain, repeat
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -15,6 +16,7 @@ from deepdance.errors import DeepDanceError, OptionError
 from deepdance.events import (
     ArtifactReady,
     EpochFinished,
+    Event,
     Listener,
     Listeners,
     Progress,
@@ -97,9 +99,7 @@ class Session:
             notes = work(folder)
             return {**notes, "seconds": round(monotonic() - start, 2)} if whole else notes
 
-        def waiting() -> None:
-            self.listen(StageStarted(stage, WAITING))
-
+        waiting = self._tell_waiting(stage)
         since = self.opened if stage in self.fresh else None
         artifact = self.workspace.artifacts.build(
             stage, inputs, begin, resumable=resumable, waiting=waiting, since=since
@@ -107,6 +107,11 @@ class Session:
         self.listen(ArtifactReady(stage, artifact.key, artifact.folder, artifact.reused))
         self.listen(StageFinished(stage, artifact.reused, detail))
         return artifact
+
+    def _tell_waiting(self, stage: str) -> Callable[[], None]:
+        """What is called while a stage waits: each time something is told, so that a thread can be ended there."""
+        told: Iterator[Event] = chain([StageStarted(stage, WAITING)], repeat(Progress(stage, 0, None, WAITING)))
+        return lambda: self.listen(next(told))
 
     def training(self, stage: str, seed: int, folder: Path | None = None) -> Training:
         """What a component's `fit` is given, its progress told to the listener."""

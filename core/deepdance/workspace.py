@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from deepdance.artifacts import NAME, ArtifactStore
 from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance.folders import show_path
+from deepdance.locks import hold_lock
 from deepdance.recipe import Recipe
 from deepdance.storage import make_folder, now, read_json, write_json, write_text
 from deepdance.validation import nearest
@@ -25,8 +26,10 @@ LONGEST_NAME = 60
 """Characters of a run's name: they may have four bytes each, a folder's name has 255, and a number may follow."""
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 """The names that Windows keeps for devices."""
-MOMENT = 0.1
-"""Seconds between two looks at a run that another process has begun."""
+
+
+class _TakenError(Exception):
+    """Another process works under this name, on another run."""
 
 
 @dataclass
@@ -79,27 +82,25 @@ class Workspace:
     @contextmanager
     def _hold(self, name: str, inputs: list[str], recipe: Recipe) -> Iterator[bool]:
         """Whether this process has a run for itself while the block runs; not if another makes another one of it."""
-        from filelock import FileLock, Timeout
-
         locks = self.root / "runs" / ".locks"
         self._make_folder(locks)
-        lock = FileLock(locks / f"{name}.lock")
-        told = False
-        while not lock.is_locked:
+        told: list[str] = []
+
+        def look() -> None:
+            found = self._find_run(name)
+            if found and (found[0].inputs, found[1]) != (inputs, recipe):
+                raise _TakenError
+            if found and not told:
+                told.append(name)
+                log.warning("%s: another process is making this run; waiting for it", name)
+
+        with ExitStack() as held:
             try:
-                lock.acquire(timeout=MOMENT)
-            except Timeout:
-                found = self._find_run(name)
-                if found and (found[0].inputs, found[1]) != (inputs, recipe):
-                    yield False
-                    return
-                if found and not told:
-                    log.warning("%s: another process is making this run; waiting for it", name)
-                    told = True
-        try:
-            yield True
-        finally:
-            lock.release()
+                held.enter_context(hold_lock(locks / f"{name}.lock", look))
+            except _TakenError:
+                yield False
+            else:
+                yield True
 
     def _take_over(self, name: str, inputs: list[str], recipe: Recipe) -> RunRecord | None:
         """The run as it is, or a new one in its place; None where it holds another recipe, or nobody knows what."""

@@ -1,8 +1,11 @@
+import os
+
 import pytest
 
 from deepdance.errors import PluginError
 from deepdance.interfaces import FrameCodec
 from deepdance.plugins.isolation import import_class
+from deepdance.plugins.redirection import capture_output
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,17 @@ def test_what_cannot_be_imported_is_told_with_its_line(tmp_path, monkeypatch, te
 def test_a_module_that_is_not_there_has_no_line():
     with pytest.raises(PluginError, match="No module named 'nowhere_at_all'; mend it"):
         import_class("nowhere_at_all:Codec", FrameCodec, "the codec 'x' of dance-broken 1.0", "dance-broken")
+
+
+def test_captures_of_several_threads_may_end_in_any_order(capfd):
+    first, second = capture_output(), capture_output()
+    one = first.__enter__()
+    os.write(1, b"one")
+    two = second.__enter__()
+    os.write(1, b"two")
+    first.__exit__(None, None, None)
+    os.write(2, b"still two")
+    second.__exit__(None, None, None)
+    os.write(1, b"shown")
+    assert (one, two) == (["one"], ["twostill two"])
+    assert capfd.readouterr() == ("shown", "")

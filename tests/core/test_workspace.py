@@ -205,15 +205,17 @@ def test_two_with_one_name_and_other_recipes_get_two_runs_or_a_refusal(tmp_path)
 def test_of_two_with_one_recipe_the_second_waits(tmp_path, caplog):
     order = []
 
-    def work(number):
-        with Workspace(tmp_path).claim("x", exact=True, inputs=["a"], recipe=Recipe()):
-            order.append(number)
-            time.sleep(0.5)
-            order.append(number)
+    def work():
+        claim(Workspace(tmp_path), "x", ["a"], Recipe())
+        order.append("second")
 
     with ThreadPoolExecutor() as threads:
-        list(threads.map(work, (1, 2)))
-    assert order in ([1, 1, 2, 2], [2, 2, 1, 1])
+        with Workspace(tmp_path).claim("x", exact=True, inputs=["a"], recipe=Recipe()):
+            waiting = threads.submit(work)
+            time.sleep(0.5)
+            order.append("first")
+        waiting.result()
+    assert order == ["first", "second"]
     assert [record.getMessage() for record in caplog.records] == [
         "x: another process is making this run; waiting for it"
     ]

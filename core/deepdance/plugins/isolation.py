@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from textwrap import shorten
 from traceback import extract_tb, format_exception_only
 
+from deepdance.controls import escape_controls
 from deepdance.errors import PluginError
 from deepdance.plugins.redirection import capture_output
 
@@ -69,7 +70,7 @@ def import_class(target: str, base: type, title: str, distribution: str) -> type
             f"mend it, or reinstall or remove {distribution}"
         ) from error
     if said[0] and distribution != BUILT_IN:
-        print(said[0], file=sys.stderr)  # noqa: T201
+        print(escape_controls(said[0]), file=sys.stderr)  # noqa: T201
     if not isinstance(found, type) or not issubclass(found, base):
         got = found.__name__ if isinstance(found, type) else f"a {type(found).__name__}"
         raise PluginError(

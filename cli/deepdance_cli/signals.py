@@ -1,0 +1,83 @@
+"""Signals that ask the program to end: each ends it as Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any, cast
+
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+RETRY_SECONDS = 0.05
+
+
+class Stopped(KeyboardInterrupt):
+    """Raised where another signal than Ctrl-C's arrives; its text is the signal's name."""
+
+
+class Signals:
+    """What signals do from `catch` until the process has ended. One that is ignored, or somebody else's, stays so.
+
+    The first raises in the main thread. While that is on its way up, all others are passed over, so that nothing is
+    put away by half; nothing is remembered, so that a signal which somebody's code swallowed can be sent again.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        """The number of the signal that ends the program, or 0."""
+        self._closed = False
+        self._code: int | None = None
+        self._show_unraisable = sys.unraisablehook
+
+    def catch(self) -> None:
+        """Begin."""
+        sys.unraisablehook = self._retry
+        for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, self._stop)
+
+    def close(self) -> None:
+        """From now on pass over every signal: what was under way has ended, and is being told."""
+        self._closed = True
+        sys.unraisablehook = self._show_unraisable
+
+    def finish(self, code: int) -> None:
+        """All is told: another signal ends the process at once, without a traceback from the interpreter's end."""
+        self._code = code
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._code is not None:
+            os._exit(self._code)
+        if self._closed or _is_stopping():
+            return
+        self.received = number
+        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(signal.Signals(number).name)
+
+    def _retry(self, unraisable: Any) -> None:
+        """Send a signal again that arrived in a finalizer, out of which nothing can be raised."""
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self._show_unraisable(unraisable)
+            return
+        timer = threading.Timer(RETRY_SECONDS, _send, [self.received])
+        timer.daemon = True
+        timer.start()
+
+
+def _send(number: int) -> None:
+    """Signal the main thread, so that what it waits in ends; on Windows it hears of it when that has ended."""
+    if sys.platform == "win32":
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(cast(int, threading.main_thread().ident), number)
+
+
+def _is_stopping() -> bool:
+    """Whether the main thread is in an `except`, `finally` or `with` that an interrupt leaves."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False

@@ -1,0 +1,206 @@
+"""Real processes that are asked to end, at several moments: one line, the right exit code, nobody left, all kept."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import FAST, demo_frames, write_video
+from filelock import FileLock
+from wheels import CODEC, codec_package, install, wheel, with_site
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+KEPT = "finished stages are kept, the same command goes on from there\n"
+PROGRAM = [sys.executable, "-m", "deepdance"]
+PATIENCE = 120
+LONG = ("--codec", "pca", "--seq", "lstm4", *FAST, "--set", "sequence.epochs=5000", "--name", "x", "--log", "jsonl")
+QUICK = ("--codec", "pca", "--seq", "ridge", *FAST[: FAST.index("--set")], "--name", "x", "--log", "jsonl")
+SWALLOWS = """
+import time
+from pathlib import Path
+
+class Slow:
+    def __del__(self):
+        Path("finalizing").touch()
+        time.sleep(1.0)
+
+"""
+
+
+def is_ffmpeg(process):
+    try:
+        return "-hide_banner" in process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return False
+
+
+class Running:
+    """A command in a process of its own, watched through its log."""
+
+    def __init__(self, folder, arguments, **how):
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **how,
+        )
+
+    def events(self):
+        log = self.folder / "workspace/runs/x/log.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def wait_until(self, reached):
+        deadline = time.monotonic() + PATIENCE
+        while not reached():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def wait_for(self, **fields):
+        self.wait_until(lambda: any(fields.items() <= event.items() for event in self.events()))
+
+    def count_ffmpeg(self):
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return sum(map(is_ffmpeg, children))
+
+    def stop(self, *signals):
+        """End it; what it wrote to standard error."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        for number in signals:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        assert out == ""
+        assert psutil.wait_procs(children, timeout=10)[1] == []
+        assert not [path for path in self.folder.rglob(".*") if path.name.startswith(".dance")]
+        return err
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def call(*arguments, **how):
+        started.append(Running(tmp_path, arguments, **how))
+        return started[-1]
+
+    yield call
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+
+
+def assert_stopped(running, err, number):
+    name = signal.Signals(number).name
+    by = "" if number == signal.SIGINT else f" by {name}"
+    assert running.process.returncode == 128 + number
+    assert err.splitlines(keepends=True)[-1] == f"dd: stopped{by}; {KEPT}"
+    assert err.count("dd: ") == 1
+    assert "Traceback" not in err
+    assert "ignored" not in err
+    last = running.events()[-1]
+    told = ("KeyboardInterrupt", "") if number == signal.SIGINT else ("Stopped", name)
+    assert (last["event"], last["error"], last["message"]) == ("Failed", *told)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_while_a_framework_is_imported(start, video, number):
+    running = start("run", video, *LONG)
+    running.wait_for(event="StageStarted", stage="models")
+    time.sleep(0.3)
+    assert_stopped(running, running.stop(number), number)
+
+
+def test_while_a_network_is_trained_and_the_same_command_goes_on(start, video, tmp_path):
+    running = start("run", video, *LONG)
+    running.wait_for(event="EpochFinished", stage="sequence", epoch=3)
+    assert_stopped(running, running.stop(signal.SIGINT, signal.SIGTERM, signal.SIGTERM), signal.SIGINT)
+    reached = running.events()[-2]["epoch"]
+    (tmp_path / "workspace/runs/x/log.jsonl").unlink()
+    again = start("run", video, *LONG)
+    again.wait_for(event="EpochFinished", stage="sequence")
+    assert [event["reused"] for event in again.events() if event["event"] == "ArtifactReady"] == [True, True, True]
+    assert min(event["epoch"] for event in again.events() if event["event"] == "EpochFinished") > reached - 1
+    again.stop(signal.SIGTERM)
+
+
+def test_while_ffmpeg_writes(start, video):
+    running = start("run", video, *QUICK, "--frames", 50000)
+    running.wait_for(event="StageStarted", stage="render")
+    running.wait_until(running.count_ffmpeg)
+    assert_stopped(running, running.stop(signal.SIGTERM), signal.SIGTERM)
+
+
+@pytest.fixture
+def slow_ffmpeg(tmp_path, monkeypatch):
+    """An ffmpeg that reads no faster than a video is played."""
+    import imageio_ffmpeg
+
+    script = tmp_path / "ffmpeg"
+    script.write_text(f'#!/bin/sh\nexec "{imageio_ffmpeg.get_ffmpeg_exe()}" -re "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script))
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+@pytest.mark.parametrize("videos", [1, 2], ids=["one video", "two in threads"])
+def test_while_ffmpeg_reads(start, video, tmp_path, videos):
+    names = [Path(shutil.copy(video, tmp_path / "0.mp4"))]
+    if videos == 2:
+        names.append(write_video(tmp_path / "1.mp4", demo_frames(4, 30, (120, 200), seed=1), 30))
+    running = start("prepare", *names, *FAST[:6])
+    running.wait_until(lambda: running.count_ffmpeg() == videos)
+    assert running.stop(signal.SIGTERM) == f"dd: stopped by SIGTERM; {KEPT}"
+    assert running.process.returncode == 143
+    assert not list((tmp_path / "workspace/artifacts").glob("silhouettes-*"))
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "in a thread"])
+def test_while_it_waits_for_another_process(start, dd, video, tmp_path, others):
+    if others:
+        write_video(tmp_path / "1.mp4", demo_frames(2, 30, (120, 200), seed=1), 30)
+    videos = [video, tmp_path / "1.mp4"][: 1 + others]
+    assert dd("prepare", video, *FAST[:6]).code == 0
+    (made,) = (tmp_path / "workspace/artifacts").glob("silhouettes-*")
+    shutil.rmtree(made)
+    with FileLock(made.parent / ".locks" / f"{made.name}.lock"):
+        running = start("run", *videos, *QUICK)
+        time.sleep(6)
+        err = running.stop(signal.SIGTERM)
+    assert (running.process.returncode, err) == (143, f"dd: stopped by SIGTERM; {KEPT}")
+
+
+def test_a_signal_that_is_ignored_stays_so(start, video):
+    running = start("run", video, *LONG, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    running.wait_for(event="EpochFinished", epoch=1, stage="sequence")
+    running.process.send_signal(signal.SIGHUP)
+    seen = len(running.events())
+    running.wait_until(lambda: len(running.events()) > seen + 3)
+    assert_stopped(running, running.stop(signal.SIGTERM), signal.SIGTERM)
+
+
+def test_a_signal_that_a_finalizer_swallows_comes_again(start, video, tmp_path):
+    codec = SWALLOWS + CODEC.replace("        self.size = train.size\n", "        Slow()\n        time.sleep(100)\n")
+    package = codec_package("dance_swallows", "swallows", codec=codec)
+    install([wheel(tmp_path, "dance-swallows", "1.5", package)], tmp_path / "site")
+    running = start("run", video, *QUICK[2:], "--codec", "swallows", env=with_site(tmp_path / "site"))
+    running.wait_until((tmp_path / "finalizing").exists)
+    assert_stopped(running, running.stop(signal.SIGTERM), signal.SIGTERM)
+
+
+def test_python_keeps_its_signals(tmp_path):
+    script = (
+        "import signal\nbefore = [signal.getsignal(n) for n in (2, 15, 1)]\n"
+        "import deepdance\ndeepdance.Session.open('none')\nimport deepdance_cli.main\n"
+        "assert before == [signal.getsignal(n) for n in (2, 15, 1)]\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
