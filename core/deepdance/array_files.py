@@ -36,7 +36,8 @@ COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What NumPy writes. LZMA would allocate what its header asks for."""
 
 DAMAGED = (
-    ValueError, EOFError, OSError, RuntimeError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error
+    ValueError, EOFError, OSError, RuntimeError, TypeError, KeyError, OverflowError, MemoryError, zipfile.BadZipFile,
+    zlib.error, struct.error,
 )  # fmt: skip
 """What NumPy and zipfile raise when a file is cut short, is something else, or holds pickled objects."""
 
@@ -55,20 +56,20 @@ class Header:
         """What the array takes in memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def check(self, size: int) -> None:
+        """Raise ValueError where a file of `size` bytes, this header among them, cannot hold such numbers or text."""
+        if self.dtype.kind not in PLAIN_KINDS or not self.dtype.itemsize:
+            raise ValueError(f"{str(self.dtype)[:40]} values where numbers are wanted")
+        held = size - self.data_start
+        if self.nbytes > held:
+            raise ValueError(f"a header that promises {self.nbytes:,} bytes, and {max(held, 0):,} of them")
 
-def read_header(file: IO[bytes], size: int) -> Header:
-    """The header of an array that fills, with it, at most `size` bytes; leaves `file` at the first number.
 
-    Raises ValueError for what is no array of numbers or text, or promises more than the bytes that are there.
-    """
+def read_header(file: IO[bytes]) -> Header:
+    """The header of an array of any kind; leaves `file` at the first number. Raises what is in `DAMAGED`."""
     header = _parse_header(_read_raw_header(file))
-    if header.dtype.kind not in PLAIN_KINDS or not header.dtype.itemsize:
-        raise ValueError(f"{str(header.dtype)[:40]} values where numbers are wanted")
     if min(header.shape, default=0) < 0:
         raise ValueError("a damaged header")
-    held = size - header.data_start
-    if header.nbytes > held:
-        raise ValueError(f"a header that promises {header.nbytes:,} bytes, and {max(held, 0):,} of them")
     return header
 
 
@@ -130,13 +131,19 @@ def read_headers(archive: zipfile.ZipFile) -> dict[str, Header]:
     for member in archive.infolist():
         if member.filename.endswith(".npy"):
             with archive.open(member) as file:
-                headers[member.filename.removesuffix(".npy")] = read_header(file, member.file_size)
+                headers[member.filename.removesuffix(".npy")] = read_header(file)
     return headers
 
 
-def read_member(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    """One array of an .npz, whose header was read. Raises what is in `DAMAGED`."""
-    with archive.open(f"{name}.npy") as file:
+def read_member(archive: zipfile.ZipFile, name: str, most: int) -> npt.NDArray[Any]:
+    """One array of an .npz, of at most `most` bytes in memory. Raises what is in `DAMAGED`."""
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        header = read_header(file)
+        header.check(member.file_size)
+        if header.nbytes > most:
+            raise ValueError(f"{show_path(name)} of {header.nbytes:,} bytes, where at most {most:,} are wanted")
+        file.seek(0)
         array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
@@ -148,7 +155,7 @@ def load_array(path: Path, mmap_mode: Literal["r"] | None = None) -> npt.NDArray
     """
     with translate_damage(path):
         with path.open("rb") as file:
-            read_header(file, path.stat().st_size)
+            read_header(file).check(path.stat().st_size)
         array: npt.NDArray[Any] = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     return array
 
@@ -157,10 +164,12 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """All arrays of an .npz that deepdance wrote, by their names. Raises WorkspaceError."""
     with translate_damage(path), open_archive(path) as archive:
         headers = read_headers(archive)
+        for name, header in headers.items():
+            header.check(archive.getinfo(f"{name}.npy").file_size)
         total, held = sum(header.nbytes for header in headers.values()), path.stat().st_size
         if total > held * MOST_INFLATED:
             raise ValueError(f"{held:,} bytes that inflate to {total:,}, more than {MOST_INFLATED} times as many")
-        return {name: read_member(archive, name) for name in headers}
+        return {name: read_member(archive, name, total) for name in headers}
 
 
 @contextmanager
