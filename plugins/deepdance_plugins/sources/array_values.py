@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +81,16 @@ def to_grey_levels(frames: npt.NDArray[Any], scale: int) -> UInt8:
         raise UnfitError(
             f"numbers from {low:.4g} to {high:.4g} where 0 to 1, or 0 to 255, is wanted", "scale them and save it again"
         )
-    levels = np.empty_like(frames, np.uint8)
+    return convert_in_pieces(frames, lambda numbers: np.clip(np.rint(numbers * np.float32(scale)), 0, WHITE))
+
+
+def convert_in_pieces(numbers: npt.NDArray[Any], convert: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> UInt8:
+    """Each number as uint8, some at a time: as float32, a large frame would take four times as much memory."""
+    levels = np.empty_like(numbers, np.uint8)
     sides: Any = [["readonly"], ["writeonly"]]
-    # A piece at a time: of a large frame the float32 would take four times, and of 64 bits eight times as much.
-    with np.nditer([frames, levels], ["external_loop", "buffered"], sides, buffersize=PIECE) as pieces:
-        for numbers, greys in pieces:
-            greys[...] = np.clip(np.rint(numbers * np.float32(scale)), 0, WHITE)
+    with np.nditer([numbers, levels], ["external_loop", "buffered"], sides, buffersize=PIECE) as pieces:
+        for given, converted in pieces:
+            converted[...] = convert(given)
     return levels
 
 
