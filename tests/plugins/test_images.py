@@ -333,6 +333,17 @@ def test_a_giant_is_refused_before_it_is_decoded(tmp_path, suffix, monkeypatch):
     assert len(decoded) == 1
 
 
+def test_a_chunk_that_promises_gigabytes_is_never_decoded(tmp_path, monkeypatch):
+    write(tmp_path / "1.png", plain(9))
+    data = bytearray((tmp_path / "1.png").read_bytes())
+    start = data.index(b"IDAT") - 4
+    data[start : start + 4] = b"\xff" * 4
+    (tmp_path / "1.png").write_bytes(data)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("OpenCV allocates 4 GB"))
+    with pytest.raises(InputError, match="got something that cannot be decoded"):
+        source(tmp_path).info()
+
+
 def test_more_pixels_than_pillow_opens_are_refused_too(tmp_path, recwarn):
     for size in (10000, 40000):
         write_giant(tmp_path / "1.png", size, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+PNG = b"\x89PNG\r\n\x1a\n"
 TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WIDTH, HEIGHT, BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 277, 322, 323
 """Tags of a TIFF file."""
@@ -43,9 +45,20 @@ def measure_picture(data: bytes) -> PictureSize | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the caller tells of damage and of size
         try:
+            if data.startswith(PNG) and not _holds_its_chunks(data):
+                return None
             return _measure_tiff(data) if data.startswith(TIFF_BEGINS) else _measure_other(data)
         except Exception:  # what may go wrong in Pillow's many readers of damaged files has no end
             return None
+
+
+def _holds_its_chunks(data: bytes) -> bool:
+    """Whether a PNG is as long as its chunks say: OpenCV allocates what one promises, up to 4 GB."""
+    start, name = len(PNG), b""
+    while start + 12 <= len(data) and name != b"IEND":
+        length, name = struct.unpack_from(">I4s", data, start)
+        start += 12 + length
+    return name == b"IEND" and start <= len(data)
 
 
 def _measure_other(data: bytes) -> PictureSize:
