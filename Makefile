@@ -18,7 +18,7 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# Thousands of files broken on purpose (tests/soak): about an hour. SEED=2 breaks others.
+# Thousands of files broken on purpose (tests/soak): ten minutes or more. SEED=2 breaks others.
 SEED ?= 1
 COUNT ?= 5000
 soak: $(VENV)/.installed-dev

@@ -26,6 +26,8 @@ MOST_MEMBERS = 4096
 """Arrays of an .npz."""
 MOST_INFLATED = 100
 """Times the size of an .npz that its arrays may have in memory."""
+LARGEST_INFLATED = 1 << 30
+"""Bytes in memory, of arrays that are larger than their file."""
 DIRECTORY_BYTES = 1 << 20
 """What zipfile may read of an archive's directory: of a larger one it makes objects of gigabytes."""
 HEADER_BYTES = 10_000
@@ -167,8 +169,9 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         for name, header in headers.items():
             header.check(archive.getinfo(f"{name}.npy").file_size)
         total, held = sum(header.nbytes for header in headers.values()), path.stat().st_size
-        if total > held * MOST_INFLATED:
-            raise ValueError(f"{held:,} bytes that inflate to {total:,}, more than {MOST_INFLATED} times as many")
+        most = max(held, min(held * MOST_INFLATED, LARGEST_INFLATED))
+        if total > most:
+            raise ValueError(f"{held:,} bytes that inflate to {total:,}, where at most {most:,} are wanted")
         return {name: read_member(archive, name, total) for name in headers}
 
 

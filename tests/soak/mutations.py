@@ -14,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -31,6 +31,8 @@ ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/data"
 GOOD = ("right", "partial", "refused")
 MOST_MEGABYTES = 1000
+STOPPED_MEGABYTES = 4000
+"""What takes so much is stopped, lest it take the machine with it."""
 MOST_SECONDS = 120
 RECYCLED = 100
 """Files that a process reads before another takes its place."""
@@ -56,8 +58,8 @@ class Outcome:
     mutation: Mutation
     outcome: str
     told: str
-    seconds: float
-    megabytes: int
+    seconds: float = 0
+    megabytes: int = 0
 
     @property
     def good(self) -> bool:
@@ -87,9 +89,8 @@ class Worker:
         assert process.stdin and process.stdout
         process.stdin.write(f"{path}\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], MOST_SECONDS)
-        answer = process.stdout.readline() if ready else ""
-        outcome = self._judge(mutation, json.loads(answer) if answer else None, hung=not ready)
+        wrong = _await_answer(process)
+        outcome = Outcome(mutation, *wrong) if wrong else self._judge(mutation, process.stdout.readline())
         if not outcome.good or self._count >= RECYCLED:
             self.stop()
         return outcome
@@ -105,14 +106,12 @@ class Worker:
         self._count += 1
         return self._process
 
-    def _judge(self, mutation: Mutation, answer: dict[str, Any] | None, *, hung: bool) -> Outcome:
-        if answer is None:
-            code = None if hung else self._process and self._process.wait()
-            told = f"no answer in {MOST_SECONDS} s" if hung else f"exit {code}"
-            return Outcome(mutation, "hang" if hung else "crash", told, MOST_SECONDS if hung else 0, 0)
-        outcome = Outcome(mutation, **answer)
+    def _judge(self, mutation: Mutation, answer: str) -> Outcome:
+        if not answer:
+            return Outcome(mutation, "crash", f"exit {self._process and self._process.wait()}")
+        outcome = Outcome(mutation, **json.loads(answer))
         if outcome.good and outcome.megabytes > MOST_MEGABYTES:
-            return Outcome(mutation, **{**answer, "outcome": "memory"})
+            return replace(outcome, outcome="memory")
         return outcome
 
     def stop(self) -> None:
@@ -120,14 +119,39 @@ class Worker:
         if self._process is None:
             return
         if self._process.poll() is None:
-            family = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
-            for each in family:
+            for each in _list_family(self._process):
                 each.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
         self._process = None
+
+
+def _list_family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """A process and all that it started."""
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def _await_answer(process: subprocess.Popen[str]) -> tuple[str, str, float, int] | None:
+    """Wait until a process has answered or ended; what is wrong where it takes too long or too much."""
+    begun = time.monotonic()
+    while not select.select([process.stdout], [], [], 0.5)[0]:
+        seconds, megabytes = time.monotonic() - begun, _measure_memory(process)
+        if seconds > MOST_SECONDS:
+            return "hang", f"no answer in {MOST_SECONDS} s", seconds, megabytes
+        if megabytes > STOPPED_MEGABYTES:
+            return "memory", "stopped before it ended", seconds, megabytes
+    return None
+
+
+def _measure_memory(process: subprocess.Popen[str]) -> int:
+    """Megabytes of a process and its children."""
+    try:
+        return sum(each.memory_info().rss for each in _list_family(process)) >> 20
+    except psutil.NoSuchProcess:
+        return 0
 
 
 @contextmanager

@@ -93,11 +93,13 @@ def test_a_file_that_was_read_wrongly_is_kept_with_the_way_to_it(tmp_path, mater
     assert "traceback" not in GOOD
 
 
-def test_a_crash_and_a_hang_are_told(materials, monkeypatch):
+def test_a_crash_a_hang_and_a_hog_are_told(materials, monkeypatch):
     from soak import mutations
 
     started = mutations.subprocess.Popen
-    for code, outcome in (("exit(3)", "crash"), ("import time; time.sleep(60)", "hang")):
+    hog = "x = b'x' * (300 << 20); import time; time.sleep(60)"
+    monkeypatch.setattr(mutations, "STOPPED_MEGABYTES", 200)
+    for code, outcome in (("exit(3)", "crash"), ("import time; time.sleep(60)", "hang"), (hog, "memory")):
         program = [sys.executable, "-c", f"input(); {code}"]
         monkeypatch.setattr(mutations.subprocess, "Popen", lambda _, program=program, **o: started(program, **o))
         monkeypatch.setattr(mutations, "MOST_SECONDS", 2)

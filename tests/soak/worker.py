@@ -20,8 +20,6 @@ from deepdance.preparation import prepare
 from deepdance.recipe import Choice, Recipe
 from deepdance.session import Session
 
-ADDRESS_SPACE = 8 << 30
-"""Bytes: what would take more fails, and does not take the machine with it."""
 RECIPE = Recipe(remover=Choice(name="threshold"), size=(24, 40), fps=5)
 
 
@@ -80,7 +78,6 @@ def _read_peak() -> int:
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     answers = sys.stdout
     sys.stdout = sys.stderr
     for line in sys.stdin:

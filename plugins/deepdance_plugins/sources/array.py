@@ -19,7 +19,6 @@ from pydantic import Field
 from deepdance.array_files import (
     DAMAGED,
     describe_damage,
-    load_array,
     open_archive,
     read_header,
     read_headers,
@@ -324,7 +323,7 @@ def _read_stored_chunks(path: Path, layout: Layout) -> Iterator[tuple[int, Frame
         with _open_numbers(path, layout) as file:
             yield from _stream(file, layout, length)
         return
-    frames = _load_whole(path, layout.member) if layout.member else load_array(path, mmap_mode="r")
+    frames = _load_whole(path, layout.member) if layout.member else np.load(path, mmap_mode="r", allow_pickle=False)
     for start in range(0, len(frames), length):
         yield start, frames[start : start + length]
 

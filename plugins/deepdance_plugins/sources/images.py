@@ -115,12 +115,12 @@ def read_picture(path: Path) -> Picture:
     if size and (size.pixels > MAX_PIXELS or size.nbytes > LARGEST_PICTURE):
         raise _refuse(
             path,
-            f"got {size.width}×{size.height} of {size.pixel_bytes} bytes a pixel, where at most {MAX_PIXELS:,} pixels "
+            f"{size.width}×{size.height} of {size.pixel_bytes} bytes a pixel, where at most {MAX_PIXELS:,} pixels "
             f"and {LARGEST_PICTURE:,} bytes are read; make it smaller",
         )
     raw = _decode(data) if size else None
     if size is None or raw is None:
-        raise _refuse(path, "got something that cannot be decoded; remove or replace it")
+        raise _refuse(path, "something that cannot be decoded; remove or replace it")
     del data  # it may be as large as the picture
     colour, transparent = _lay_out(_to_eight_bits(raw, path))
     return Picture(colour, transparent, size.several)
@@ -131,14 +131,14 @@ def _read_file(path: Path) -> bytes:
         size = path.stat().st_size
         if size > LARGEST_PICTURE:
             raise _refuse(
-                path, f"got a file of {size:,} bytes, where at most {LARGEST_PICTURE:,} are read; make it smaller"
+                path, f"a file of {size:,} bytes, where at most {LARGEST_PICTURE:,} are read; make it smaller"
             )
         with path.open("rb") as file:
             return file.read(size)
 
 
-def _refuse(path: Path, told: str) -> InputError:
-    return InputError(f"{show_path(path)}: expected an image, {told}")
+def _refuse(path: Path, got: str) -> InputError:
+    return InputError(f"{show_path(path)}: expected an image, got {got}")
 
 
 def _lay_out(levels: UInt8) -> tuple[UInt8, bool]:
@@ -182,7 +182,7 @@ def _to_eight_bits(image: npt.NDArray[Any], path: Path) -> UInt8:
         return to_grey_levels(image, WHITE if image.max() <= 1 + SLACK else 1)
     except UnfitError as error:
         got, advice = error.args
-        raise _refuse(path, f"got {got}; {advice}") from None
+        raise _refuse(path, f"{got}; {advice}") from None
 
 
 def _spread_labels(picture: UInt8) -> UInt8:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+EIGHT_BITS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF")
+"""Formats without deeper pictures, but for PNG, where Pillow tells."""
 WIDTH, HEIGHT, BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 277, 322, 323
 """Tags of a TIFF file."""
 
@@ -66,7 +68,7 @@ def _measure_other(data: bytes) -> PictureSize:
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            deep = "16" in "".join(str(tile[3]) for tile in image.tile)
+            deep = image.format not in EIGHT_BITS or "16" in "".join(str(tile[3]) for tile in image.tile)
             several = image.format != "MPO" and getattr(image, "is_animated", False)
             return PictureSize(*image.size, 8 if deep else 4, several)
     except Image.DecompressionBombError:
