@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench bench-short prior docs clean
+.PHONY: run test soak lint bench bench-short prior docs clean
 
 # A run whose recipe has changed since the last time gets a number after its name.
 newest = $$(ls -t workspace/runs/demo-$(1)*/dance.mp4 | head -n 1)
@@ -17,6 +17,14 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+# Thousands of files broken on purpose (tests/soak): ten minutes or more. SEED=2 breaks others.
+SEED ?= 1
+COUNT ?= 5000
+KILLS ?= 200
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak.mutations --seed $(SEED) --count $(COUNT)
+	$(BIN)/python -m tests.soak.kills --seed $(SEED) --count $(KILLS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

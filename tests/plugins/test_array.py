@@ -1,6 +1,7 @@
 """The array source: what it reads, how it samples, where the cuts go, and what it refuses."""
 
 import os
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from deepdance.errors import InputError
 from deepdance.interfaces import SourceInfo
 from deepdance.testing.subject import measure_memory
+from deepdance_plugins.sources import array
 from deepdance_plugins.sources.array import ArrayOptions, ArraySource
 
 SHARED = Path(__file__).parents[2].parent / "shared/data"
@@ -38,6 +40,12 @@ def save(path: Path, frames: np.ndarray, **others: Any) -> Path:
     else:
         np.save(path, frames)
     return path
+
+
+def promise(shape: str, descr: str = "|u1") -> bytes:
+    """An array's header with nothing behind it."""
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return np.lib.format.magic(1, 0) + len(text).to_bytes(2, "little") + text
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
@@ -282,6 +290,84 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     peak, _ = measure_memory(lambda: lengths.extend(len(chunk) for chunk in opened.frames(3, BOX)))
     assert sum(lengths) == 3000
     assert peak < 64 << 20
+
+
+SMALL_FRAMES = numbered(6, 8, 10)
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "giant frames": ({"frames": promise("(1000000, 60, 60)")}, "promises 3,600,000,000 bytes"),
+    "wide frames": ({"frames": promise("(1, 8192, 8192, 4)", "<f8")}, "promises 2,147,483,648 bytes"),
+    "giant fps": ({"frames": SMALL_FRAMES, "fps": promise("(2000000000,)")}, "promises 2,000,000,000 bytes"),
+    "giant cuts": (
+        {"frames": SMALL_FRAMES, "shot_starts": np.zeros(2 << 20, np.int64)},
+        "at most 8,388,608 are wanted",
+    ),
+    "infinite cut": ({"frames": SMALL_FRAMES, "shot_starts": np.array([np.inf])}, "infinity"),
+    "many arrays": ({str(k): b"" for k in range(4097)}, "at most 4,096"),
+    "control characters": ({"\x1b[31m": SMALL_FRAMES, "b": SMALL_FRAMES}, r"\\x1b\[31m"),
+    "pickled": ({"frames": promise("(2, 8, 8)", "|O") + bytes(500)}, "where numbers are wanted"),
+}
+
+
+@pytest.mark.parametrize(("members", "told"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_archive_is_told_before_anything_is_allocated(tmp_path, members, told):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                file.write(member) if isinstance(member, bytes) else np.lib.format.write_array(file, member)
+
+    def load():
+        with pytest.raises(InputError, match=told) as caught:
+            read(tmp_path / "a.npz")
+        assert str(caught.value).isprintable()
+
+    assert measure_memory(load)[0] < 16 << 20
+
+
+def test_large_frames_take_little_more_than_they_are(tmp_path):
+    """Of 16 bits and four channels; as floats they would take twice as much again."""
+    frames = np.zeros((1, 3000, 3000, 4), np.uint16)
+    path = save(tmp_path / "a.npy", frames)
+    peak, _ = measure_memory(lambda: read(path, box=(120, 200)))
+    assert peak < 3.2 * frames.nbytes
+
+
+def test_frames_of_more_bytes_than_a_frame_may_have_are_refused(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as file:
+        file.write(promise("(1, 6000, 6000, 4)", "<f4"))
+        file.truncate(file.tell() + 4 * 4 * 6000**2)
+    with pytest.raises(
+        InputError, match="frames of 576,000,000 bytes where at most 268,435,456 are wanted; save them as"
+    ):
+        source(tmp_path / "a.npy").info()
+
+
+def test_an_archive_in_fortran_order_has_a_budget(tmp_path, monkeypatch):
+    monkeypatch.setattr(array, "LARGEST_WHOLE", 400)
+    with pytest.raises(InputError, match="frames of 480 bytes, where at most 400 are wanted"):
+        read(save(tmp_path / "a.npz", np.asfortranarray(SMALL_FRAMES)))
+    assert len(read(save(tmp_path / "a.npz", SMALL_FRAMES))) == 6
+
+
+@pytest.mark.parametrize("fps", [1e-300, 0.0, -1, np.nan, np.inf, 1e9])
+def test_a_rate_that_cannot_be_is_told_and_not_used(tmp_path, caplog, fps):
+    assert len(read(save(tmp_path / "a.npz", SMALL_FRAMES, fps=fps))) == 6
+    assert "is not used; --set source.fps gives another" in caplog.text
+
+
+def test_more_samples_than_anybody_dances_are_refused(tmp_path):
+    path = save(tmp_path / "a.npz", np.zeros((100_000, 1, 1), np.uint8), fps=0.1)
+    with pytest.raises(InputError, match="more than 16,777,216 samples at 30; .* or give --set source.fps"):
+        read(path, fps=30)
+    assert len(read(path, fps=30, own=30)) == 100_000
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_told(tmp_path):
+    path = save(tmp_path / "a.npy", np.zeros((900, 120, 200), np.uint8))
+    chunks = source(path).frames(3, BOX)
+    next(chunks)
+    os.truncate(path, 10_000)
+    with pytest.raises(InputError, match="of 900 frames"):
+        list(chunks)
 
 
 @pytest.mark.skipif(not CORPUS.is_file(), reason="needs shared/data")

@@ -1,5 +1,6 @@
 """The images source: order, size, transparency, depth, rotation, and what cannot be read."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from deepdance.errors import InputError
 from deepdance.interfaces import Options, SourceInfo
+from deepdance.testing.subject import measure_memory
+from deepdance_plugins.sources import images
 from deepdance_plugins.sources.exif import find_orientation
 from deepdance_plugins.sources.images import ImagesSource
 
@@ -277,6 +280,130 @@ def test_the_fingerprint_follows_the_order(tmp_path):
     before = source(tmp_path).fingerprint()
     (tmp_path / "1.png").rename(tmp_path / "3.png")
     assert source(tmp_path).fingerprint() != before
+
+
+def patch_png(data: bytearray, width: int, height: int) -> None:
+    data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+
+
+def patch_bmp(data: bytearray, width: int, height: int) -> None:
+    data[18:26] = struct.pack("<ii", width, height)
+
+
+def patch_jpeg(data: bytearray, width: int, height: int) -> None:
+    start = data.index(b"\xff\xc0") + 5
+    data[start : start + 4] = struct.pack(">HH", height, width)
+
+
+def patch_webp(data: bytearray, width: int, height: int) -> None:
+    data[21:25] = struct.pack("<I", (width - 1) | (height - 1) << 14)
+
+
+def patch_tiff(data: bytearray, width: int, height: int, tags: tuple[int, int] = (256, 257)) -> None:
+    (directory,) = struct.unpack_from("<I", data, 4)
+    for entry in range(directory + 2, len(data) - 12, 12):
+        tag = struct.unpack_from("<H", data, entry)[0]
+        if tag in tags:
+            struct.pack_into("<HII", data, entry + 2, 4, 1, width if tag == tags[0] else height)
+
+
+GIANTS = {".png": patch_png, ".bmp": patch_bmp, ".jpg": patch_jpeg, ".webp": patch_webp, ".tif": patch_tiff}
+
+
+def write_giant(path: Path, width: int, height: int) -> None:
+    """A small file whose header promises a large picture."""
+    lossless = [cv2.IMWRITE_WEBP_QUALITY, 101] if path.suffix == ".webp" else []
+    data = bytearray(cv2.imencode(path.suffix, plain(9), lossless)[1].tobytes())
+    GIANTS[path.suffix](data, width, height)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("suffix", GIANTS)
+def test_a_giant_is_refused_before_it_is_decoded(tmp_path, suffix, monkeypatch):
+    write(tmp_path / "1.png", plain(9))
+    write_giant(tmp_path / f"2{suffix}", 12000, 11999)
+    opened = source(tmp_path)
+    opened.info()
+    decoded = []
+    monkeypatch.setattr(cv2, "imdecode", lambda data, flags: decoded.append(data) or plain(9))
+    told = r"2\.\w+: expected an image, got 12000×11999 of \d bytes a pixel, where at most 67,108,864 pixels"
+    with pytest.raises(InputError, match=told):
+        list(opened.frames(3, BOX))
+    assert len(decoded) == 1
+
+
+def test_a_chunk_that_promises_gigabytes_is_never_decoded(tmp_path, monkeypatch):
+    write(tmp_path / "1.png", plain(9))
+    data = bytearray((tmp_path / "1.png").read_bytes())
+    start = data.index(b"IDAT") - 4
+    data[start : start + 4] = b"\xff" * 4
+    (tmp_path / "1.png").write_bytes(data)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("OpenCV allocates 4 GB"))
+    with pytest.raises(InputError, match="got something that cannot be decoded"):
+        source(tmp_path).info()
+
+
+def test_more_pixels_than_pillow_opens_are_refused_too(tmp_path, recwarn):
+    for size in (10000, 40000):
+        write_giant(tmp_path / "1.png", size, size)
+        with pytest.raises(InputError, match="pixels and 268,435,456 bytes are read; make it smaller"):
+            source(tmp_path).info()
+    assert not recwarn.list
+
+
+def test_a_deep_picture_may_have_half_the_pixels(tmp_path):
+    write(tmp_path / "1.png", np.zeros((16, 16, 3), np.uint16))
+    data = bytearray((tmp_path / "1.png").read_bytes())
+    patch_png(data, 8000, 8000)
+    (tmp_path / "1.png").write_bytes(data)
+    with pytest.raises(InputError, match="got 8000×8000 of 8 bytes a pixel"):
+        source(tmp_path).info()
+
+
+def test_a_file_too_large_for_its_picture_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "LARGEST_PICTURE", 4000)
+    write(tmp_path / "1.png", plain(0))
+    assert source(tmp_path).info() == SourceInfo(20, 30)
+    (tmp_path / "1.png").write_bytes(bytes(4001))
+    with pytest.raises(InputError, match="got a file of 4,001 bytes, where at most 4,000 are read; make it smaller"):
+        source(tmp_path).info()
+
+
+def test_the_first_of_several_pictures_in_a_file_is_taken_and_told(tmp_path, caplog):
+    from PIL import Image
+
+    frames = [Image.new("RGB", (30, 20), (shade,) * 3) for shade in (10, 20, 30)]
+    for number, suffix in enumerate((".png", ".webp", ".tif"), 1):
+        frames[0].save(tmp_path / f"{number}{suffix}", save_all=True, append_images=frames[1:], lossless=True)
+    write(tmp_path / "4.png", plain(40))
+    assert read(tmp_path)[:, 5, 5, 0].tolist() == [10, 10, 10, 40]
+    assert "the first picture of each file is taken, of 1.png, 2.webp, 3.tif (an animation or pages) too" in caplog.text
+
+
+def test_links_that_lead_in_a_circle_are_left_out(tmp_path, caplog):
+    write(tmp_path / "1.png", plain(9))
+    (tmp_path / "2.png").symlink_to(tmp_path / "2.png")
+    (tmp_path / "3.png").symlink_to(tmp_path)
+    assert len(read(tmp_path)) == 1
+    assert "left out: 2.png (broken link), 3.png (folder)" in caplog.text
+
+
+def test_an_image_that_is_cut_while_the_folder_is_read_is_named(tmp_path):
+    for number in range(3):
+        write(tmp_path / f"{number}.png", plain(9))
+    opened = source(tmp_path)
+    opened.info()
+    os.truncate(tmp_path / "2.png", 40)
+    with pytest.raises(InputError, match=r"2\.png: expected an image"):
+        list(opened.frames(3, BOX))
+
+
+def test_large_pictures_take_little_more_than_they_are(tmp_path):
+    picture = np.zeros((2000, 2000, 4), np.uint16)
+    write(tmp_path / "1.png", picture)
+    peak, _ = measure_memory(lambda: read(tmp_path))
+    assert peak < 2.5 * picture.nbytes
 
 
 def test_many_images_come_in_chunks(tmp_path):

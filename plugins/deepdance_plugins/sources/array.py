@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from deepdance.array_files import (
+    DAMAGED,
+    describe_damage,
+    open_archive,
+    read_header,
+    read_headers,
+    read_member,
+)
 from deepdance.errors import InputError
 from deepdance.folders import show_path
 from deepdance.interfaces import FrameSource, Options, SourceInfo, UInt8
@@ -34,15 +41,23 @@ from deepdance_plugins.sources.array_values import (
 )
 
 WHAT = "a .npy or .npz file of frames"
-DAMAGED = (ValueError, EOFError, OSError, RuntimeError, TypeError, zipfile.BadZipFile, zlib.error, SyntaxError)
-"""What NumPy and zipfile raise when a file is cut short, is something else, or holds pickled objects."""
-
+ZIP_BEGINS = (b"PK\3\4", b"PK\5\6")
 CHANNELS = (1, 3, 4)
 """Grey, RGB, RGBA."""
 SMALLEST_SIDE = 8
 """Shorter axes than this are no side of a picture."""
 LARGEST_BLOCK = 1 << 26
-"""Arrays of more numbers are not looked at as a whole."""
+"""Arrays of more bytes are not looked at as a whole."""
+LARGEST_FRAME = 1 << 28
+"""Bytes of a frame: one of `MAX_PIXELS` is RGBA of 8 bits, or grey of 32."""
+LARGEST_WHOLE = 1 << 29
+"""Bytes of an array in Fortran order within an .npz, which cannot be read in pieces."""
+LARGEST_TABLE = 1 << 23
+"""Bytes of `fps` and `shot_starts`."""
+SLOWEST, FASTEST = 0.1, 1000
+"""What is believed of a file's `fps`: one of a thousandth would repeat each frame ten thousand times."""
+MOST_SAMPLES = 1 << 24
+"""Two weeks at 10 a second."""
 
 log = logging.getLogger("deepdance")
 
@@ -93,6 +108,16 @@ class Layout:
         height, width = self.shape[2:] if self.channels_first else self.shape[1:3]
         return height, width
 
+    @property
+    def frame_bytes(self) -> int:
+        """What a frame takes in memory."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """What all frames take in memory."""
+        return self.shape[0] * self.frame_bytes
+
 
 @dataclass(frozen=True)
 class Values:
@@ -111,7 +136,7 @@ class ArraySource(FrameSource[ArrayOptions]):
 
     An .npz has its frames under `frames`, or as its only array with three or four axes; `fps` and `shot_starts`
     (camera cuts, counted in the file's frames) are used where present. Neither kind of file is loaded whole, but for
-    an array in Fortran order within an .npz.
+    an array in Fortran order within an .npz, which may have 512 MB.
     """
 
     _cuts: tuple[int, ...] = ()
@@ -123,8 +148,7 @@ class ArraySource(FrameSource[ArrayOptions]):
     @cached_property
     def _layout(self) -> Layout:
         with self._translate_damage():
-            is_archive = zipfile.is_zipfile(self._path)
-            layout = _read_npz_layout(self._path, self.options.array) if is_archive else _read_npy_layout(self._path)
+            layout = _read_layout(self._path, self.options.array)
             _check(layout)
         return layout
 
@@ -150,7 +174,7 @@ class ArraySource(FrameSource[ArrayOptions]):
         except UnfitError as error:
             raise InputError(self._refuse(*error.args)) from None
         except DAMAGED as error:
-            raise InputError(self._refuse(str(error).split("\n")[0] or type(error).__name__)) from None
+            raise InputError(self._refuse(describe_damage(error))) from None
 
     def _refuse(self, got: str, advice: str = "save it again") -> str:
         return f"{show_path(self.location)}: expected {WHAT}, got: {got}; {advice}"
@@ -171,7 +195,7 @@ class ArraySource(FrameSource[ArrayOptions]):
         """Yield chunks `(n, h, w, 3)`; silhouettes are repeated in the three channels."""
         layout = self._layout
         self._tell_doubts()
-        chosen = choose_samples(layout.shape[0], self._fps or fps, fps)
+        chosen = self._choose_samples(fps)
         self._cuts = tuple(
             int(k) for k in np.unique(np.searchsorted(chosen, layout.shot_starts)) if 0 < k < len(chosen)
         )
@@ -182,13 +206,20 @@ class ArraySource(FrameSource[ArrayOptions]):
                 if first < last:
                     yield from _prepare(chunk, chosen[first:last] - start, target, self._values)
 
+    def _choose_samples(self, fps: float) -> npt.NDArray[np.int64]:
+        count, own = self._layout.shape[0], self._fps or fps
+        if count * fps / own > MOST_SAMPLES:
+            got = f"{count:,} frames at {own:g} a second, more than {MOST_SAMPLES:,} samples at {fps:g}"
+            raise InputError(self._refuse(got, "save fewer of them, or give --set source.fps"))
+        return choose_samples(count, own, fps)
+
     def _tell_doubts(self) -> None:
         """Warn of what is taken for granted and changes the data."""
         name, layout, told = show_path(self.location), self._layout, self._values.tones.told
         if told:
             other = "dark" if self._values.tones.table[0] else "bright"
             log.warning("%s: %s; if that is wrong, --set source.dancer=%s", name, told, other)
-        if len(layout.shape) == 3 and math.prod(layout.shape) <= LARGEST_BLOCK and is_stacked_last(self._load_block()):
+        if len(layout.shape) == 3 and layout.nbytes <= LARGEST_BLOCK and is_stacked_last(self._load_block()):
             log.warning(
                 "%s: %s looks like frames stacked along the last axis, which is read as their width; if so, save "
                 "np.moveaxis(frames, -1, 0)", name, layout.shape,
@@ -211,26 +242,35 @@ def choose_samples(count: int, file_fps: float, fps: float) -> npt.NDArray[np.in
     return frames
 
 
-def _read_npy_layout(path: Path) -> Layout:
+def _read_layout(path: Path, name: str | None) -> Layout:
+    """By the headers alone."""
     with path.open("rb") as file:
-        shape, fortran, dtype = _read_header(file)
-        return Layout(shape, dtype, streamable=not fortran)
+        if file.read(4) not in ZIP_BEGINS:
+            file.seek(0)
+            header = read_header(file)
+            header.check(path.stat().st_size)
+            return Layout(header.shape, header.dtype, streamable=not header.fortran)
+    with open_archive(path) as archive:
+        return _read_archive_layout(path, archive, name)
 
 
-def _read_npz_layout(path: Path, name: str | None) -> Layout:
-    """Choose the member by the headers alone."""
-    with zipfile.ZipFile(path) as archive:
-        headers = {}
-        for member in archive.namelist():
-            if member.endswith(".npy"):
-                with archive.open(member) as file:
-                    headers[member.removesuffix(".npy")] = _read_header(file)
-    name = _choose_member({key: shape for key, (shape, *_) in headers.items()}, name)
-    shape, fortran, dtype = headers[name]
-    with np.load(path, allow_pickle=False) as archive:
-        fps = float(archive["fps"]) if "fps" in headers else None
-        cuts = tuple(int(cut) for cut in archive["shot_starts"]) if "shot_starts" in headers else ()
-    return Layout(shape, dtype, not fortran, f"{name}.npy", fps if fps and 0 < fps <= 1000 else None, cuts)
+def _read_archive_layout(path: Path, archive: zipfile.ZipFile, name: str | None) -> Layout:
+    headers = read_headers(archive)
+    name = _choose_member({key: header.shape for key, header in headers.items()}, name)
+    header = headers[name]
+    header.check(archive.getinfo(f"{name}.npy").file_size)
+    tables = {key: read_member(archive, key, LARGEST_TABLE) for key in ("fps", "shot_starts") if key in headers}
+    fps = _believe(float(tables["fps"]), path) if "fps" in tables else None
+    cuts = tuple(int(cut) for cut in tables.get("shot_starts", ()))
+    return Layout(header.shape, header.dtype, not header.fortran, name, fps, cuts)
+
+
+def _believe(fps: float, path: Path) -> float | None:
+    if SLOWEST <= fps <= FASTEST:
+        return fps
+    told = "%s: its fps of %g, not from %g to %g, is not used; --set source.fps gives another"
+    log.warning(told, show_path(path), fps, SLOWEST, FASTEST)
+    return None
 
 
 def _choose_member(shapes: dict[str, tuple[int, ...]], name: str | None) -> str:
@@ -241,16 +281,9 @@ def _choose_member(shapes: dict[str, tuple[int, ...]], name: str | None) -> str:
         return candidates[0]
     if not fitting and len(shapes) == 1 and not name:
         return next(iter(shapes))  # what is wrong with its shape is told as of any array
-    known = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:6]) or "nothing"
-    choice = f"choose one, such as --set source.array={fitting[0]}" if fitting else "save frames (n, h, w) in it"
-    raise UnfitError(f"no array {name or 'frames'!r}, but {known}", choice)
-
-
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran order, and dtype; leaves `file` at the first number."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(file)
+    known = ", ".join(f"{show_path(key)} {shape}" for key, shape in list(shapes.items())[:6]) or "nothing"
+    one = f"choose one, such as --set source.array={show_path(fitting[0])}" if fitting else ""
+    raise UnfitError(f"no array {name or 'frames'!r}, but {known}", one or "save frames (n, h, w) in it")
 
 
 def _check(layout: Layout) -> None:
@@ -264,6 +297,10 @@ def _check(layout: Layout) -> None:
     if 0 in shape or math.prod(layout.size) > MAX_PIXELS:
         raise UnfitError(
             f"shape {shape} where at least one frame of 1 to {MAX_PIXELS} pixels is wanted", "save other frames"
+        )
+    if layout.frame_bytes > LARGEST_FRAME:
+        raise UnfitError(
+            f"frames of {layout.frame_bytes:,} bytes where at most {LARGEST_FRAME:,} are wanted", "save them as uint8"
         )
 
 
@@ -281,29 +318,40 @@ def _read_chunks(path: Path, layout: Layout) -> Iterator[tuple[int, Frames]]:
 
 
 def _read_stored_chunks(path: Path, layout: Layout) -> Iterator[tuple[int, Frames]]:
-    frame_bytes = math.prod(layout.shape[1:]) * layout.dtype.itemsize
-    length = max(1, CHUNK_BYTES // 4 // frame_bytes)
-    if layout.member and layout.streamable:
-        yield from _stream_member(path, layout, frame_bytes, length)
+    length = max(1, CHUNK_BYTES // 4 // layout.frame_bytes)
+    if layout.streamable:
+        with _open_numbers(path, layout) as file:
+            yield from _stream(file, layout, length)
         return
-    if layout.member:
-        with np.load(path, allow_pickle=False) as archive:
-            frames = archive[layout.member.removesuffix(".npy")]
-    else:
-        frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    frames = _load_whole(path, layout.member) if layout.member else np.load(path, mmap_mode="r", allow_pickle=False)
     for start in range(0, len(frames), length):
         yield start, frames[start : start + length]
 
 
-def _stream_member(path: Path, layout: Layout, frame_bytes: int, length: int) -> Iterator[tuple[int, Frames]]:
-    with zipfile.ZipFile(path) as archive, archive.open(layout.member or "") as file:
-        _read_header(file)
-        for start in range(0, layout.shape[0], length):
-            count = min(length, layout.shape[0] - start)
-            data = file.read(count * frame_bytes)
-            if len(data) < count * frame_bytes:
-                raise EOFError(f"only {start + len(data) // frame_bytes} of {layout.shape[0]} frames")
-            yield start, np.frombuffer(data, layout.dtype).reshape(count, *layout.shape[1:])
+def _load_whole(path: Path, member: str) -> Frames:
+    with open_archive(path) as archive:
+        return read_member(archive, member, LARGEST_WHOLE)
+
+
+@contextmanager
+def _open_numbers(path: Path, layout: Layout) -> Iterator[IO[bytes]]:
+    """The numbers of an array. They are read, not mapped: a file that is cut meanwhile would end the program."""
+    with ExitStack() as opened:
+        if layout.member:
+            file = opened.enter_context(opened.enter_context(open_archive(path)).open(f"{layout.member}.npy"))
+        else:
+            file = opened.enter_context(path.open("rb"))
+        read_header(file)
+        yield file
+
+
+def _stream(file: IO[bytes], layout: Layout, length: int) -> Iterator[tuple[int, Frames]]:
+    for start in range(0, layout.shape[0], length):
+        count = min(length, layout.shape[0] - start)
+        data = file.read(count * layout.frame_bytes)
+        if len(data) < count * layout.frame_bytes:
+            raise EOFError(f"only {start + len(data) // layout.frame_bytes} of {layout.shape[0]} frames")
+        yield start, np.frombuffer(data, layout.dtype).reshape(count, *layout.shape[1:])
 
 
 def _prepare(chunk: Frames, indices: npt.NDArray[np.int64], size: tuple[int, int], values: Values) -> Iterator[UInt8]:

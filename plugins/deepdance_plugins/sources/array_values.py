@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ SAMPLED_OF_CHUNK = 16
 
 SAMPLED_SIDE = 256
 """Pixels of a side that are enough to tell the values of a frame."""
+PIECE = 1 << 18
+"""Numbers that are converted at once."""
 
 
 class UnfitError(Exception):
@@ -79,13 +81,28 @@ def to_grey_levels(frames: npt.NDArray[Any], scale: int) -> UInt8:
         raise UnfitError(
             f"numbers from {low:.4g} to {high:.4g} where 0 to 1, or 0 to 255, is wanted", "scale them and save it again"
         )
-    return np.clip(np.rint(frames * np.float32(scale)), 0, WHITE).astype(np.uint8)
+    return convert_in_pieces(frames, lambda numbers: np.clip(np.rint(numbers * np.float32(scale)), 0, WHITE))
+
+
+def convert_in_pieces(numbers: npt.NDArray[Any], convert: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> UInt8:
+    """Each number as uint8, some at a time: as float32, a large frame would take four times as much memory."""
+    levels = np.empty_like(numbers, np.uint8)
+    sides: Any = [["readonly"], ["writeonly"]]
+    with np.nditer([numbers, levels], ["external_loop", "buffered"], sides, buffersize=PIECE) as pieces:
+        for given, converted in pieces:
+            converted[...] = convert(given)
+    return levels
 
 
 def lay_on_white(frames: UInt8) -> UInt8:
-    """RGBA `(…, 4)` → RGB `(…, 3)` over a white ground."""
-    colour, alpha = frames[..., :3].astype(np.uint16), frames[..., 3:].astype(np.uint16)
-    return ((colour * alpha + WHITE * (WHITE - alpha) + WHITE // 2) // WHITE).astype(np.uint8)
+    """RGBA `(…, h, w, 4)` → RGB `(…, h, w, 3)` over a white ground."""
+    laid = np.empty((*frames.shape[:-1], 3), np.uint8)
+    rows = max(1, PIECE * frames.shape[-3] // frames.size)
+    for top in range(0, frames.shape[-3], rows):
+        part = frames[..., top : top + rows, :, :]
+        colour, alpha = part[..., :3].astype(np.uint16), part[..., 3:].astype(np.uint16)
+        laid[..., top : top + rows, :, :] = (colour * alpha + WHITE * (WHITE - alpha) + WHITE // 2) // WHITE
+    return laid
 
 
 def find_tones(sample: UInt8, dancer: str, *, boolean: bool) -> Tones:
