@@ -27,12 +27,12 @@ def describe_looks(impression: Impression) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    """Print a result as JSON, and import no more than that takes. What the output has no sign for is escaped."""
-    import json
+    """Print a result as JSON. What the output has no sign for is escaped."""
+    from deepdance.strict_json import dump_json
 
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = dump_json(value, indent=2, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except UnicodeEncodeError:
-        text = json.dumps(value, indent=2)
+        text = dump_json(value, indent=2)
     typer.echo(text)

@@ -23,6 +23,7 @@ from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
+from deepdance.strict_json import restore_metrics
 from deepdance.workspace import Artifact, write_atomically
 
 DECODE_BATCH = 64
@@ -206,8 +207,7 @@ def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path
 
 def load_history(artifact: Artifact) -> History:
     """What a training noted of its epochs."""
-    history: History = artifact.manifest()["history"]
-    return history
+    return restore_metrics(artifact.manifest()["history"])
 
 
 def describe_component(session: Session, kind: str, name: str, options: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
+from deepdance.strict_json import dump_json
 from deepdance.validation import nearest
 
 log = logging.getLogger("deepdance")
@@ -61,8 +62,8 @@ def _move_over(temporary: Path, path: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name and rename it."""
-    _write_text(path, json.dumps(value, indent=2) + "\n")
+    """Write JSON under a temporary name and rename it; a number that is not finite is `null`."""
+    _write_text(path, dump_json(value, indent=2) + "\n")
 
 
 def _write_text(path: Path, text: str) -> None:
