@@ -40,13 +40,13 @@ Presets = Mapping[str, Mapping[str, Any]]
 
 
 class Options(BaseModel):
-    """Base of every component's options: frozen, and a misspelt name is an error.
+    """Base of every component's options: frozen; a misspelt name, NaN and infinity are errors.
 
     `presets` maps `quick`, `standard` and `paper` to the values that differ from the defaults there. `when_dancing`
     names what a trained sequence model reads only when it dances: another dance may change it without a new training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     presets: ClassVar[Presets] = {}
     when_dancing: ClassVar[frozenset[str]] = frozenset()
 
