@@ -96,14 +96,14 @@ def describe_looks(impression: Impression) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    """Print a result as JSON, and import no more than that takes. What the output has no sign for is escaped."""
-    import json
+    """Print a result as JSON. What the output has no sign for is escaped."""
+    from deepdance.strict_json import dump_json
 
-    text = CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, indent=2, ensure_ascii=False))
+    text = CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", dump_json(value, indent=2, ensure_ascii=False))
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except UnicodeEncodeError:
-        text = json.dumps(value, indent=2)
+        text = dump_json(value, indent=2)
     echo(text)
 
 

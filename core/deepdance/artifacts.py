@@ -26,10 +26,10 @@ from deepdance.storage import (
     read_json,
     read_text,
     remove_leftovers,
-    to_plain,
     write_json,
     write_text,
 )
+from deepdance.strict_json import make_plain
 
 MANIFEST = "manifest.json"
 NAME = re.compile(r"[a-z_]+-[0-9a-f]{16}")
@@ -246,7 +246,7 @@ def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write a manifest that tells by a hash of its own whether it is whole."""
-    plain = to_plain(manifest)
+    plain = make_plain(manifest)
     write_json(folder / MANIFEST, {**plain, "digest": digest(plain)})
 
 

@@ -21,6 +21,10 @@ class MissingModelError(PluginError):
     """A model that a component needs, and that could not be fetched."""
 
 
+class TrainingError(DeepDanceError):
+    """A training whose numbers have left all bounds; what was left of its last good epoch stays."""
+
+
 class WorkspaceError(DeepDanceError):
     """A run or artifact that is missing, damaged, or cannot be written."""
 

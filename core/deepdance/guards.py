@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from inspect import isabstract
 from itertools import chain
@@ -17,10 +19,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Bools, Float32, UInt8
-from deepdance.errors import InputError, PluginError, RenderError
+from deepdance.arrays import Bools, Float32, UInt8, sample_evenly
+from deepdance.divergence import check_loss
+from deepdance.errors import InputError, PluginError, RenderError, TrainingError
 from deepdance.frames import BACKGROUND, Silhouettes
-from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel, Training
+from deepdance.interfaces import (
+    BackgroundRemover,
+    FrameCodec,
+    FrameSource,
+    History,
+    Metrics,
+    Renderer,
+    SequenceModel,
+    Training,
+)
+
+TRIED = 16
+"""Frames that are shown to a trained codec, to see that it has learned to tell them apart."""
+LEAST_CHANGE = 0.01
+"""Share of the picture by which frames differ that no codec may show alike."""
 
 
 @cache
@@ -61,14 +78,25 @@ class RemoverGuards(BackgroundRemover[Any]):
 
 
 class CodecGuards(FrameCodec[Any]):
-    """No codec learns from nothing; a latent that is not finite is background; what is empty stays empty."""
+    """No codec learns from nothing, or shows all alike; a latent that is not finite is background; empty stays so."""
 
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         if not len(train):
             raise InputError("expected at least one frame to learn from, got none; give a longer video")
-        history = _check_history(self, super().fit(train, validation, training))
-        _check_count(self, "latent_dim", self.latent_dim)
+        with _explain_divergence(self, "codec"):
+            history = _check_history(self, super().fit(train, validation, _watch_loss(training)))
+            _check_count(self, "latent_dim", self.latent_dim)
+            self._check_collapse(train[sample_evenly(len(train), TRIED)])
         return history
+
+    def _check_collapse(self, frames: UInt8) -> None:
+        """Raise TrainingError where frames that differ come out as one picture."""
+        apart = np.abs(frames - frames[:1].astype(np.float32)).mean(axis=(1, 2))
+        if apart.max() < LEAST_CHANGE * BACKGROUND:
+            return
+        pictures = self.decode(self.encode(frames))
+        if (pictures == pictures[:1]).all():
+            raise TrainingError(f"expected a picture for each of {len(frames)} frames, got the same one for all")
 
     def encode(self, frames: UInt8) -> Float32:
         if not len(frames):
@@ -113,7 +141,8 @@ class SequenceGuards(SequenceModel[Any]):
                 f"expected finite latents to learn from, got NaN or infinity in {broken}; the codec's training has "
                 "diverged: try a smaller --set codec.learning_rate"
             )
-        return _check_history(self, super().fit(train, validation, training))
+        with _explain_divergence(self, "sequence"):
+            return _check_history(self, super().fit(train, validation, _watch_loss(training)))
 
     def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
         seed, shape = _check_seed(seed, steps)
@@ -201,7 +230,7 @@ def _check(component: object, what: str, array: Any, shape: tuple[int, ...], dty
 
 
 def _check_history(component: object, history: Any) -> History:
-    """What a fit noted, with plain floats: JSON keeps it. Raises PluginError."""
+    """What a fit noted, with plain floats. Raises PluginError, and TrainingError where it ended with no number."""
     try:
         checked = [{str(name): float(value) for name, value in epoch.items()} for epoch in history]
     except (TypeError, ValueError, AttributeError):
@@ -211,7 +240,42 @@ def _check_history(component: object, history: Any) -> History:
             f"{type(component).__name__}: expected fit to return a list with numbers of each epoch, such as "
             f'[{{"loss": 0.5}}], got {reprlib.repr(history)}; mend its fit, or choose another component'
         )
+    for epoch, metrics in enumerate(checked, 1):
+        check_loss(metrics["loss"], 0.0, epoch, len(checked))  # the last entry may be measured in other units
     return checked
+
+
+def _watch_loss(training: Training) -> Training:
+    """The training, which ends with a TrainingError where the loss that its epochs tell has left all bounds."""
+    losses: list[float] = []
+
+    def on_epoch(epoch: int, epochs: int, metrics: Metrics) -> None:
+        loss = metrics.get("loss")
+        if isinstance(loss, float | int | np.number):
+            losses.append(float(loss))
+            check_loss(losses[-1], losses[0], epoch, epochs)
+        training.on_epoch(epoch, epochs, metrics)
+
+    return replace(training, on_epoch=on_epoch)
+
+
+@contextmanager
+def _explain_divergence(component: object, kind: str) -> Iterator[None]:
+    """Say of a TrainingError whose it is, and what to try."""
+    try:
+        yield
+    except TrainingError as error:
+        advice = _advise_training(getattr(component, "options", None), kind)
+        raise TrainingError(f"{type(component).__name__}: {error}; {advice}") from error
+
+
+def _advise_training(options: Any, kind: str) -> str:
+    rate, usual = (getattr(each, "learning_rate", None) for each in (options, type(options)()))
+    if rate is None or usual is None:
+        return "train it longer or more carefully, or choose another component"
+    if rate > usual:
+        return f"its learning rate of {rate:g} is too high: try --set {kind}.learning_rate={usual:g}"
+    return f"try --set {kind}.learning_rate={rate / 10:g}, or a longer training"
 
 
 def _check_count(component: object, name: str, count: Any) -> None:

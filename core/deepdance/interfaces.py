@@ -40,13 +40,13 @@ Presets = Mapping[str, Mapping[str, Any]]
 
 
 class Options(BaseModel):
-    """Base of every component's options: frozen, and a misspelt name is an error.
+    """Base of every component's options: frozen; a misspelt name, NaN and infinity are errors.
 
     `presets` maps `quick`, `standard` and `paper` to the values that differ from the defaults there. `when_dancing`
     names what a trained sequence model reads only when it dances: another dance may change it without a new training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     presets: ClassVar[Presets] = {}
     when_dancing: ClassVar[frozenset[str]] = frozenset()
 
@@ -210,10 +210,10 @@ class Training:
     seed: int = 0
     folder: Path | None = None
     """Where a checkpoint may be left each epoch; a later `fit` with the same data and options goes on from it, and ends
-    as if it had never stopped."""
+    as if it had never stopped. A damaged checkpoint is dropped: all of it is read and checked before any is used."""
     on_epoch: Callable[[int, int, Metrics], None] = lambda epoch, epochs, metrics: None
     """Called after each epoch, and after its checkpoint, with its number from 1, the number of epochs, and the metrics.
-    What it raises ends the training."""
+    What it raises ends the training; it raises TrainingError where `loss` is not finite, or ten times the first one."""
     on_progress: Callable[[int, int], None] = lambda done, total: None
     """Called within an epoch with the samples done and their total."""
     on_note: Callable[[str], None] = lambda note: None
@@ -237,7 +237,8 @@ class FrameCodec(Component[OptionsT]):
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         """Learn from `(n, height, width)` uint8 silhouettes. Deterministic from `training.seed`.
 
-        One frame is enough, and `validation` may be empty. Guarded: without a frame it is an InputError.
+        One frame is enough, and `validation` may be empty. Guarded: without a frame it is an InputError; where all
+        frames come out as one picture, or the loss has left all bounds, a TrainingError.
         """
 
     @abstractmethod

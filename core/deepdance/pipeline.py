@@ -16,6 +16,7 @@ import numpy as np
 from deepdance.array_files import load_array
 from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.artifacts import Artifact
+from deepdance.dance_faults import find_faults
 from deepdance.errors import InputError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.frames import Clip, Silhouettes
@@ -26,6 +27,7 @@ from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
 from deepdance.storage import write_atomically
+from deepdance.strict_json import restore_metrics
 
 DECODE_BATCH = 64
 CHUNK_PIXELS = 1 << 24
@@ -142,20 +144,31 @@ def dance(
     *,
     video: Float32 | None = None,
 ) -> Float32:
-    """New latents at `render_fps`, `(frames, d)`. `video` holds those of the video that the recipe starts from."""
+    """New latents at `render_fps`, `(frames, d)`. `video` holds those of the video that the recipe starts from.
+
+    Warns where the dance stands still or leaves what was learned from.
+    """
     if recipe.temperature != 1 and model.is_deterministic:
         log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
     opening = take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
     if recipe.loop:
-        return _dance_loop(recipe, model, opening)
+        keys, cuts = _dance_loop(recipe, model, opening)
+        _tell_faults(recipe, keys, latents, clips)
+        return interpolate_loop(keys, cuts, max(round(recipe.loop * recipe.render_fps), 1), curve=recipe.curve)
     new, cuts = _generate(recipe, model, opening, count_keyframes(recipe.frames, recipe.fps, recipe.render_fps))
     if recipe.start.kind != "noise":
         new, cuts = np.concatenate([opening[-1:], new]), np.append(False, cuts)
+    _tell_faults(recipe, new, latents, clips)
     return interpolate(new, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve, cuts=cuts)
 
 
-def _dance_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> Float32:
-    """The smoothest loop in a long dance. Warns where it jumps."""
+def _tell_faults(recipe: Recipe, keys: Float32, latents: Float32, clips: Sequence[Clip]) -> None:
+    for fault in find_faults(keys, latents, clips, recipe.fps):
+        log.warning("%s; try another --seed, --temperature or --seq", fault)
+
+
+def _dance_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> tuple[Float32, Bools]:
+    """The keys of the smoothest loop in a long dance, and its cuts. Warns where it jumps."""
     length = max(round(recipe.loop * recipe.fps), 2)
     steps = max(round(LOOP_SEARCH * recipe.fps), 3 * length)
     keys, cuts, gap = close_loop(*_generate(recipe, model, opening, steps), length)
@@ -166,7 +179,7 @@ def _dance_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> 
             gap,
             LOOP_GAP,
         )
-    return interpolate_loop(keys, cuts, max(round(recipe.loop * recipe.render_fps), 1), curve=recipe.curve)
+    return keys, cuts
 
 
 def _generate(recipe: Recipe, model: SequenceModel[Any], opening: Float32, steps: int) -> tuple[Float32, Bools]:
@@ -208,8 +221,7 @@ def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path
 
 def load_history(artifact: Artifact) -> History:
     """What a training noted of its epochs."""
-    history: History = artifact.manifest()["history"]
-    return history
+    return restore_metrics(artifact.manifest()["history"])
 
 
 def describe_component(session: Session, kind: str, name: str, options: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ LENGTHS = ("loop", "seconds", "frames")
 class Choice(BaseModel):
     """A component by name, with the options that differ from its defaults. In TOML they share one table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     name: str
     options: dict[str, Any] = {}
 
@@ -108,7 +108,7 @@ def _parse_render_size(value: Any) -> Any:
 class Recipe(BaseModel):
     """Everything that decides what a run does, apart from the videos it is given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: Choice = Choice(name=AUTO)
     remover: Choice = Choice(name=AUTO)

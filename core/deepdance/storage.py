@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance.errors import WorkspaceError
+from deepdance.strict_json import dump_json
 
 MOST_JSON_BYTES = 64 << 20
 """A record or a manifest is smaller; a file of more is none."""
@@ -146,13 +147,8 @@ def hash_file(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
-
-
-def to_plain(value: Any) -> Any:
-    """A value as it is once it was written as JSON and read again."""
-    return json.loads(json.dumps(value))
+    """Write JSON atomically; a number that is not finite is `null`."""
+    write_text(path, dump_json(value, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

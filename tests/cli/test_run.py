@@ -187,3 +187,17 @@ def test_fresh_makes_silhouettes_anew_and_an_unknown_stage_is_told(dd, tmp_path)
     assert (wrong.code, wrong.out) == (2, "")
     assert "--fresh: expected one of evaluation, codec_table, " in wrong.err
     assert "got 'codec'; did you mean 'codec_table'?" in wrong.err
+
+
+def test_a_wild_learning_rate_ends_in_a_line_whose_advice_helps_and_the_codec_stays(dd, video, tmp_path):
+    command = ("run", video, *FAST, "--codec", "pca", "--seq", "lstm4")
+    result = dd(*command, "--set", "sequence.learning_rate=1e9")
+    assert result.code == 2
+    told = result.err.splitlines()[-1]
+    assert told.startswith("dd: LSTM4: expected a ")
+    assert "in epoch 1 of 2; its learning rate of 1e+09 is too high: try --set " in told
+    (codec,) = (tmp_path / "workspace/artifacts").glob("codec-*")
+    made = codec.stat().st_mtime_ns
+    again = dd(*command, "--set", told.rpartition("--set ")[2])
+    assert again.code == 0, again.err
+    assert [(path, path.stat().st_mtime_ns) for path in codec.parent.glob("codec-*")] == [(codec, made)]

@@ -15,7 +15,7 @@ from my_renderer.renderer import MyRenderer, MyRendererOptions
 from my_sequence.sequence import MySequence
 from my_source.source import MySource
 
-from deepdance.errors import InputError, PluginError, RenderError
+from deepdance.errors import InputError, PluginError, RenderError, TrainingError
 from deepdance.frames import Silhouettes
 from deepdance.guards import guard
 from deepdance.interfaces import Training
@@ -85,6 +85,44 @@ def test_a_fit_that_returns_no_history_is_told(component, data, history):
 def test_a_history_becomes_plain_numbers():
     model = guarded(MySequence, context=2, fit=lambda *_: [{"loss": np.float32(0.5), "acc": np.array(1)}])
     assert json.dumps(model.fit([LATENTS], [], Training())) == '[{"loss": 0.5, "acc": 1.0}]'
+
+
+@pytest.mark.parametrize("losses", [[1.0, np.nan, 1.0], [1.0, 0.5, np.float32("inf")], [0.2, 0.1, 2.1]])
+def test_a_training_of_a_plugin_that_loses_its_way_is_ended_and_told(losses):
+    def fit(self, train, validation, training):
+        for epoch, loss in enumerate(losses, 1):
+            training.on_epoch(epoch, 3, {"loss": loss})
+        raise AssertionError("the training went on")
+
+    told = []
+    training = Training(on_epoch=lambda epoch, *_: told.append(epoch))
+    wrong = next(n for n, loss in enumerate(losses, 1) if not loss < 10 * losses[0])
+    with pytest.raises(
+        TrainingError, match=f"^Mine: expected a .* in epoch {wrong} of 3; train it longer or more care"
+    ):
+        guarded(MySequence, context=2, fit=fit).fit([LATENTS], [], training)
+    assert told == [*range(1, wrong)]
+
+
+def test_a_history_that_ends_without_a_number_is_told_and_a_negative_loss_is_none():
+    def fitted(*losses):
+        return guarded(MySequence, context=2, fit=lambda *_: [{"loss": loss} for loss in losses])
+
+    with pytest.raises(TrainingError, match="Mine: expected a finite loss, got nan in epoch 2 of 2"):
+        fitted(1.0, np.nan).fit([LATENTS], [], Training())
+    assert fitted(-1.0, -30.0, 2.0).fit([LATENTS], [], Training())[-1] == {"loss": 2.0}
+
+
+def test_a_codec_of_a_plugin_that_shows_one_picture_for_all_is_told():
+    frames = Silhouettes.of(np.repeat(np.uint8([0, 255, 90]), 24).reshape(3, 4, 6))
+    blind = guarded(
+        MyCodec,
+        fit=lambda *_: [{"loss": 1.0}],
+        encode=lambda self, frames: np.zeros((len(frames), 2), np.float32),
+        decode=lambda self, latents: np.zeros((len(latents), 4, 6), np.uint8),
+    )
+    with pytest.raises(TrainingError, match="Mine: expected a picture for each of 3 frames, got the same one for all"):
+        blind.fit(frames, frames.between(0, 0), Training())
 
 
 @pytest.mark.parametrize("count", [2.5, "2", 0, None])

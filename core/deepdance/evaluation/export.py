@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from deepdance.errors import OptionError
 from deepdance.evaluation.tables import NO_BREAK, Table, Tables
 from deepdance.storage import write_atomically
+from deepdance.strict_json import dump_json
 
 CSV_FIELDS = ("table", "row", "role", "ahead", "figure", "title", "value", "low", "high")
 TEX = {character: f"\\{character}" for character in "&%$#_{}"} | {
@@ -67,7 +67,7 @@ def format_csv(tables: Tables) -> str:
 
 def format_json(tables: Tables) -> str:
     """What `--json` prints."""
-    return json.dumps({name: table.as_json() for name, table in tables.items()}, indent=2, ensure_ascii=False) + "\n"
+    return dump_json({name: table.as_json() for name, table in tables.items()}, indent=2, ensure_ascii=False) + "\n"
 
 
 def format_markdown(tables: Tables) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import nan
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -136,7 +137,7 @@ class Table:
         """The table that `as_json` gave."""
         rows = []
         for row in value["rows"]:
-            figures = {key: None if cell is None else Estimate(**cell) for key, cell in row["figures"].items()}
+            figures = {key: cell and _read_estimate(**cell) for key, cell in row["figures"].items()}
             rows.append(Row(row["name"], row["role"], figures, row["horizon"]))
         return cls(**{**value, "columns": [Column(**column) for column in value["columns"]], "rows": rows})
 
@@ -224,6 +225,10 @@ def _tell_held_out(tables: Mapping[str, Sequence[PaperRow]]) -> Iterator[str]:
 
 def _make_row(name: str, role: Role, values: Mapping[str, Any]) -> Row:
     return Row(name, role, {column.key: Estimate.of(values.get(column.key)) for column in PAPER_COLUMNS})
+
+
+def _read_estimate(value: float | None, low: float | None, high: float | None) -> Estimate:
+    return Estimate(nan if value is None else value, low, high)
 
 
 def align(lines: Sequence[Sequence[str]]) -> Iterator[str]:

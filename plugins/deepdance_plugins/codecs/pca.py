@@ -19,7 +19,7 @@ from deepdance_plugins._principal_components import fit_principal_components
 class PCAOptions(Options):
     """A randomized fit reads the frames `3 + 2 · power_iterations` times, a chunk at a time."""
 
-    latent_dim: int = Field(128, ge=1, description="components; fewer where there are fewer frames")
+    latent_dim: int = Field(128, ge=1, le=65_536, description="components; fewer where there are fewer frames")
     power_iterations: int = Field(1, ge=0, le=10, description="rounds that sharpen the random projection")
 
 

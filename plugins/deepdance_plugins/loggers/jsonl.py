@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from deepdance.events import Event, Progress, RunStarted
 from deepdance.interfaces import Logger, Options
+from deepdance.strict_json import dump_json
 
 FILE = "log.jsonl"
 SECONDS_BETWEEN_PROGRESS = 1.0
@@ -39,7 +35,7 @@ class JsonLines(Logger[Options]):
             return
         record = {"time": datetime.now().astimezone().isoformat(), "event": type(event).__name__, **asdict(event)}
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_to_json(record), allow_nan=False) + "\n")
+            file.write(dump_json(record) + "\n")
 
     def _skips(self, event: Progress) -> bool:
         now = time.monotonic()
@@ -47,16 +43,3 @@ class JsonLines(Logger[Options]):
             return True
         self._progress_at = now
         return False
-
-
-def _to_json(value: Any) -> Any:
-    """The value in JSON's own types."""
-    if isinstance(value, Mapping):
-        return {str(key): _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    if isinstance(value, np.generic):
-        return _to_json(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)

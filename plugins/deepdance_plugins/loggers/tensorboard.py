@@ -14,6 +14,7 @@ from typing import Any
 from deepdance.events import ArtifactReady, EpochFinished, Event, Failed, RunFinished, RunStarted
 from deepdance.interfaces import Logger, Options
 from deepdance.plugins.redirection import capture_output
+from deepdance.strict_json import restore_metrics
 
 FOLDER = "tensorboard"
 FORMAT = "brain.Event:2"
@@ -49,7 +50,7 @@ class TensorBoard(Logger[Options]):
 
     def _write_history(self, event: ArtifactReady) -> None:
         manifest = json.loads((event.folder / "manifest.json").read_text(encoding="utf-8"))
-        for number, metrics in enumerate(manifest.get("history", []), start=1):
+        for number, metrics in enumerate(restore_metrics(manifest.get("history", [])), start=1):
             self._write(event.stage, number, metrics)
 
     def _write(self, stage: str, epoch: int, metrics: Mapping[str, float]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,9 +13,14 @@ import numpy as np
 
 from deepdance.array_files import load_arrays
 from deepdance.arrays import Int64
+from deepdance.divergence import MOST_RISE, MOST_RISE_AT_FIRST, check_loss
+from deepdance.errors import TrainingError
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.storage import write_atomically
+from deepdance.strict_json import dump_json, restore_metrics
 from deepdance_plugins.networks.backend import keras
+
+log = logging.getLogger("deepdance")
 
 Batch = tuple[Any, ...]
 """Inputs, targets and, if need be, weights: what `train_on_batch` takes, arrays `(batch, …)`."""
@@ -80,18 +86,23 @@ def train_network(
     """Train a compiled model on `data`, and measure it on what is held out of it, each epoch.
 
     `metrics` says which of Keras' metrics to note, and as what. Each epoch's weights, optimizer state and metrics are
-    left in `training.folder`, and taken up there by the next call for the same model and data. Whoever saves the
-    trained model then calls `forget_checkpoint`, or `save_networks`, which does. Returns the history, an entry an
-    epoch.
+    left in `training.folder`, and taken up there by the next call for the same model and data; a checkpoint that is
+    damaged is dropped with a warning. Whoever saves the trained model then calls `forget_checkpoint`, or
+    `save_networks`, which does. Returns the history, an entry an epoch.
+
+    Raises TrainingError where loss or weights are not finite, or the loss is ten times the first epoch's; the
+    checkpoint then stays that of the last good epoch.
     """
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds the variables that it restores
-    history = _restore(model, training.folder)
+    history = _restore(model, training.folder, epochs) if training.folder else []
     for epoch in range(len(history), epochs):
         rng = np.random.default_rng([training.seed, epoch])
-        noted = _run(model.train_on_batch, data.iterate_training(rng), metrics, training.on_progress)
+        noted, first = _run(model.train_on_batch, data.iterate_training(rng), metrics, training.on_progress)
+        _check_epoch(model, [first, *history, noted], epochs)
         held_out = data.iterate_held_out(rng)
         if held_out.samples:
-            noted |= {f"val_{name}": value for name, value in _run(model.test_on_batch, held_out, metrics).items()}
+            measured, _ = _run(model.test_on_batch, held_out, metrics)
+            noted |= {f"val_{name}": value for name, value in measured.items()}
         history.append(noted)
         if training.folder:
             _checkpoint(model, training.folder, history)
@@ -104,19 +115,31 @@ def _run(
     data: Pass,
     metrics: Mapping[str, str],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Metrics:
-    """Call `step` on each batch; the metrics are the means over the samples by weight, as `fit` gives them."""
+) -> tuple[Metrics, Metrics]:
+    """Call `step` on each batch: the means over the samples by weight, as `fit` gives them, and the first batch's."""
     totals, total_weight, done = dict.fromkeys(metrics.values(), 0.0), 0.0, 0
+    first: Metrics = {}
     for inputs, targets, *weights in data.batches:
         # Keras resets its running means before each batch, so they are the batch's own and are averaged here.
         logs = step(inputs, targets, *weights, return_dict=True)
         weight = float(np.sum(weights)) if weights else len(targets)
         total_weight += weight
-        for name, noted in metrics.items():
-            totals[noted] += float(logs[name]) * weight
+        measured = {noted: float(logs[name]) for name, noted in metrics.items()}
+        first = first or measured
+        for name, value in measured.items():
+            totals[name] += value * weight
         done += len(targets)
         on_progress(done, data.samples)
-    return {name: value / total_weight for name, value in totals.items()}
+    return {name: value / total_weight for name, value in totals.items()}, first
+
+
+def _check_epoch(model: keras.Model, noted: Sequence[Metrics], epochs: int) -> None:
+    """Raise TrainingError where the last epoch has spoiled the model; `noted` are the first batch and all epochs."""
+    epoch, losses = len(noted) - 1, [metrics.get("loss", 0.0) for metrics in noted]
+    beginning, most = (losses[0], MOST_RISE_AT_FIRST) if epoch == 1 else (losses[1], MOST_RISE)
+    check_loss(losses[-1], beginning, epoch, epochs, most=most)
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise TrainingError(f"expected finite weights, got NaN or infinity in epoch {epoch} of {epochs}")
 
 
 def count_epochs(steps: int, samples: int, batch_size: int) -> int:
@@ -156,15 +179,35 @@ def _list_variables(model: keras.Model) -> list[keras.Variable]:
 def _checkpoint(model: keras.Model, folder: Path, history: History) -> None:
     variables: dict[str, Any] = {str(number): np.asarray(v) for number, v in enumerate(_list_variables(model))}
     with write_atomically(folder / CHECKPOINT) as temporary:
-        np.savez(temporary, history=np.array(json.dumps(history)), **variables)
+        np.savez(temporary, history=np.array(dump_json(history)), **variables)
 
 
-def _restore(model: keras.Model, folder: Path | None) -> History:
-    path = folder / CHECKPOINT if folder else None
-    if not path or not path.exists():
+def _restore(model: keras.Model, folder: Path, epochs: int) -> History:
+    """Set the model to its checkpoint, if there is a whole one. Returns the history up to there."""
+    path, variables = folder / CHECKPOINT, _list_variables(model)
+    if not path.exists():
         return []
-    saved = load_arrays(path)
-    for number, variable in enumerate(_list_variables(model)):
-        variable.assign(saved[str(number)])
-    history: History = json.loads(str(saved["history"]))
+    try:
+        values, history = _read_checkpoint(path, variables, epochs)
+    except Exception as error:  # damage shows in the archive, in an array's header or in JSON: in many ways
+        log.warning("%s is damaged, and the training begins anew: %s", path, error or type(error).__name__)
+        path.unlink()
+        return []
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
     return history
+
+
+def _read_checkpoint(path: Path, variables: Sequence[keras.Variable], epochs: int) -> tuple[list[np.ndarray], History]:
+    """All that a checkpoint holds, before any of it is used. Raises ValueError where it is no state of the model."""
+    saved = load_arrays(path)
+    history = restore_metrics(json.loads(str(saved["history"])))
+    values = [saved[str(number)] for number in range(len(saved) - 1)]
+    expected, got = ([(tuple(each.shape), str(each.dtype)) for each in arrays] for arrays in (variables, values))
+    if got != expected:
+        raise ValueError("expected the arrays of this model, got others")
+    if not all(np.isfinite(value).all() for value in values):
+        raise ValueError("expected finite numbers, got NaN or infinity")
+    if not 1 <= len(history) <= epochs:
+        raise ValueError(f"expected at most {epochs} epochs, got {len(history)}")
+    return values, history

@@ -20,7 +20,7 @@ RADIUS = 0.999
 class RidgeOptions(Options):
     """The penalty counts in mean squares of a latent number, so it means the same for any codec and any length."""
 
-    context: int = Field(5, ge=1, description="latents that the next one is predicted from")
+    context: int = Field(5, ge=1, le=10_000, description="latents that the next one is predicted from")
     penalty: float = Field(0.01, gt=0, description="weight of the squared coefficients (Hoerl and Kennard 1970)")
 
 

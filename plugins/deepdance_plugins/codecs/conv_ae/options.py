@@ -15,7 +15,7 @@ class ConvAEOptions(Options):
         "standard": {"epochs": 40, "batch_size": 16},
     }
 
-    latent_dim: int = Field(128, ge=1, description="numbers in a latent vector")
-    epochs: int = Field(27, ge=1, description="passes over the frames")
-    batch_size: int = Field(128, ge=1, description="frames in one step of the optimizer")
+    latent_dim: int = Field(128, ge=1, le=65_536, description="numbers in a latent vector")
+    epochs: int = Field(27, ge=1, le=1_000_000, description="passes over the frames")
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="frames in one step of the optimizer")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's")

@@ -19,17 +19,26 @@ class SdfAEOptions(Options):
     presets: ClassVar[Presets] = {"quick": {"steps": 400}}
 
     prior: Literal["body", "none"] = Field("body", description="begin with what is known of bodies, or with nothing")
-    latent_dim: int = Field(128, ge=6, description="numbers in a latent vector; the first five place it")
-    coefficients: int = Field(640, ge=1, description="principal components of the field that the network works on")
-    units: int = Field(1024, ge=1, description="units of a layer")
-    blocks: int = Field(2, ge=0, description="residual blocks in the encoder, and in the decoder")
-    radius: float = Field(8.0, gt=0, description="distance from the outline at which fields are cut off, in pixels")
+    latent_dim: int = Field(128, ge=6, le=65_536, description="numbers in a latent vector; the first five place it")
+    coefficients: int = Field(
+        640, ge=1, le=65_536, description="principal components of the field that the network works on"
+    )
+    units: int = Field(1024, ge=1, le=8192, description="units of a layer")
+    blocks: int = Field(2, ge=0, le=64, description="residual blocks in the encoder, and in the decoder")
+    radius: float = Field(
+        8.0, gt=0, le=1000, description="distance from the outline at which fields are cut off, in pixels"
+    )
     kl: float = Field(1e-4, ge=0, description="weight of the Kullback-Leibler term beside the field's error in px²")
     steps: int = Field(
-        2200, ge=1, description="steps of a training from nothing, in whole epochs; fewer for a short video"
+        2200,
+        ge=1,
+        le=100_000_000,
+        description="steps of a training from nothing, in whole epochs; fewer for a short video",
     )
-    refine: int = Field(4, ge=0, description="steps down the error that an encoded pose takes after the encoder")
-    batch_size: int = Field(256, ge=1, description="frames in one step of the optimizer")
+    refine: int = Field(
+        4, ge=0, le=1000, description="steps down the error that an encoded pose takes after the encoder"
+    )
+    batch_size: int = Field(256, ge=1, le=1_000_000, description="frames in one step of the optimizer")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's at its highest; it falls to 0 as a cosine")
 
     @model_validator(mode="after")

@@ -13,4 +13,4 @@ class DemoOptions(Options):
     presets: ClassVar[Presets] = {"quick": {"seconds": 48.0}, "paper": {"seconds": 600.0}}
 
     seed: int = Field(0, ge=0, description="another number is another dance, camera and stage")
-    seconds: float = Field(120.0, gt=0, allow_inf_nan=False, description="how long the video is")
+    seconds: float = Field(120.0, gt=0, description="how long the video is")
