@@ -14,7 +14,7 @@ from videos import constant, numbers, read, source, write_numbered
 
 from deepdance.errors import InputError
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
-from deepdance_plugins.sources.ffmpeg import command
+from deepdance_plugins.sources.ffmpeg import command, probe
 
 Entries = Sequence[tuple[int, ...]]
 FAR = 2**31 - 1
@@ -211,3 +211,11 @@ def test_a_size_that_grows_midway_is_read(tmp_path):
     assert frames.shape[1:] == (16, 80, 3)
     assert numbers(frames)[:10] == list(range(0, 30, 3))
     assert np.isin(numbers(frames), range(60)).all()
+
+
+def test_headers_that_are_sought_for_ever_are_told(tmp_path, plain, monkeypatch):
+    path = tmp_path / "plain.mp4"
+    path.write_bytes(plain)
+    monkeypatch.setattr(probe, "STALL_SECONDS", 1e-9)
+    with pytest.raises(InputError, match="expected a video, but ffmpeg sought its headers for more than 0 s; copy it"):
+        probe.probe_video(path, "plain.mp4")

@@ -128,7 +128,14 @@ def _limit_blocks() -> None:
 def _open(path: Path, name: str) -> InputContainer:
     _limit_blocks()
     try:
-        container: InputContainer = av.open(f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore")
+        container: InputContainer = av.open(
+            f"file:{path}", options=SAFE_INPUT, metadata_errors="ignore", timeout=STALL_SECONDS
+        )
+    except av.error.ExitError:
+        raise InputError(
+            f"{name}: expected a video, but ffmpeg sought its headers for more than {STALL_SECONDS:.0f} s; "
+            "copy it again or convert it to MP4"
+        ) from None
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
             f"{name}: expected a video, got something that ffmpeg cannot open ({_explain(error)}); "
