@@ -46,15 +46,13 @@ class Texture(SequenceModel[TextureOptions]):
     fades over `blend`.
     """
 
-    def __init__(self, options: TextureOptions) -> None:
-        super().__init__(options)
-        self._latents: Float32 = np.empty((0, 0), np.float32)
-        self._ends: Bools = np.empty(0, bool)
-        self._similar: npt.NDArray[np.int32] = np.empty((0, 0), np.int32)
-        self._cost: Float32 = np.empty((0, 0), np.float32)
-        self._future: Float64 = np.empty(0)
-        self._sigma = 1.0
-        self._hold = 0
+    _latents: Float32
+    _ends: Bools
+    _similar: npt.NDArray[np.int32]
+    _cost: Float32
+    _future: Float64
+    _sigma: float
+    _hold: int
 
     @property
     def context(self) -> int:
