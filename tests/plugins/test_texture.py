@@ -197,6 +197,16 @@ def test_rows_are_as_far_apart_as_the_weighted_latents_around_them_and_a_clip_st
         assert np.square(rows[one] - rows[9 + other]).sum() == pytest.approx(squares @ [1 / 8, 3 / 8, 3 / 8, 1 / 8])
 
 
+def test_a_jump_costs_the_distance_beside_how_much_both_places_move(model):
+    numbers = np.arange(len(model._ends))[:, None]
+    rows, motion = _stack_windows(CLIPS, TAPS, 1), _measure_motion(CLIPS)
+    squares = np.square(rows[numbers] - rows[model._similar]).sum(axis=2)
+    expected = squares / np.sqrt(motion[numbers] * motion[model._similar])
+    possible = np.isfinite(model._cost)
+    assert model._cost[possible] == pytest.approx(expected[possible], rel=1e-3)
+    assert possible.mean() > 0.9
+
+
 def test_motion_is_told_in_shares_of_the_mean_and_what_stands_still_moves_a_little():
     steady = np.arange(60, dtype=np.float32)[:, None]
     still = np.zeros((60, 1), np.float32)
@@ -228,6 +238,8 @@ def test_a_window_is_found_where_it_was_taken_from_but_never_at_a_clips_end(mode
     for place in (3, 300, 398, 403, 650):
         assert model._locate(latents[None, place - 3 : place + 1]).tolist() == [place]
     assert model._locate(latents[None, 396:400])[0] not in ENDS
+    # Before a clip's beginning its first latent stands still.
+    assert model._locate(latents[None, [400] * 4]).tolist() == [400]
 
 
 def test_figures_are_of_what_follows_the_most_similar_latent():
