@@ -394,6 +394,8 @@ def test_temperature_draws_lively_movements_nearer_or_calm_ones_and_not_without_
 
     assert nearness_of_lively(1) == pytest.approx(1)
     assert 1 < nearness_of_lively(2) < 2
+    # How often they are wanted grows alike, and distances are squared.
+    assert nearness_of_lively(2) == pytest.approx((2**coverage.LEANING) ** 2)
     assert nearness_of_lively(0.5) == pytest.approx(1 / nearness_of_lively(2))
     assert nearness_of_lively(4) == pytest.approx(nearness_of_lively(2) ** 2)
     assert nearness_of_lively(400) == pytest.approx(nearness_of_lively(4))
