@@ -282,6 +282,13 @@ def test_the_outer_half_of_a_soft_outline_is_ground_and_what_stands_alone_is_not
     assert np.flatnonzero(figure[30]).tolist() == [*range(20, 41), *range(60, 70)]
 
 
+def test_the_outline_of_a_larger_picture_may_be_softer():
+    frame = np.zeros((240, 300, 3), np.uint8)
+    frame[:, 20:40] = 200
+    frame[:, 40:46] = 99
+    assert np.flatnonzero(_find_figure(frame, np.zeros(3, np.int64))[120]).tolist() == [*range(20, 40), 44, 45]
+
+
 def test_agreement_is_the_median_and_empty_frames_agree():
     box, other = np.zeros((2, 1, 4, 4), bool)
     box[:, :2], other[:, 1:3] = True, True
@@ -291,6 +298,7 @@ def test_agreement_is_the_median_and_empty_frames_agree():
     assert _measure_agreement(masks, figures) == 1
     assert _measure_agreement(masks[[0, 0, 1]], figures[[0, 0, 1]]) == pytest.approx(1 / 3)
     assert _measure_agreement(box, nothing) == 0
+    assert _measure_agreement(nothing, nothing) == 1
 
 
 DRAWN = {"magicanimate": {"invert": True}, "animateanyone": {"invert": True}}
