@@ -187,3 +187,41 @@ def test_the_curvature_is_measured_on_some_frames_only(model, monkeypatch):
     monkeypatch.setattr(field_model, "measure_descent", lambda *given: counted.append(len(given[2])) or np.eye(POSE))
     model.measure_latents(np.zeros((500, COMPONENTS), np.float32))
     assert counted == [field_model.CURVED]
+
+
+def measure_error(error: FieldError, truth: np.ndarray, rebuilt: np.ndarray) -> float:
+    """The error of one field as it is defined: squares of distances near outlines, and what is covered."""
+    f, g = (components @ error.basis + error.mean for components in (truth, rebuilt))
+    p, q = (1 / (1 + np.exp(-field / 0.7)) for field in (f, g))
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    return error.share * float(np.mean((0.1 + np.exp(-((f / 2) ** 2))) * (g - f) ** 2 + 16 * divergence))
+
+
+def test_the_slope_and_the_curvature_of_the_error_are_its_derivatives():
+    basis, mean = RNG.normal(size=(4, 30)), RNG.normal(size=30)
+    error = FieldError(basis, mean, 0.4)
+    truth, rebuilt = 0.3 * RNG.normal(size=(2, 4))
+    slope = error.measure_slope(truth[None], rebuilt[None])[0]
+    near = 1e-4 * np.eye(4)
+    differences = [
+        (measure_error(error, truth, rebuilt + step) - measure_error(error, truth, rebuilt - step)) / 2e-4
+        for step in near
+    ]
+    assert slope == pytest.approx(differences, rel=1e-3, abs=1e-4)
+    curvature = (basis * error.measure_curvature(truth[None])[0]) @ basis.T
+    for number, step in enumerate(near):
+        bent = (measure_error(error, truth, truth + step) + measure_error(error, truth, truth - step)) / 1e-8
+        assert curvature[number, number] == pytest.approx(bent, rel=1e-3)
+
+
+def test_pixels_that_hardly_change_are_left_out_unless_none_changes():
+    basis = np.eye(3, 12, dtype=np.float32)
+    deviations = np.array([2, 0.6, 0.4], np.float32)
+    error = FieldError.of(basis, np.arange(12, dtype=np.float32), deviations)
+    assert error.mean.tolist() == [0, 1]  # half a pixel of distance is too little, and the others never change
+    assert error.basis.tolist() == [[2, 0], [0, 2], [0, 0]]
+    assert error.share == pytest.approx(2 / 12)
+    still = FieldError.of(basis, np.arange(12, dtype=np.float32), np.full(3, 1e-3, np.float32))
+    assert (len(still.mean), still.share) == (12, 1)
+    assert still.thin(5).mean.tolist() == [0, 5, 10]
+    assert still.thin(5).basis.shape == (3, 3)

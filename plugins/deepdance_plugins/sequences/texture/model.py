@@ -167,7 +167,7 @@ def _stack_windows(clips: Sequence[Float32], weights: Float32, before: int) -> F
 def _measure_motion(clips: Sequence[Float32]) -> Float32:
     """The squared change around each latent, over a second or so, as a share of the mean; a bit more than 0."""
     squares = [np.square(np.diff(clip, axis=0, append=clip[-1:])).sum(axis=1) for clip in clips]
-    kernel = np.full(MOTION_WINDOW, 1 / MOTION_WINDOW)
+    kernel = np.ones(MOTION_WINDOW)  # the mean divides what it adds up
     # In a clip shorter than the kernel, "same" gives the kernel's length.
     smooth = np.concatenate([np.convolve(square, kernel, "same")[: len(square)] for square in squares])
     motion: Float32 = (smooth / max(smooth.mean(), 1e-12) + STILLNESS).astype(np.float32)
