@@ -255,6 +255,8 @@ def test_distances_are_measured_in_pixels_from_where_the_grey_says_the_outline_r
     exact = np.clip(np.arange(60) - 20.25, -3, 3)
     assert measure_distances(frame)[20, 20] == pytest.approx(-0.25, abs=0.01)
     assert measure_distances(frame)[20] == pytest.approx(exact, abs=0.5)
+    frame[:, 20] = 0  # a hard edge lies halfway between two pixels
+    assert measure_distances(frame)[20] == pytest.approx(np.clip(np.arange(60) - 20.5, -3, 3), abs=1e-5)
     assert draw_distances(np.array([[-0.5, 0, 0.25, 0.5]], np.float32)).tolist() == [[0, 127.5, 191.25, 255]]
 
 
