@@ -112,6 +112,16 @@ def test_the_nearest_return_in_pose_and_movement_is_taken():
     assert (len(still), none) == (19, 0)
 
 
+def test_a_pose_that_comes_again_in_the_other_direction_is_no_return():
+    dance = 100 * np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    there_and_back, again = dance[5].copy(), dance[25].copy()
+    step = np.float32([30, 20])
+    dance[[4, 5, 14, 15]] = there_and_back + np.outer([-1, 0, 1, 0], step)
+    dance[[24, 25, 34, 35]] = again + np.outer([-1, 0, -1, 0], step) + np.array([[0], [0], [3], [3]], np.float32)
+    keys, _, _ = close_loop(dance, np.zeros(40, bool), 10)
+    assert keys[0] == pytest.approx(again)
+
+
 def test_a_loop_may_cut_but_not_at_its_join():
     dance = wander(400)
     best, _, _ = close_loop(dance, np.zeros(400, bool), 20)

@@ -159,6 +159,14 @@ def test_two_frames_are_enough_to_tell_how_much_a_video_moves():
     assert seen.compare(VIDEO[:2], two, VIDEO[:0], 0).motion == pytest.approx(1)
 
 
+def test_beside_a_single_frame_a_dance_that_moves_does_not_freeze():
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([draw(VIDEO[:100:10])]))
+    told = seen.compare(VIDEO[:100:10], REAL.between(0, 1), VIDEO[:0], 0)
+    assert told.freeze_seconds < 0.5
+    assert told.motion is None
+
+
 def impression(**changed):
     """A dance as the video, but for what is changed."""
     usual = {"whole": 1, "complete": 1, "motion": 1, "freeze_seconds": 0, "rest_seconds": 0, "replay_seconds": 0}

@@ -240,3 +240,11 @@ def test_a_speck_is_no_piece_and_of_many_pieces_nearly_the_smallest_counts():
     assert measure_smallest_piece(np.concatenate([with_a_hand(1)] * 20)) == 1.0
     varied = np.concatenate([with_a_hand(radius) for radius in (3, *[8] * 99)])
     assert measure_smallest_piece(varied) == pytest.approx(64 / (24 * 12), rel=0.1)
+
+
+def test_the_dancer_begins_below_128():
+    grey = with_a_hand(9)
+    grey[:, :, 68:][grey[:, :, 68:] < 128] = 128
+    assert measure_smallest_piece(np.concatenate([grey] * 20)) == 1.0
+    grey[grey == 128] = 127
+    assert measure_smallest_piece(np.concatenate([grey] * 20)) < 0.5

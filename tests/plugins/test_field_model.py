@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from deepdance_plugins.codecs.sdf_ae import field_model
+from deepdance.errors import WorkspaceError
+from deepdance_plugins.codecs.sdf_ae import field_model, prior
 from deepdance_plugins.codecs.sdf_ae.distance_field import Canvas
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
 from deepdance_plugins.codecs.sdf_ae.field_model import (
@@ -94,6 +95,16 @@ def test_small_integers_are_multiplied_by_the_scale_beside_them():
 def test_a_latent_counts_as_far_as_it_moves_the_field_and_never_nothing():
     kernel = np.array([[3, 4, 0], [0, 0, 0.5], [0, 0, 0]], np.float32)  # 5 far, a tenth of it, and not at all
     assert measure_importance(Network(draw_linear(kernel))) == pytest.approx([1, 0.1, 1e-3])
+
+
+def test_a_bend_that_is_the_same_both_ways_moves_nothing():
+    class Bent:
+        inputs = 2
+
+        def __call__(self, poses: np.ndarray) -> np.ndarray:
+            return poses * [1, 0.1] + 7 * poses[:, ::-1] ** 2
+
+    assert measure_importance(Bent()) == pytest.approx([1, 0.1])
 
 
 def test_the_way_down_is_the_damped_inverse_of_the_mean_curvature():
@@ -225,3 +236,19 @@ def test_pixels_that_hardly_change_are_left_out_unless_none_changes():
     assert (len(still.mean), still.share) == (12, 1)
     assert still.thin(5).mean.tolist() == [0, 5, 10]
     assert still.thin(5).basis.shape == (3, 3)
+
+
+def test_a_stored_model_of_small_integers_is_what_it_was_after_a_file(tmp_path):
+    body = prior.load_prior()
+    body.save(tmp_path / "again.npz")
+    again = FieldModel.load(tmp_path / "again.npz")
+    fields = body.decode(np.zeros((1, body.pose), np.float32))
+    assert np.array_equal(again.decode(np.zeros((1, body.pose), np.float32)), fields)
+
+
+@pytest.mark.parametrize("name", ["importance", "descent"])
+def test_fields_of_an_earlier_version_are_refused(tmp_path, name):
+    with np.load(prior.PATH) as saved:
+        np.savez(tmp_path / "fields.npz", **{key: saved[key] for key in saved if key != name})
+    with pytest.raises(WorkspaceError, match=f"expected {name}, got the fields of an earlier version; delete"):
+        FieldModel.load(tmp_path / "fields.npz")
