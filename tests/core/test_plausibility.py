@@ -92,6 +92,14 @@ def test_no_frame_is_compared_across_a_cut():
     assert find_doubt(Silhouettes([scenes], [Clip(k, k + 1, "a", 10) for k in range(80)])) is None
 
 
+def test_a_frame_is_compared_with_the_one_that_follows_it_in_its_shot():
+    bar = np.where(np.arange(60)[:, None] > 55, np.uint8(0), np.full((60, 60, 100), 255, np.uint8))
+    turns = np.arange(60) // 2 % 2 == 0
+    scenes = np.where(turns[:, None, None], DANCER, bar)
+    shots = [Clip(start, start + 2, "a", 10) for start in range(0, 60, 2)]
+    assert find_doubt(Silhouettes([scenes], shots)) is None
+
+
 def test_a_long_input_is_looked_at_no_longer():
     read = []
 
