@@ -79,6 +79,16 @@ def test_a_part_cuts_its_clips_to_fit():
     assert frames.between(10, 10).clips == []
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0, 12), (2, 4), (3, 9), (5, 8), (7, 12), (11, 12), (6, 6)])
+def test_a_part_may_lie_in_any_of_several_arrays(start, stop):
+    frames = Silhouettes([numbered(5), numbered(3, first=5), numbered(4, first=8)], [Clip(0, 12, "a", 3)])
+    part = frames.between(start, stop)
+    assert part[:][:, 0, 0].tolist() == list(range(start, stop))
+    assert [len(clip) for clip in part.clips] == ([stop - start] if stop > start else [])
+    assert [len(chunk) for chunk in frames.chunks(5)] == [5, 5, 2]
+    assert frames[3:10:3][:, 0, 0].tolist() == [3, 6, 9]
+
+
 def test_a_writer_refuses_frames_of_another_size(tmp_path):
     with SilhouetteWriter(tmp_path, (4, 6)) as writer, pytest.raises(ValueError, match=r"\(4, 6\)"):
         writer.write(np.zeros((1, 5, 6), np.uint8))
