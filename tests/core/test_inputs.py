@@ -151,6 +151,32 @@ def test_a_rate_that_is_not_given_is_the_models_and_never_above_the_videos(tmp_p
     assert settle(Recipe(sequence="lstm4", fps=5), REGISTRY, [str(path)]).fps == 5
 
 
+@pytest.mark.parametrize(
+    ("recipe", "location", "name"),
+    [
+        (Recipe(), "a.mp4", "auto"),
+        (Recipe(), "demo", "threshold"),
+        (Recipe(preset="paper"), "a.mp4", "threshold"),
+        (Recipe(remover={"name": "auto", "level": 9}), "a.mp4", "threshold"),
+        (Recipe(remover={"name": "auto", "people": "all"}), "demo", "person"),
+        (Recipe(remover="luma"), "demo", "luma"),
+    ],
+)
+def test_a_remover_that_nobody_chose_is_the_one_whose_options_are_set_or_the_papers(recipe, location, name):
+    assert resolve(recipe, REGISTRY, [location]).remover.name == name
+
+
+def test_options_that_no_remover_has_are_told():
+    with pytest.raises(OptionError, match="options of one of threshold, person, got sharpness; choose --remover"):
+        resolve(Recipe(remover={"name": "auto", "sharpness": 9}), REGISTRY, ["a.mp4"])
+
+
+def test_a_component_with_a_seed_has_the_recipes_unless_it_has_its_own():
+    assert resolve(Recipe(seed=5), REGISTRY, ["demo"]).source.options["seed"] == 5
+    own = Recipe(seed=5, source={"name": "demo", "seed": 7})
+    assert resolve(own, REGISTRY, ["demo"]).source.options["seed"] == 7
+
+
 def write_array(path, shape=(4, 8, 8), fps=None):
     """The path of an array of black frames, which says its rate."""
     np.savez(path, frames=np.zeros(shape, np.uint8), **({} if fps is None else {"fps": fps}))

@@ -61,6 +61,18 @@ def test_a_network_without_blocks_and_end_is_its_linear_path():
     assert network(inputs) == pytest.approx(inputs @ kernel, abs=1e-6)
 
 
+def test_a_block_is_added_to_what_goes_around_it():
+    """Where a norm multiplies by 0, what it adds is all that it lets through."""
+    weights = draw_network(3, 7, units=7, blocks=1)
+    weights |= {"straight.kernel": np.zeros((3, 7)), "end.kernel": np.eye(7), "norm0.gamma": np.zeros(7)}
+    inputs = RNG.normal(size=(4, 3))
+    first = inputs @ weights["first.kernel"] + weights["first.bias"]
+    inner = weights["norm0.beta"] @ weights["inner0.kernel"] + weights["inner0.bias"]
+    block = (inner * _share(inner)) @ weights["outer0.kernel"] + weights["outer0.bias"]
+    ends = _normalize(first + block)[0] * weights["norm.gamma"] + weights["norm.beta"] + weights["end.bias"]
+    assert Network(weights)(inputs) == pytest.approx(ends)
+
+
 def test_rows_are_brought_to_mean_0_and_variance_1_and_a_constant_one_to_0():
     rows = 1000 * RNG.normal(size=(5, 400)) + 70
     normal, scale = _normalize(rows)

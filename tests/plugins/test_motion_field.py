@@ -139,6 +139,10 @@ def test_what_cannot_be_told_apart_is_of_one_framing(clips):
     assert set(find_framings(clips, 15)) == {0}
 
 
+def test_two_shots_are_told_apart_too():
+    assert len(set(find_framings(framed([0.0, 5.0]), 15))) == 2
+
+
 def size_steps(dance: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     return np.abs(np.diff(dance[:, 2]))[~cuts[1:]]
 

@@ -45,6 +45,7 @@ def test_streams_are_joined_with_their_clips(components):
     joined = StreamMeasures.join(parts)
     assert list(joined.starts) == [0, 5, 8, 12]
     assert len(joined) == 20
+    assert np.array_equal(StreamMeasures.join(parts[:1]).coordinates, parts[0].coordinates)
     for name, values in measure_stream([frames], components, [0, 5, 8, 12]).frames.items():
         assert joined.frames[name] == pytest.approx(values, nan_ok=True)
 
