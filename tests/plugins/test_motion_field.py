@@ -316,6 +316,16 @@ def test_after_a_cut_a_shot_is_shown_from_where_its_movement_begins():
     assert set(places) == {0, 1, 2}
 
 
+def test_where_a_dance_stands_is_told_from_its_last_latents_after_a_cut_too(monkeypatch):
+    lengths, measure = [], MotionField._measure_distances
+    monkeypatch.setattr(
+        MotionField, "_measure_distances", lambda self, window: lengths.append(len(window)) or measure(self, window)
+    )
+    _, cuts = generate_framed(context=5)
+    assert cuts.any()
+    assert set(lengths) == {5}
+
+
 def test_a_shot_is_as_likely_as_any_other_however_long_it_is():
     shots = [line(12, 0.01, 0), line(200, 0.01, 100), line(40, 0.01, 200)]
     model = fitted(shots, context=6, shortest=6, longest=6, variety=0)
