@@ -112,6 +112,10 @@ def test_the_nearest_return_in_pose_and_movement_is_taken():
     assert (len(still), none) == (19, 0)
 
 
+def test_two_keys_more_than_a_loop_has_are_enough():
+    assert len(close_loop(wander(12), np.zeros(12, bool), 10)[0]) == 10
+
+
 def test_a_pose_that_comes_again_in_the_other_direction_is_no_return():
     dance = 100 * np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     there_and_back, again = dance[5].copy(), dance[25].copy()

@@ -15,6 +15,7 @@ from deepdance.plausibility import (
     _count_pieces,
     _exceed_chance,
     _find_reason,
+    _invert,
     _measure_overlap,
     _take_border,
     find_doubt,
@@ -139,6 +140,16 @@ def test_figures_are_shares_and_lengths_of_the_picture_s_own():
     at_the_edge = np.repeat(masks_of((5, 15, 0, 15)), 9, axis=0)
     assert measure_figures(at_the_edge, at_the_edge).border == pytest.approx(10 / 96)
     assert measure_figures(at_the_edge, at_the_edge).still == 1
+
+
+def test_a_negative_is_of_the_picture_between_its_bands():
+    white = np.zeros((2, 20, 30), np.uint8)
+    white[:, 3:17, 5:25] = 1
+    white[:, 8:12, 10:15] = 0
+    for negative in _invert(white, white):
+        assert negative.shape == (2, 14, 20)
+        assert negative[:, 5:9, 5:10].all()
+        assert negative.sum() == 2 * 20
 
 
 def test_the_border_is_every_outermost_pixel_once():
