@@ -10,6 +10,7 @@ class Settings(BaseModel):
 
     units: int = Field(8, ge=1)
     layers: int = 2
+    size: tuple[int, int] = (8, 8)
 
     @field_validator("layers")
     @classmethod
@@ -43,11 +44,12 @@ def test_what_fits_is_made():
 def test_what_does_not_fit_is_told_with_its_place_what_was_expected_and_what_was_got():
     assert told(Settings, {"units": 0}) == "units: expected greater than or equal to 1, got 0"
     assert told(Settings, {"units": "many"}, prefix="codec").startswith("codec.units: expected a valid integer")
+    assert told(Settings, {"size": (8, "x")}).startswith("size: expected a valid integer")
     assert told(Settings, {"layers": 12}) == "layers: expected at most 9 layers, got 12; use fewer"
 
 
 def test_an_option_that_there_is_not_is_told_with_those_that_there_are():
     assert told(Settings, {"unit": 3}, prefix="codec", owner="pca") == (
-        "codec.unit: pca has no such option; did you mean 'units'? (it has: units, layers)"
+        "codec.unit: pca has no such option; did you mean 'units'? (it has: units, layers, size)"
     )
     assert told(Nothing, {"x": 3}) == "x: recipe has no such option (it has: none)"

@@ -14,6 +14,7 @@ GREY = np.array([0, 0, 0.25, 1])
 
 def test_an_anti_aliased_pixel_is_never_right_and_lowers_the_ceiling():
     assert keras_accuracy(GREY, GREY) == accuracy_ceiling(GREY) == 0.75
+    assert accuracy_ceiling(np.array([0, 0, 0, 0.25])) == accuracy_ceiling(np.array([1, 1, 1, 0.25])) == 0.75
     assert keras_accuracy(GREY, 1 - GREY) == 0
     assert keras_accuracy(GREY, np.array([0.5, 0.6, 0.9, 0.51])) == 0.5  # one half is not above it
 
