@@ -226,7 +226,13 @@ def test_silhouettes_have_the_shape_of_the_video_and_as_many_pixels_as_the_paper
 
 @pytest.mark.parametrize(
     ("shape", "size"),
-    [((120, 200), (120, 200)), ((24, 40), (24, 40)), ((176, 200), (176, 200)), ((480, 800), (120, 200))],
+    [
+        ((120, 200), (120, 200)),
+        ((24, 40), (24, 40)),
+        ((176, 200), (176, 200)),
+        ((184, 200), (152, 160)),
+        ((480, 800), (120, 200)),
+    ],
 )
 def test_small_silhouettes_keep_their_size(shape, size):
     assert choose_size(SourceInfo(*shape, silhouettes=True)) == size
@@ -238,6 +244,8 @@ def test_the_first_input_decides_unless_the_codec_or_the_preset_is_made_for_one_
     assert settle(Recipe(), REGISTRY, [tall]).size == (64, 40)
     assert settle(Recipe(), REGISTRY, ["demo"]).size == (120, 200)
     assert settle(Recipe(size=(24, 40)), REGISTRY, [tall]).size == (24, 40)
+    nearly = write_array(tmp_path / "nearly.npz", (4, 40, 56), 30.0)
+    assert settle(Recipe(), REGISTRY, [wide, nearly]).size == (40, 64)
     assert caplog.messages == []
     assert settle(Recipe(), REGISTRY, [wide, tall]).size == (40, 64)
     assert settle(Recipe(codec="conv-ae"), REGISTRY, [tall]).size == (120, 200)
