@@ -103,7 +103,7 @@ class Silhouettes:
         clips = [
             replace(clip, start=max(clip.start, start) - start, stop=min(clip.stop, stop) - start)
             for clip in self.clips
-            if clip.start < stop and clip.stop > start
+            if max(clip.start, start) < min(clip.stop, stop)
         ]
         return Silhouettes(parts, clips)
 

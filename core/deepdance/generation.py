@@ -131,5 +131,5 @@ def _take_keys(keys: Float32, numbers: Int64) -> Float32:
     inside = np.clip(numbers, 0, len(keys) - 1)
     beyond = np.abs(numbers - inside)[:, None].astype(np.float32)
     neighbours = np.where(numbers < 0, min(1, len(keys) - 1), max(len(keys) - 2, 0))
-    extrapolated: Float32 = keys[inside] + np.where(beyond > 0, beyond * (keys[inside] - keys[neighbours]), 0)
+    extrapolated: Float32 = keys[inside] + beyond * (keys[inside] - keys[neighbours])
     return extrapolated

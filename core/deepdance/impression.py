@@ -158,10 +158,9 @@ class Watch:
 
     def _find_replay(self, latents: Float32, real: Silhouettes, learned: Float32, evaluated_from: int) -> float | None:
         """How much of the video comes again in one go; None where nothing says how near is a copy."""
-        starts = [clip.start for clip in real.clips if clip.start < evaluated_from]
         if not evaluated_from or evaluated_from >= len(learned):
             return None
-        index = TrainingIndex.build(learned[:evaluated_from], starts)
+        index = TrainingIndex.build(learned[:evaluated_from], [clip.start for clip in real.clips])
         held_out = learned[evaluated_from:]
         usual, _ = index.find_copies(held_out[sample_evenly(len(held_out), HELD_OUT)], 0.0)
         keys = latents[self._pick(0, len(latents))]

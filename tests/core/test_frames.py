@@ -11,7 +11,9 @@ from deepdance.frames import (
     Clip,
     Silhouettes,
     SilhouetteWriter,
+    blur_error,
     draw_distances,
+    find_middle,
     fit_size,
     is_grey,
     measure_distances,
@@ -73,8 +75,19 @@ def test_a_part_cuts_its_clips_to_fit():
     part = frames.between(2, 6)
     assert part[:][:, 0, 0].tolist() == [2, 3, 4, 5]
     assert part.clips == [Clip(0, 2, "a", 3), Clip(2, 4, "b", 3)]
+    assert [len(clip) for clip in frames.clips] == [4, 6]
     assert len(frames.between(10, 10)) == 0
     assert frames.between(10, 10).clips == []
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 12), (2, 4), (3, 9), (5, 8), (7, 12), (11, 12), (6, 6)])
+def test_a_part_may_lie_in_any_of_several_arrays(start, stop):
+    frames = Silhouettes([numbered(5), numbered(3, first=5), numbered(4, first=8)], [Clip(0, 12, "a", 3)])
+    part = frames.between(start, stop)
+    assert part[:][:, 0, 0].tolist() == list(range(start, stop))
+    assert [len(clip) for clip in part.clips] == ([stop - start] if stop > start else [])
+    assert [len(chunk) for chunk in frames.chunks(5)] == [5, 5, 2]
+    assert frames[3:10:3][:, 0, 0].tolist() == [3, 6, 9]
 
 
 def test_a_writer_refuses_frames_of_another_size(tmp_path):
@@ -138,7 +151,7 @@ def test_an_outline_enlarged_nine_times_is_smooth_and_sharp_however_soft_it_was(
     radii = np.hypot(*(outline[:, 0] - [899.5, 539.5]).T)
     assert abs(radii.mean() - 324) < 3
     assert np.ptp(radii) < 3
-    assert 0.2 < measure_grey(large) < 1.5
+    assert measure_grey(large) == pytest.approx(measure_grey(draw_disc(1080, 1800, 0.3)[0]), rel=0.15)
     assert measure_grey(cv2.resize(small[0], (1800, 1080), interpolation=cv2.INTER_CUBIC)) > 4
 
 
@@ -211,3 +224,67 @@ def test_a_silhouette_is_drawn_again_from_its_distances():
 def test_a_picture_is_grey_and_a_silhouette_is_not():
     assert is_grey(np.full((8, 8), 100, np.uint8))
     assert not is_grey(np.where(np.eye(8), 0, 255).astype(np.uint8))
+
+
+def test_neighbours_are_of_one_clip():
+    frames = Silhouettes([numbered(10)], [Clip(0, 4, "a", 3), Clip(4, 5, "b", 3), Clip(5, 10, "c", 3)])
+    for length in (1, 3, 256):
+        pairs = list(frames.neighbours(length))
+        assert max(len(before) for before, _ in pairs) <= length
+        before, after = (np.concatenate(part)[:, 0, 0].tolist() for part in zip(*pairs, strict=True))
+        assert (before, after) == ([0, 1, 2, 5, 6, 7, 8], [1, 2, 3, 6, 7, 8, 9])
+    assert list(frames.between(4, 5).neighbours()) == []
+
+
+def test_frames_of_several_sizes_are_no_sequence():
+    with pytest.raises(ValueError, match="one frame size"):
+        Silhouettes([numbered(2), numbered(2)[:, :3]], [])
+    with pytest.raises(ValueError, match="one frame size"):
+        Silhouettes([], [])
+
+
+def test_what_is_left_over_beside_the_middle_is_even_or_one_more_after_it():
+    assert find_middle((10, 20), (13, 30)) == (slice(1, 11), slice(5, 25))
+    assert fit_size(1, 1000, (50, 100)) == (1, 100)
+    assert fit_size(1000, 1, (50, 100)) == (50, 1)
+
+
+def test_an_array_is_shown_in_a_notebook_with_what_it_is():
+    html = Silhouettes.of(numbered(40))._repr_html_()
+    assert "silhouettes: 40 of 4×6 in 1 clip<" in html
+    assert html.startswith("<img")
+    two = Silhouettes([numbered(10)], [Clip(0, 4, "a", 3), Clip(4, 10, "b", 3)])
+    assert repr(two) == "<Silhouettes: 10 of 4×6 in 2 clips>"
+    assert Silhouettes.of(numbered(0))._repr_html_() == "no silhouettes"
+
+
+def test_distances_are_measured_in_pixels_from_where_the_grey_says_the_outline_runs():
+    frame = np.zeros((45, 60), np.uint8)
+    frame[:, 20] = 64
+    frame[:, 21:] = 255
+    # Three quarters of the column 20 are covered: the outline is a quarter of a pixel right of its middle.
+    exact = np.clip(np.arange(60) - 20.25, -3, 3)
+    assert measure_distances(frame)[20, 20] == pytest.approx(-0.25, abs=0.01)
+    assert measure_distances(frame)[20] == pytest.approx(exact, abs=0.5)
+    frame[:, 20] = 0  # a hard edge lies halfway between two pixels
+    assert measure_distances(frame)[20] == pytest.approx(np.clip(np.arange(60) - 20.5, -3, 3), abs=1e-5)
+    assert draw_distances(np.array([[-0.5, 0, 0.25, 0.5]], np.float32)).tolist() == [[0, 127.5, 191.25, 255]]
+
+
+def test_an_error_is_blurred_but_not_lessened():
+    error = np.zeros((400, 400), np.float32)
+    error[200, 200] = 1
+    blurred = blur_error(error)
+    from_middle = np.arange(400) - 200
+    assert blurred.sum() == pytest.approx(1, abs=1e-3)
+    assert np.sqrt((blurred * from_middle**2).sum()) == pytest.approx(400 / 200, rel=0.05)
+
+
+@pytest.mark.parametrize(("share", "grey"), [(0.45, False), (0.55, True)])
+def test_half_of_a_picture_is_grey(share, grey):
+    frame = np.full((10, 100), 255, np.uint8)
+    frame[:, : round(100 * share)] = 26
+    assert is_grey(frame) == grey
+    assert not is_grey(np.full((8, 8), 25, np.uint8))
+    assert is_grey(np.full((8, 8), 229, np.uint8))
+    assert not is_grey(np.full((8, 8), 230, np.uint8))

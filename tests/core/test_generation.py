@@ -28,6 +28,23 @@ def test_a_smooth_curve_goes_through_the_keys_and_follows_a_turn_where_lines_cut
     assert np.abs(smooth - truth)[10:-10].max() < 0.2 * np.abs(linear - truth)[10:-10].max()
 
 
+@pytest.mark.parametrize("curve", ["smooth", "linear"])
+def test_past_the_last_key_it_stands_still(curve):
+    keys = np.arange(3, dtype=np.float32)[:, None]
+    frames = interpolate(keys, 1, 4, 20, curve=curve)[:, 0]
+    assert frames == pytest.approx(np.minimum(np.arange(20) / 4, 2), abs=1e-6)
+
+
+def test_a_smooth_curve_between_four_keys_is_the_splines():
+    keys = np.array([[0], [3], [1], [7]], np.float32)
+    # Catmull and Rom in the middle of two keys: nine sixteenths of both, less one of those beside them.
+    middle = interpolate(keys, 1, 2, 7)[3, 0]
+    assert middle == pytest.approx((9 * (3 + 1) - (0 + 7)) / 16)
+    # At an end the curve goes on as it was going: the key before the first is 2 · 0 - 3.
+    assert interpolate(keys, 1, 2, 7)[1, 0] == pytest.approx((9 * (0 + 3) - (-3 + 1)) / 16)
+    assert interpolate(keys, 1, 2, 7)[5, 0] == pytest.approx((9 * (1 + 7) - (3 + 13)) / 16)
+
+
 def test_a_single_key_stands_still():
     assert (interpolate(np.ones((1, 3), np.float32), 3, 30, 5) == 1).all()
 
@@ -80,6 +97,33 @@ def test_the_gap_of_a_loop_is_told_and_spread():
     keys, _, gap = close_loop(straight, np.zeros(100, bool), 10)
     assert gap == pytest.approx(10, rel=0.01)
     assert np.ptp(np.diff(keys[:, 0])) < 1e-4
+
+
+def test_the_nearest_return_in_pose_and_movement_is_taken():
+    time = np.arange(60)
+    dance = np.stack([np.cos(2 * np.pi * time / 20.2), np.sin(2 * np.pi * time / 20.2), 0.02 * time], axis=1)
+    keys, _, gap = close_loop(dance.astype(np.float32), np.zeros(60, bool), 20)
+    assert len(keys) == 20
+    step = np.hypot(2 * np.sin(np.pi / 20.2), 0.02)
+    closed = np.hypot(2 * np.sin(np.pi * 20 / 20.2), 0.02 * 20)
+    assert gap == pytest.approx(closed / step, rel=1e-3)
+    # A dance that stands still is a loop, and one that only cuts has no step to measure the gap in.
+    still, _, none = close_loop(np.ones((60, 3), np.float32), np.ones(60, bool), 20)
+    assert (len(still), none) == (19, 0)
+
+
+def test_two_keys_more_than_a_loop_has_are_enough():
+    assert len(close_loop(wander(12), np.zeros(12, bool), 10)[0]) == 10
+
+
+def test_a_pose_that_comes_again_in_the_other_direction_is_no_return():
+    dance = 100 * np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    there_and_back, again = dance[5].copy(), dance[25].copy()
+    step = np.float32([30, 20])
+    dance[[4, 5, 14, 15]] = there_and_back + np.outer([-1, 0, 1, 0], step)
+    dance[[24, 25, 34, 35]] = again + np.outer([-1, 0, -1, 0], step) + np.array([[0], [0], [3], [3]], np.float32)
+    keys, _, _ = close_loop(dance, np.zeros(40, bool), 10)
+    assert keys[0] == pytest.approx(again)
 
 
 def test_a_loop_may_cut_but_not_at_its_join():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import deepdance.impression
 from deepdance.frames import Clip, Silhouettes
 from deepdance.impression import Impression, Watch
 
@@ -140,6 +141,83 @@ def test_where_nothing_is_held_out_no_copy_is_told():
 def test_how_much_it_moves_is_told_where_it_is_not_as_the_video():
     assert "moves 40% as much as the video" in Impression(1, 1, 0.4, 0, 0, 0.0).sentence
     assert "try --temperature 0.5" in Impression(1, 1, 2.0, 0, 0, 0.0).sentence
+
+
+def test_the_last_five_minutes_of_a_video_say_how_much_it_moves(monkeypatch):
+    monkeypatch.setattr(deepdance.impression, "REAL_FRAMES", 100)
+    frames = np.concatenate([draw(VIDEO[:1]).repeat(300, axis=0), draw(VIDEO)])
+    calm_first = Silhouettes([frames], [Clip(0, len(frames), "array", FPS)])
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([draw(VIDEO[-100:])]))
+    assert seen.compare(VIDEO[-100:], calm_first, VIDEO[:0], 0).motion == pytest.approx(1)
+
+
+def test_two_frames_are_enough_to_tell_how_much_a_video_moves():
+    two = Silhouettes([draw(VIDEO[:40:39])], [Clip(0, 2, "array", FPS)])
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([draw(VIDEO[:40:39])]))
+    assert seen.compare(VIDEO[:2], two, VIDEO[:0], 0).motion == pytest.approx(1)
+
+
+def test_beside_a_single_frame_a_dance_that_moves_does_not_freeze():
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([draw(VIDEO[:100:10])]))
+    told = seen.compare(VIDEO[:100:10], REAL.between(0, 1), VIDEO[:0], 0)
+    assert told.freeze_seconds < 0.5
+    assert told.motion is None
+
+
+def impression(**changed):
+    """A dance as the video, but for what is changed."""
+    usual = {"whole": 1, "complete": 1, "motion": 1, "freeze_seconds": 0, "rest_seconds": 0, "replay_seconds": 0}
+    return Impression(**usual | changed)
+
+
+@pytest.mark.parametrize(
+    ("fine", "off", "told", "advice"),
+    [
+        ({"whole": 0.95}, {"whole": 0.94}, "has loose or lost parts in 6%", "--temperature 0.5"),
+        ({"complete": 0.95}, {"complete": 0.9}, "lacks limbs or a dancer in 10%", "--from random"),
+        ({"motion": 0.75}, {"motion": 0.74}, "moves 74% as much", "--temperature 1.5 or another"),
+        ({"motion": 1.35}, {"motion": 1.36}, "moves 136% as much", "--temperature 0.5 or another"),
+        ({"freeze_seconds": 1}, {"freeze_seconds": 1.1}, "stands still for 1.1 s", "--temperature 1.5 or another"),
+        (
+            {"freeze_seconds": 3, "rest_seconds": 3},
+            {"freeze_seconds": 3, "rest_seconds": 2},
+            "3.0 s",
+            "--temperature 1.5",
+        ),
+        ({"replay_seconds": 4}, {"replay_seconds": 4.1}, "repeats at most 4.1 s", "--temperature 1.5 or a longer"),
+    ],
+)
+def test_what_an_artist_would_notice_is_told_with_what_to_try(fine, off, told, advice):
+    assert "try" not in impression(**fine).sentence
+    assert told in impression(**off).sentence
+    assert f"to change that, try {advice}" in impression(**off).sentence
+
+
+def test_less_than_half_a_second_is_no_repetition():
+    assert "repeats nothing of the video" in impression(replay_seconds=0.4).sentence
+    assert "repeats at most 0.5 s of the video" in impression(replay_seconds=0.5).sentence
+    assert impression(motion=None, replay_seconds=None).sentence == "It shows whole bodies, and never freezes."
+
+
+def test_what_is_worst_is_advised_upon():
+    assert "--from random" in impression(complete=0.5, whole=0.5, motion=2, replay_seconds=9).sentence
+    assert "--temperature 0.5" in impression(whole=0.5, motion=0.1, freeze_seconds=9, replay_seconds=9).sentence
+    assert "--temperature 1.5 or another" in impression(freeze_seconds=9, replay_seconds=9).sentence
+
+
+@pytest.mark.parametrize(("fps", "render_fps", "count"), [(10, 30, 100), (10, 25, 101), (3, 30, 64), (10, 10, 50)])
+def test_the_frames_nearest_to_the_keys_are_kept_whatever_the_chunks(fps, render_fps, count):
+    frames = np.arange(count, dtype=np.uint8)[:, None, None].repeat(2, axis=1).repeat(2, axis=2)
+    kept = []
+    for size in (1, 7, count):
+        seen = Watch(fps, render_fps, (2, 2))
+        list(seen.follow(np.split(frames, range(size, count, size))))
+        kept.append(np.concatenate(seen._kept)[:, 0, 0].tolist())
+    keys = [round(number * render_fps / fps) for number in range(count)]
+    assert kept == [[key for key in keys if key < count]] * 3
 
 
 def test_a_long_dance_is_looked_at_for_a_minute():

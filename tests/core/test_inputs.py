@@ -151,6 +151,32 @@ def test_a_rate_that_is_not_given_is_the_models_and_never_above_the_videos(tmp_p
     assert settle(Recipe(sequence="lstm4", fps=5), REGISTRY, [str(path)]).fps == 5
 
 
+@pytest.mark.parametrize(
+    ("recipe", "location", "name"),
+    [
+        (Recipe(), "a.mp4", "auto"),
+        (Recipe(), "demo", "threshold"),
+        (Recipe(preset="paper"), "a.mp4", "threshold"),
+        (Recipe(remover={"name": "auto", "level": 9}), "a.mp4", "threshold"),
+        (Recipe(remover={"name": "auto", "people": "all"}), "demo", "person"),
+        (Recipe(remover="luma"), "demo", "luma"),
+    ],
+)
+def test_a_remover_that_nobody_chose_is_the_one_whose_options_are_set_or_the_papers(recipe, location, name):
+    assert resolve(recipe, REGISTRY, [location]).remover.name == name
+
+
+def test_options_that_no_remover_has_are_told():
+    with pytest.raises(OptionError, match="options of one of threshold, person, got sharpness; choose --remover"):
+        resolve(Recipe(remover={"name": "auto", "sharpness": 9}), REGISTRY, ["a.mp4"])
+
+
+def test_a_component_with_a_seed_has_the_recipes_unless_it_has_its_own():
+    assert resolve(Recipe(seed=5), REGISTRY, ["demo"]).source.options["seed"] == 5
+    own = Recipe(seed=5, source={"name": "demo", "seed": 7})
+    assert resolve(own, REGISTRY, ["demo"]).source.options["seed"] == 7
+
+
 def write_array(path, shape=(4, 8, 8), fps=None):
     """The path of an array of black frames, which says its rate."""
     np.savez(path, frames=np.zeros(shape, np.uint8), **({} if fps is None else {"fps": fps}))
@@ -200,7 +226,13 @@ def test_silhouettes_have_the_shape_of_the_video_and_as_many_pixels_as_the_paper
 
 @pytest.mark.parametrize(
     ("shape", "size"),
-    [((120, 200), (120, 200)), ((24, 40), (24, 40)), ((176, 200), (176, 200)), ((480, 800), (120, 200))],
+    [
+        ((120, 200), (120, 200)),
+        ((24, 40), (24, 40)),
+        ((176, 200), (176, 200)),
+        ((184, 200), (152, 160)),
+        ((480, 800), (120, 200)),
+    ],
 )
 def test_small_silhouettes_keep_their_size(shape, size):
     assert choose_size(SourceInfo(*shape, silhouettes=True)) == size
@@ -212,6 +244,8 @@ def test_the_first_input_decides_unless_the_codec_or_the_preset_is_made_for_one_
     assert settle(Recipe(), REGISTRY, [tall]).size == (64, 40)
     assert settle(Recipe(), REGISTRY, ["demo"]).size == (120, 200)
     assert settle(Recipe(size=(24, 40)), REGISTRY, [tall]).size == (24, 40)
+    nearly = write_array(tmp_path / "nearly.npz", (4, 40, 56), 30.0)
+    assert settle(Recipe(), REGISTRY, [wide, nearly]).size == (40, 64)
     assert caplog.messages == []
     assert settle(Recipe(), REGISTRY, [wide, tall]).size == (40, 64)
     assert settle(Recipe(codec="conv-ae"), REGISTRY, [tall]).size == (120, 200)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from deepdance.errors import OptionError
-from deepdance.outputs import check_place, choose_render_size, choose_renderer
+from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.plugins import discover
 from deepdance.recipe import Recipe
 
@@ -58,6 +58,33 @@ def test_an_option_that_there_is_no_more_does_not_stop_an_old_run(tmp_path):
     assert choose_renderer(old, discover(), tmp_path / "a.mp4").renderer.options == {"crf": 30}
 
 
+def test_a_dance_without_a_name_is_numbered_from_2_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(3):
+        names.append(name_dance(WITH_INK, discover()).name)
+        (tmp_path / names[-1]).touch()
+    assert names == ["dance.mp4", "dance-2.mp4", "dance-3.mp4"]
+    assert name_dance(WITH_INK, discover(), "gif").name == "dance.gif"
+    assert name_dance(WITH_INK, discover(), {"name": "webm", "ink": "red"}).name == "dance.webm"
+    assert name_dance(WITH_INK, discover(), {"ink": "red"}).name == "dance-4.mp4"
+
+
+def test_another_dance_changes_how_is_danced_and_nothing_that_was_trained():
+    changed = change_dance(Recipe(), discover(), {"seed": 3, "sequence": {"variety": 0.9}})
+    assert (changed.seed, changed.sequence.options) == (3, {"variety": 0.9})
+    refused = {
+        "fps": (5, "how the models are trained", "fps=5"),
+        "remover": ("luma", "how the silhouettes are made", "remover=luma"),
+        "codec": ({"prior": "none"}, "how the codec is trained", "codec.prior=none"),
+        "sequence": ({"context": 4}, "how the sequence model is trained", "sequence.context=4"),
+    }
+    for entry, (value, decided, setting) in refused.items():
+        told = f"got what decides {decided}; for a new run: dd run VIDEO --set {setting}"
+        with pytest.raises(OptionError, match=re.escape(told)):
+            change_dance(Recipe(), discover(), {entry: value})
+
+
 @pytest.mark.parametrize(
     ("renderer", "silhouettes", "picture", "expected"),
     [
@@ -71,6 +98,11 @@ def test_an_option_that_there_is_no_more_does_not_stop_an_old_run(tmp_path):
         ("mp4", (120, 200), (333, 555), (332, 556)),
         ("gif", (120, 200), (1080, 1800), (480, 800)),
         ("sheet", (120, 200), (1080, 1800), (240, 400)),
+        ("mp4", (120, 200), (480, 870), (480, 872)),  # wider by a twelfth
+        ("mp4", (120, 200), (480, 890), (480, 800)),  # by a ninth: of another shape
+        ("mp4", (120, 200), (480, 732), (480, 732)),
+        ("mp4", (120, 200), (480, 720), (432, 720)),
+        ("mp4", (1, 2), (1, 2), (4, 4)),
     ],
 )
 def test_a_dance_is_as_large_as_the_video_but_for_what_suits_the_format(renderer, silhouettes, picture, expected):

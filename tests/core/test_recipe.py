@@ -4,7 +4,7 @@ from deepdance.errors import OptionError
 from deepdance.inputs import resolve
 from deepdance.metrics.paper_table import PAPER
 from deepdance.plugins import discover
-from deepdance.recipe import Recipe, apply_settings, check_entries, find_recipes
+from deepdance.recipe import DEMO_RECIPE, Recipe, apply_settings, check_entries, find_recipes
 from deepdance.session import Session
 from deepdance.validation import validate
 
@@ -129,3 +129,54 @@ def test_an_option_of_one_component_is_named_in_full():
         with pytest.raises(OptionError, match=f"{typed}: recipe has no such option; did you mean {told}?"):
             check_entries(Recipe(), discover(), [typed])
     check_entries(Recipe(), discover(), ["seconds", "loop", "codec", "inkk"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "fits", "beyond"),
+    [
+        ("fps", [0.1, 240], [0, 241]),
+        ("seed", [0, 2**31 - 1], [-1, 2**31]),
+        ("validation", [0, 0.5], [-0.1, 0.51]),
+        ("temperature", [0, 10], [-0.1, 10.1]),
+        ("frames", [1], [0]),
+        ("loop", [0, 600], [-1, 601]),
+        ("render_fps", [0.1, 240], [0, 241]),
+        ("size", [(8, 4096), (4096, 8)], [(7, 4096), (4097, 8)]),
+        ("render_size", ["16x8192", "8192x16"], ["15x8192", "8193x16", (16, 16, 16), 1.5]),
+    ],
+)
+def test_a_value_fits_up_to_its_limits(entry, fits, beyond):
+    for value in fits:
+        Recipe().changed({entry: value})
+    for value in beyond:
+        with pytest.raises(OptionError, match=f"^{entry}: expected"):
+            Recipe().changed({entry: value})
+
+
+def test_nobody_who_chooses_nothing_waits_for_more_than_ten_seconds_of_dance():
+    recipe = Recipe()
+    assert recipe.frames / recipe.render_fps == 10
+    assert (recipe.loop, recipe.seed, recipe.temperature) == (0, 0, 1)
+    assert recipe.validation == 0.1
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.001, 1), (0.05, 2), (1.5, 45), (600, 18_000)])
+def test_seconds_are_frames_of_the_finished_dance(seconds, frames):
+    assert Recipe().changed({"seconds": seconds}).frames == frames
+    assert Recipe().changed({"seconds": 4, "render_fps": 12.5}).frames == 50
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), "2"])
+def test_seconds_that_are_no_length_are_told(seconds):
+    with pytest.raises(OptionError, match="--seconds: expected a length above 0, got"):
+        Recipe().changed({"seconds": seconds})
+
+
+def test_the_demo_dances_from_its_first_frame():
+    assert str(DEMO_RECIPE.start) == "0"
+
+
+@pytest.mark.parametrize("setting", ["a.b.c=1", ".a=1", "codec.=1", "=1"])
+def test_a_setting_has_one_dot_at_most_and_a_name_on_both_sides(setting):
+    with pytest.raises(OptionError, match="expected NAME=VALUE"):
+        apply_settings({}, [setting])

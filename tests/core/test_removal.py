@@ -11,7 +11,17 @@ from people import draw_scene
 
 from deepdance.interfaces import SourceInfo
 from deepdance.preparation import REMOVAL_SCALE
-from deepdance.removal import SAMPLED, choose_remover, find_figures
+from deepdance.removal import (
+    SAMPLED,
+    _choose_white,
+    _find_figure,
+    _find_ground,
+    _measure_agreement,
+    _measure_ground,
+    _take_edge,
+    choose_remover,
+    find_figures,
+)
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
 
 BOX = (480, 800)
@@ -218,6 +228,77 @@ def test_white_clothes_on_transparency_are_the_dancers():
 def test_an_error_of_the_networks_is_not_hidden():
     with pytest.raises(AssertionError, match="no network is needed"):
         choose(draw_scene((60, 100))[None])
+
+
+@pytest.mark.parametrize(("light", "level"), [(5, 700), (9, 700), (11, 760), (50, 760)])
+def test_a_tenth_of_light_clothes_are_no_specks(light, level):
+    frame = np.full((1, 10, 40, 3), 255, np.uint8)
+    figure = frame[0, :5, :20].reshape(-1, 3)
+    figure[:] = 40
+    figure[:light] = 245  # R+G+B is 735
+    frame[0, :5, :20] = figure.reshape(5, 20, 3)
+    assert _choose_white(frame) == level
+
+
+def test_the_edge_is_a_fortieth_wide_and_its_median_is_the_ground():
+    frame = np.zeros((80, 120, 3), np.uint8)
+    frame[2:-2, 2:-2] = 200
+    frame[:, :3] = 9, 8, 7  # less than half of the edge
+    assert _take_edge(frame).shape == (80 * 120 - 76 * 116, 3)
+    assert len(_take_edge(frame[:20, :30])) == 2 * 30 + 2 * 18  # and a pixel at least
+    assert _find_ground(frame).tolist() == [0, 0, 0]
+
+
+def test_how_much_of_the_edge_and_of_the_picture_is_of_the_grounds_colour():
+    frame = np.zeros((80, 120, 3), np.uint8)
+    frame[:, :30] = 0, 0, 24  # still alike
+    frame[:, 60:, 1] = 25  # no more
+    edge, picture = _measure_ground(frame, np.zeros(3, np.int64))
+    assert (edge, picture) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(("rows", "plain"), [(59, True), (60, False)])
+def test_a_ground_is_nine_twentieths_of_the_picture(rows, plain):
+    frames = np.zeros((1, 104, 104, 3), np.uint8)
+    frames[:, 2 : 2 + rows, 2:102] = 255  # 5900 or 6000 of 10816 pixels, and none of the edge
+    assert (find_figures(frames) is not None) == plain
+
+
+@pytest.mark.parametrize(("columns", "plain"), [(37, True), (38, False)])
+def test_a_ground_is_four_fifths_of_the_edge(columns, plain):
+    frames = np.zeros((1, 100, 100, 3), np.uint8)
+    frames[:, :4, :columns] = frames[:, -4:, :columns] = 255  # 4 · columns + 8 of the 784 pixels of the edge
+    assert (find_figures(frames) is not None) == plain
+
+
+def test_the_outer_half_of_a_soft_outline_is_ground_and_what_stands_alone_is_not():
+    frame = np.zeros((60, 90, 3), np.uint8)
+    frame[10:50, 20:40] = 200
+    frame[10:50, 40] = 101  # more than half of what is beside it
+    frame[10:50, 19] = 99
+    frame[10:50, 60:70] = 25  # a faint figure, but nothing brighter is near
+    frame[10:50, 80:85] = 24
+    figure = _find_figure(frame, np.zeros(3, np.int64))
+    assert np.flatnonzero(figure[30]).tolist() == [*range(20, 41), *range(60, 70)]
+
+
+def test_the_outline_of_a_larger_picture_may_be_softer():
+    frame = np.zeros((240, 300, 3), np.uint8)
+    frame[:, 20:40] = 200
+    frame[:, 40:46] = 99
+    assert np.flatnonzero(_find_figure(frame, np.zeros(3, np.int64))[120]).tolist() == [*range(20, 40), 44, 45]
+
+
+def test_agreement_is_the_median_and_empty_frames_agree():
+    box, other = np.zeros((2, 1, 4, 4), bool)
+    box[:, :2], other[:, 1:3] = True, True
+    nothing = np.zeros_like(box)
+    assert _measure_agreement(box, other) == pytest.approx(1 / 3)
+    masks, figures = np.concatenate([box, box, nothing]), np.concatenate([other, box, nothing])
+    assert _measure_agreement(masks, figures) == 1
+    assert _measure_agreement(masks[[0, 0, 1]], figures[[0, 0, 1]]) == pytest.approx(1 / 3)
+    assert _measure_agreement(box, nothing) == 0
+    assert _measure_agreement(nothing, nothing) == 1
 
 
 DRAWN = {"magicanimate": {"invert": True}, "animateanyone": {"invert": True}}

@@ -7,7 +7,6 @@ from deepdance.errors import OptionError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error
-from deepdance_plugins import _principal_components
 from deepdance_plugins.codecs.conv_ae import model as conv_ae
 from deepdance_plugins.codecs.conv_ae.model import ConvAE, ConvAEOptions, build_decoder, build_encoder
 from deepdance_plugins.codecs.pca import PCA, PCAOptions
@@ -96,28 +95,6 @@ def test_sdf_ae_does_not_learn_a_short_video_by_heart(silhouettes):
     frames = Silhouettes.of(silhouettes[:4])
     codec = SdfAE(SdfAEOptions(prior="none", steps=10_000, latent_dim=8, coefficients=8, units=8, blocks=0))
     assert len(codec.fit(frames, frames.between(4, 4), Training())) == fitting.MOST_EPOCHS
-
-
-def test_pca_is_as_good_as_an_exact_decomposition(silhouettes, once):
-    codec, history = once(*CODECS[0].values)
-    rows = silhouettes[:100].reshape(100, -1) / 255.0
-    centred = rows - rows.mean(axis=0)
-    best = np.square(np.linalg.svd(centred, compute_uv=False)[12:]).sum() / centred.size
-    rebuilt = codec.encode(silhouettes[:100]) * codec._scale @ codec._components
-    assert mean_squared_error(centred, rebuilt) < 1.02 * best
-    assert history[-1]["loss"] <= 1.02 * best  # grey levels are clipped, which can only help
-    assert codec.encode(silhouettes[:100])[:, 0].std() == pytest.approx(1, rel=0.01)
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(12, 12), (100, 12), (16, 16), (100, 40)])
-def test_a_basis_made_in_blocks_spans_the_same(monkeypatch, rows, columns):
-    monkeypatch.setattr(_principal_components, "BLOCK_ROWS", 16)
-    given = np.random.default_rng(0).standard_normal((rows, columns)).astype(np.float32)
-    given[:, 1] = given[:, 0]  # a video that holds still has fewer directions than columns
-    basis = given.copy()
-    _principal_components._orthonormalize(basis)
-    assert np.abs(basis.T @ basis - np.eye(columns)).max() < 1e-5
-    assert np.abs(basis @ (basis.T @ given) - given).max() < 1e-5
 
 
 def test_conv_ae_latents_have_unit_size(silhouettes, once):

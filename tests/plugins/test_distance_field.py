@@ -3,6 +3,10 @@ import pytest
 
 from deepdance_plugins.codecs.sdf_ae.distance_field import (
     Canvas,
+    _build_maps,
+    _enlarge_outline,
+    _measure_distance,
+    _measure_steepness,
     compute_fields,
     draw_silhouettes,
     measure_placements,
@@ -144,3 +148,103 @@ def test_what_is_small_and_far_does_not_move_the_dancer():
     alone, beside, two = (measure_placements(each)[0] for each in (frames, littered, joined))
     assert beside == pytest.approx(alone, abs=1e-4)
     assert two[0] > alone[0] + 5
+
+
+def half(column: float) -> np.ndarray:
+    """A dancer left of a column, `(1, 40, 60)`; of the pixel that it cuts a share is covered."""
+    covered = np.clip(column - np.arange(60), 0, 1)
+    return np.rint(255 * (1 - covered)).astype(np.uint8)[None, None].repeat(40, axis=1)
+
+
+@pytest.mark.parametrize("column", [20, 20.25, 20.75])
+def test_a_distance_is_told_to_a_share_of_a_pixel(column):
+    distance = _measure_distance(half(column)[0], 6)
+    exact = np.clip(column - np.arange(60) - 0.5, -6, 6)
+    assert distance[20] == pytest.approx(exact, abs=0.5 if column % 1 else 1e-5)
+    assert distance[20, 20] == pytest.approx(column - 20.5, abs=0.01)
+    assert (distance[20, 30:] == -6).all()
+
+
+def test_a_distance_is_the_same_however_far_the_picture_goes_on():
+    small = ellipse()[0]
+    large = np.pad(small, 30, constant_values=255)
+    assert np.array_equal(_measure_distance(large, 5)[30:-30, 30:-30], _measure_distance(small, 5))
+    assert np.array_equal(_measure_distance(np.full((9, 9), 255, np.uint8), 5), np.full((9, 9), -5))
+    assert _measure_distance(large, 5).max() == 5
+
+
+def test_a_map_leads_from_the_dancer_on_the_canvas_to_the_dancer_in_the_picture():
+    placement = np.array([[41, 28, 0.3, np.log(9), np.log(18)]], np.float32)
+    (matrix,) = _build_maps(placement, CANVAS)
+
+    def place(across: float, down: float) -> list[float]:
+        """Where a point lies that is so many deviations from the dancer's middle."""
+        return (matrix @ [49.5 + 6 * across, 29.5 + 12 * down, 1]).tolist()
+
+    assert place(0, 0) == pytest.approx([41, 28], abs=1e-4)
+    assert place(1, 0) == pytest.approx([41 + 9, 28], abs=1e-4)
+    assert place(0, 1) == pytest.approx([41 + 0.3 * 18, 28 + 18], abs=1e-4)
+
+
+def test_a_ramp_is_as_steep_as_it_is_and_a_flat_one_counts_as_half_as_steep_as_a_distance():
+    x = np.arange(30, dtype=np.float32)
+
+    def steepness(slope: float, axis: int) -> float:
+        ramp = slope * np.broadcast_to(x, (30, 30))
+        return float(_measure_steepness(np.ascontiguousarray(np.moveaxis(ramp, axis, 0)))[15, 15])
+
+    assert [steepness(slope, axis) for slope in (0.8, 2) for axis in (0, 1)] == pytest.approx([0.8, 0.8, 2, 2])
+    assert steepness(0.1, 0) == 0.5
+
+
+def test_an_outline_is_one_pixel_of_grey_wide_at_any_size():
+    ramp = np.tile(np.clip(np.arange(20, dtype=np.float32) - 9.75, -2, 2), (20, 1))
+    grey = _enlarge_outline(ramp, 1)[10]
+    assert grey[8:12].tolist() == [255, 255, 64, 0]  # a quarter of a pixel inside, three quarters are covered
+    assert _enlarge_outline(np.zeros((2, 2), np.float32), 1).tolist() == [[128, 128]] * 2
+    large = _enlarge_outline(ramp, 4)
+    assert large.shape == (80, 80)
+    assert ((large[40] > 0) & (large[40] < 255)).sum() <= 2
+    assert (large[40] > 127).sum() == 9.75 * 4 + 2  # the first pixel's middle is half a pixel from the edge
+
+
+@pytest.mark.parametrize("size", [(61, 101), (77, 130), (200, 333), (500, 835)])
+def test_sizes_that_are_no_multiple_show_all_of_the_dancer_where_it_stands(size):
+    drawn = enlarge(ellipse(), size)
+    assert drawn.shape == (1, *size)
+    across, down = size[1] / 100, size[0] / 60
+    truth = ellipse(size, (30.5 * down - 0.5, 50.5 * across - 0.5), (24 * down, 12 * across))
+    assert iou(drawn, truth) > 0.985
+    assert count_grey(drawn) < 1.5 * count_grey(truth)
+
+
+def test_a_lone_pixel_is_half_a_pixel_large():
+    lone = np.full((1, 60, 100), 255, np.uint8)
+    lone[0, 20, 30] = 0
+    assert measure_placements(lone)[0] == pytest.approx([30, 20, 0, np.log(0.5), np.log(0.5)], abs=1e-3)
+
+
+@pytest.mark.parametrize(("radius", "counts"), [(9, True), (6, True), (5, False), (2, False)])
+def test_a_second_piece_says_where_the_dancer_is_from_a_tenth_of_its_size_on(radius, counts):
+    alone, beside = (measure_placements(frames)[0, 0] for frames in (ellipse(), with_a_hand(radius)))
+    assert (beside - alone > 1) == counts
+
+
+@pytest.mark.parametrize(("frames", "seen"), [(1, False), (2, True), (50, True)])
+def test_a_second_piece_in_a_hundredth_of_the_frames_is_chance(frames, seen):
+    film = np.concatenate([with_a_hand(6)] * frames + [ellipse()] * (100 - frames))
+    assert measure_smallest_piece(film) == (pytest.approx(0.125, rel=0.1) if seen else 1.0)
+
+
+def test_a_speck_is_no_piece_and_of_many_pieces_nearly_the_smallest_counts():
+    assert measure_smallest_piece(np.concatenate([with_a_hand(1)] * 20)) == 1.0
+    varied = np.concatenate([with_a_hand(radius) for radius in (3, *[8] * 99)])
+    assert measure_smallest_piece(varied) == pytest.approx(64 / (24 * 12), rel=0.1)
+
+
+def test_the_dancer_begins_below_128():
+    grey = with_a_hand(9)
+    grey[:, :, 68:][grey[:, :, 68:] < 128] = 128
+    assert measure_smallest_piece(np.concatenate([grey] * 20)) == 1.0
+    grey[grey == 128] = 127
+    assert measure_smallest_piece(np.concatenate([grey] * 20)) < 0.5

@@ -9,11 +9,12 @@ from conftest import SHARED, needs_shared
 from dancers import SIZE, draw_dancer
 from pydantic import ValidationError
 
-from deepdance.errors import PluginError, WorkspaceError
+from deepdance.errors import PluginError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.shapes import count_limb_pixels, iou
 from deepdance_plugins.codecs.sdf_ae import fitting, model, prior
+from deepdance_plugins.codecs.sdf_ae.distance_field import measure_placements
 from deepdance_plugins.codecs.sdf_ae.error import FieldError
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel
 from deepdance_plugins.codecs.sdf_ae.inference import Network
@@ -21,6 +22,7 @@ from deepdance_plugins.codecs.sdf_ae.model import SdfAE
 from deepdance_plugins.codecs.sdf_ae.options import SdfAEOptions
 
 RNG = np.random.default_rng(3)
+MEASURED = {"importance": np.ones(4, np.float32), "descent": np.eye(4, dtype=np.float32)}
 
 
 def draw(count: int) -> np.ndarray:
@@ -88,14 +90,6 @@ def test_the_error_of_the_truth_is_none():
     assert error.measure_slope(truth, truth) == pytest.approx(0)
 
 
-def test_a_stored_model_of_small_integers_is_what_it_was_after_a_file(tmp_path):
-    body = prior.load_prior()
-    body.save(tmp_path / "again.npz")
-    again = FieldModel.load(tmp_path / "again.npz")
-    fields = body.decode(np.zeros((1, body.pose), np.float32))
-    assert np.array_equal(again.decode(np.zeros((1, body.pose), np.float32)), fields)
-
-
 def test_the_prior_is_small_and_the_file_that_was_made(tmp_path, monkeypatch):
     assert prior.PATH.stat().st_size <= 16e6
     damaged = tmp_path / "prior.npz"
@@ -149,6 +143,23 @@ def test_what_takes_seconds_beside_the_epochs_is_told():
     assert [note.split()[0] for note in told[first:] if note != "epoch"] == ["measuring", "measuring"]
 
 
+def test_a_codec_is_trained_on_each_frame_and_its_mirror_image(monkeypatch):
+    totals, mirrored = set(), []
+    train = Silhouettes.of(draw(10))
+    training = Training(on_progress=lambda done, total: totals.add(total))
+    options = SdfAEOptions(prior="none", steps=10, batch_size=8, latent_dim=9, coefficients=12, units=8, blocks=0)
+    monkeypatch.setattr(FieldModel, "measure_latents", lambda self, rows: mirrored.append(rows) or MEASURED)
+    fields, history = fitting.fit_field_model(train, train, measure_placements(draw(10)), options, training)
+    assert totals == {20}
+    assert len(history) == 4  # ten steps of eight are four times twenty
+    assert fields.pose == 9 - 5
+    assert len(fields.deviations) == 12
+    # A mirror image's components are those of the frame that is mirrored.
+    again = fields.project(fields.assemble(mirrored[0][:10])[..., ::-1])
+    assert mirrored[0].shape == (20, 12)
+    assert mirrored[0][10:] == pytest.approx(again, abs=0.05)
+
+
 @pytest.fixture
 def adapting(monkeypatch):
     """The prior does not show the frames, its components could, and how much better it gets is told."""
@@ -196,17 +207,88 @@ def test_a_picture_at_another_size_is_of_the_same_body():
     assert (large < 128).mean() == pytest.approx((draw(2) < 128).mean() * 1800 / 1920, rel=0.05)
 
 
+@pytest.fixture(scope="module")
+def bodies() -> SdfAE:
+    """A codec of the body prior as it is."""
+    return fitted(draw(24))
+
+
+def test_the_more_a_pose_is_refined_the_more_it_looks_like_the_picture(bodies):
+    placements, fields = bodies._compute_fields(draw(24))
+
+    def likeness(steps: int) -> float:
+        refined = bodies._fields.decode(bodies._fields.encode(fields, steps))
+        return float(iou(draw(24), bodies._draw(refined, placements, SIZE)).mean())
+
+    guess, near, nearer = map(likeness, (0, 4, 16))
+    assert guess + 0.002 < near < nearer + 0.001
+
+
+def test_the_first_latents_are_where_the_body_is_in_deviations(bodies):
+    frames = draw(24)
+    placements = measure_placements(frames)
+    learned = placements[:-4]
+    deviation = np.maximum(learned.std(axis=0), [1, 1, 0.05, 0.05, 0.05])  # what hardly moves is not enlarged
+    expected = 0.3 * (placements - learned.mean(axis=0)) / deviation
+    assert bodies.encode(frames)[:, :5] == pytest.approx(expected, abs=1e-3)
+    assert bodies.latent_dim == bodies.encode(frames).shape[1] == 5 + bodies._fields.pose
+    assert SdfAE(SdfAEOptions(prior="none", latent_dim=9)).latent_dim == 9
+
+
+def test_a_latent_of_the_place_moves_the_body_and_nothing_else(bodies):
+    latents = np.repeat(bodies.encode(draw(1)), 3, axis=0)
+    a_pixel = 0.3 / bodies._places["place_deviation"][:2]
+    latents[1, 0] += 10 * a_pixel[0]
+    latents[2, 1] -= 5 * a_pixel[1]
+    here, right, up = bodies.decode(latents)
+    assert np.abs(right[:, 10:].astype(int) - here[:, :-10]).max() <= 2
+    assert np.abs(up[:-5].astype(int) - here[5:]).max() <= 2
+
+
+def test_a_guessed_size_is_no_smaller_than_a_pixel_and_no_larger_than_two_pictures(bodies, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(SdfAE, "_draw", lambda self, fields, placements, size: drawn.append(placements))
+    latents = np.zeros((2, bodies.latent_dim), np.float32)
+    latents[:, 3:5] = np.array([[-1e4], [1e4]])
+    bodies.decode(latents)
+    assert np.exp(drawn[0][:, 3:]) == pytest.approx(np.array([[0.5, 0.5], [2 * SIZE[1], 2 * SIZE[0]]]), rel=1e-3)
+
+
+def test_the_figures_of_the_prior_are_those_of_its_pictures_and_told_as_one_epoch():
+    told = []
+    codec, whole = SdfAE(SdfAEOptions()), Silhouettes.of(draw(24))
+    (metrics,) = codec.fit(
+        whole.between(0, 20), whole.between(20, 24), Training(on_epoch=lambda *epoch: told.append(epoch))
+    )
+    assert told == [(1, 1, metrics)]
+    truth = draw(24)[20:]
+    grey, guess = truth / np.float32(255), codec.decode(codec.encode(truth)) / np.float32(255)
+    assert metrics["val_loss"] == pytest.approx(np.square(grey - guess).mean(), rel=1e-3)
+    assert metrics["val_acc"] == pytest.approx((grey == (guess > 0.5)).mean(), rel=1e-3)
+    assert 0 < metrics["loss"] < 0.05
+    assert "val_loss" not in SdfAE(SdfAEOptions()).fit(whole.between(0, 20), whole.between(24, 24), Training())[0]
+
+
+def test_one_frame_in_four_may_show_no_body():
+    truth = draw(8)
+    drawn = truth.copy()
+    drawn[:2] = 255 - drawn[:2]
+    assert model._judge(truth, truth) == 1
+    assert model._judge(truth, drawn) == 1
+    drawn[2:7] = 255
+    assert model._judge(truth, drawn) < 0.5
+
+
+def test_a_kept_codec_shows_the_same(bodies, tmp_path):
+    bodies.save(tmp_path)
+    again = SdfAE.load(tmp_path, bodies.options)
+    assert np.array_equal(again.decode(again.encode(draw(3))), bodies.decode(bodies.encode(draw(3))))
+    assert again.latent_dim == bodies.latent_dim
+
+
 def test_wild_latents_are_pictures():
     codec = fitted(draw(12))
     assert codec.decode(np.full((2, codec.latent_dim), 1e4, np.float32)).shape == (2, *SIZE)
-
-
-@pytest.mark.parametrize("name", ["importance", "descent"])
-def test_fields_of_an_earlier_version_are_refused(tmp_path, name):
-    with np.load(prior.PATH) as saved:
-        np.savez(tmp_path / "fields.npz", **{key: saved[key] for key in saved if key != name})
-    with pytest.raises(WorkspaceError, match=f"expected {name}, got the fields of an earlier version; delete"):
-        FieldModel.load(tmp_path / "fields.npz")
 
 
 @pytest.mark.parametrize("option", ["latent_dim", "coefficients", "units", "blocks", "radius"])

@@ -52,8 +52,7 @@ def cut_windows(blocks: Int64, length: int) -> Int64:
         return np.empty(0, np.int64)
     firsts = np.flatnonzero(np.diff(blocks, prepend=blocks[0] - 1))
     stops = [*firsts[1:], len(blocks)]
-    step = max(1, length // 2)
-    begins = [np.arange(first, stop - length + 1, step) for first, stop in zip(firsts, stops, strict=True)]
+    begins = [np.arange(first, stop - length + 1, length // 2) for first, stop in zip(firsts, stops, strict=True)]
     return np.concatenate(begins).astype(np.int64)
 
 

@@ -30,12 +30,13 @@ class PCA(FrameCodec[PCAOptions]):
     meaning, and about unit size, which sequence models like.
     """
 
+    _size: tuple[int, int]
+    _mean: Float32
+    _scale: np.float32
+
     def __init__(self, options: PCAOptions) -> None:
         super().__init__(options)
-        self._size = (0, 0)
-        self._mean: Float32 = np.empty(0, np.float32)
         self._components: Float32 = np.empty((0, 0), np.float32)
-        self._scale = np.float32(1)
 
     @property
     def latent_dim(self) -> int:

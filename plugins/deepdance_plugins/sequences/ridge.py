@@ -32,10 +32,8 @@ class Ridge(SequenceModel[RidgeOptions]):
     deterministic, and in the end comes to rest at the mean: the linear forecast of a far future.
     """
 
-    def __init__(self, options: RidgeOptions) -> None:
-        super().__init__(options)
-        self._mean: Float32 = np.empty(0, np.float32)
-        self._transition: Float32 = np.empty((0, 0), np.float32)
+    _mean: Float32
+    _transition: Float32
 
     @property
     def context(self) -> int:
@@ -58,16 +56,14 @@ class Ridge(SequenceModel[RidgeOptions]):
     def _cut_windows(self, clips: Sequence[Float32]) -> tuple[Float32, Float32]:
         """Windows as rows `(m, context · d)`, oldest first, and the latent after each `(m, d)`, less the mean."""
         usable = [clip - self._mean for clip in clips if len(clip) > self.context]
-        if not usable:
-            return np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
         views = [np.lib.stride_tricks.sliding_window_view(clip, self.context, axis=0)[:-1] for clip in usable]
         inputs = np.concatenate([view.swapaxes(1, 2).reshape(len(view), -1) for view in views])
         return inputs, np.concatenate([clip[self.context :] for clip in usable])
 
     def _measure(self, clips: Sequence[Float32]) -> Metrics:
-        inputs, targets = self._cut_windows(clips)
-        if not len(inputs):
+        if not any(len(clip) > self.context for clip in clips):
             return {}
+        inputs, targets = self._cut_windows(clips)
         predicted = inputs @ self._transition
         loss = mean_squared_error(targets, predicted)
         return {"loss": loss, "acc": argmax_agreement(targets + self._mean, predicted + self._mean)}

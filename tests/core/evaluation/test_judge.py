@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from dancers import FPS, draw_dancer
 
-from deepdance.evaluation.judge import KINDS, RealParts, describe_verdict
+from deepdance.evaluation.judge import KINDS, LEAST, RealParts, _number_blocks, describe_verdict
 from deepdance.evaluation.reference import Reference
 from deepdance.evaluation.streams import measure_stream
 from deepdance.frames import Clip, Silhouettes
@@ -135,3 +135,35 @@ def test_a_verdict_names_nothing_that_does_not_stand_out():
     assert describe_verdict("same", floor, floor).endswith("of the time (floor 55%), by: nothing that stands out.")
     grey = floor | {"all": Estimate(0.71, 0.68, 0.74), "grey": Estimate(0.7, 0.65, 0.75)}
     assert describe_verdict("d", grey, floor) == "d is told from real frames 71% of the time (floor 55%), by: grey 70%."
+
+
+def test_blocks_are_as_long_as_they_may_be_and_begin_anew_with_each_clip():
+    assert _number_blocks([0, 10], 23, 4).tolist() == [0] * 4 + [1] * 4 + [2] * 2 + [3] * 4 + [4] * 4 + [5] * 4 + [6]
+
+
+@pytest.mark.parametrize(("windows", "enough"), [(LEAST - 1, False), (LEAST, True)])
+def test_a_hundred_held_out_windows_are_enough(windows, enough):
+    blank = np.full((2000, 1, 1), 255, np.uint8)
+    # Blocks of 100 frames hold 11 windows of 16, every 8; one of 16 + 8k frames holds k + 1.
+    blocks, rest = divmod(windows, 11)
+    held_out = Silhouettes([blank[: 100 * blocks + 8 + 8 * rest]], [Clip(0, 100 * blocks + 8 + 8 * rest, "a", 10.0)])
+    train = Silhouettes([blank], [Clip(0, 2000, "a", 10.0)])
+    parts = RealParts.choose(train, held_out)
+    assert parts.longest == 100
+    assert (parts.frames.tolist() == list(range(2000, 2000 + len(held_out)))) == enough
+    assert parts.starts[:2] == [0, 100]
+
+
+@pytest.mark.parametrize(("value", "low", "named"), [(0.61, 0.56, True), (0.59, 0.56, False), (0.61, 0.54, False)])
+def test_a_kind_is_named_that_tells_more_than_the_floor_and_surely(value, low, named):
+    floor = {kind: Estimate(0.55, 0.5, 0.6) for kind in ("all", *KINDS)}
+    told = floor | {"speed": Estimate(value, low, 0.7)}
+    assert ("by: speed" in describe_verdict("d", told, floor)) == named
+    weak = {kind: Estimate(0.4, 0.3, 0.5) for kind in floor}
+    assert "nothing" in describe_verdict("d", weak | {"speed": Estimate(0.52, 0.49, 0.55)}, weak)  # chance is a half
+
+
+def test_what_tells_most_is_named_first():
+    floor = {kind: Estimate(0.5, 0.4, 0.6) for kind in ("all", *KINDS)}
+    told = floor | {"place": Estimate(0.7, 0.65, 0.75), "grey": Estimate(0.9, 0.85, 0.95)}
+    assert describe_verdict("d", told, floor).endswith("by: grey 90%, place 70%.")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance.metrics.two_sample import MOST, tell_apart
+from deepdance.metrics.two_sample import MOST, _compute_kernel, _number_folds, _scale, tell_apart
 from deepdance.metrics.windows import Windows
 
 
@@ -72,3 +72,27 @@ def test_too_few_stretches_are_not_judged():
 
 def test_more_than_can_be_compared_are_sampled():
     assert tell_apart(draw(5 * MOST), draw(MOST, shift=8))["level"].value == 1
+
+
+def test_likeness_is_a_product_and_a_bell_of_unit_width():
+    a, b = np.array([[0.0, 0], [3, 0]]), np.array([[0.0, 0], [1, 0], [3, 4]])
+    bell = np.exp(-np.array([[0, 1, 25], [9, 4, 16]]) / 2)
+    assert _compute_kernel(a, b) == pytest.approx(bell + np.array([[0, 0, 0], [0, 3, 9]]))
+
+
+def test_folds_are_fifths_of_the_time_and_no_stretch_is_in_two():
+    blocks = np.repeat([3, 5, 6, 9, 10, 11, 40, 41, 42, 50], 3)
+    assert _number_folds(blocks).tolist() == np.repeat(np.arange(5), 6).tolist()
+    assert np.unique(_number_folds(np.arange(7))).tolist() == list(range(5))
+
+
+def test_a_kind_counts_as_much_as_another_of_any_width_and_what_is_far_out_is_cut():
+    rng = np.random.default_rng(0)
+    narrow, wide = 5 + 3 * rng.normal(size=(2000, 1)), rng.normal(size=(2000, 9))
+    learns = np.arange(2000) < 1999
+    narrow[1999] = 1e6
+    learned, asked = _scale([narrow, wide], learns, ~learns)
+    # Unit variance altogether, of which both have a half.
+    assert np.square(learned[:, :1]).sum(axis=1).mean() == pytest.approx(0.5, rel=0.02)
+    assert np.square(learned[:, 1:]).sum(axis=1).mean() == pytest.approx(0.5, rel=0.02)
+    assert asked[0, 0] == pytest.approx(4 / np.sqrt(2))

@@ -84,3 +84,82 @@ def test_a_walk_is_travel_and_a_tremble_is_acceleration(measures):
 def test_a_first_motion_is_from_before_the_window(measures):
     measures["motion"][[0, 16]] = np.nan
     assert np.isfinite(describe(measures)["speed"]).all()
+
+
+def test_levels_are_beside_the_dancers_size(measures):
+    features = describe(
+        measures | {"area": np.full(32, 0.04), "thickness": np.full(32, 3.0), "limbs": np.full(32, 0.5)}
+    )
+    assert features["outline"] == pytest.approx(np.tile([100 / 0.2, 3 / 0.2, 0.5], (2, 1)))
+    assert features["size"] == pytest.approx(np.tile([np.log(0.2), 0, 0], (2, 1)))
+
+
+def test_grey_is_counted_for_each_of_outline_with_how_steadily(measures):
+    grey = describe(measures | {"grey": np.tile([20.0, 40.0], 16), "dark": np.full(32, 5.0)})["grey"]
+    assert grey == pytest.approx(np.tile([0, 0, 0.3, 0.1, 0.05, 0], (2, 1)))
+
+
+def test_pieces_are_counted_by_their_logarithm(measures):
+    pieces = describe(measures | {"specks": np.full(32, 2.0), "hole_area": np.full(32, 0.01)})["pieces"]
+    assert pieces == pytest.approx(np.tile([np.log(5), np.log(9), 0, np.log(0.101)], (2, 1)))
+
+
+def move(steps):
+    """Coordinates `(32, 30)` that go by so much from frame to frame, along one of them."""
+    path = np.zeros((32, 30), np.float32)
+    path[1:, 4] = np.cumsum(np.resize(steps, 31))
+    return path
+
+
+def test_a_pose_is_the_mean_of_its_coarse_components(measures):
+    path = np.tile(np.arange(30, dtype=np.float32), (32, 1))
+    assert describe(measures, path)["pose"] == pytest.approx(np.tile(np.arange(24), (2, 1)))
+
+
+def test_speeds_are_of_one_two_four_and_eight_frames_and_of_the_body(measures):
+    measures["motion"] = np.tile([0.1, 0.3], 16)
+    speed = describe(measures, move([5]))["speed"]
+    ways = [np.log1p(5 * lag) for lag in (1, 2, 4, 8)]
+    # 15 motions lie in a window: 8 of 0.3 and 7 of 0.1.
+    motions = np.array([0.3] * 8 + [0.1] * 7)
+    levels = [np.log(level + 0.01) for level in (motions.mean(), 0.3, 0.1)]
+    spread = motions.std() / (motions.mean() + 0.01)
+    assert speed == pytest.approx(np.tile([*ways, *levels, spread], (2, 1)))
+    assert describe(measures, move([5]), length=5)["speed"].shape[1] == 3 + 4  # no pose is 8 frames from another
+
+
+def test_acceleration_is_beside_the_speed(measures):
+    steady = describe(measures, move([9]))["acceleration"]
+    straight = 81 / 82  # a cosine, damped by 1 where nothing moves
+    assert steady == pytest.approx(np.tile([-np.log(10), -np.log(10), 0, straight, straight, straight, 0], (2, 1)))
+    back_and_forth = describe(measures, move([9, -9]))["acceleration"]
+    changes = np.log([19 / 10, 37 / 10])
+    assert back_and_forth == pytest.approx(np.tile([*changes, 0, -straight, -straight, straight, 0], (2, 1)))
+
+
+def test_an_uneven_speed_and_its_largest_change_are_told(measures):
+    steps = np.array([9.0] * 7 + [0] * 8 + [0])
+    acceleration = describe(measures, move(steps))["acceleration"][0]
+    speeds = steps[:15]
+    change, jerk = 9 / 14, 18 / 13  # one stop, and a jerk before and after it
+    assert acceleration[:3] == pytest.approx(
+        [
+            np.log1p(change) - np.log1p(speeds.mean()),
+            np.log1p(jerk) - np.log1p(speeds.mean()),
+            np.log1p(9) - np.log1p(change),
+        ]
+    )
+    assert acceleration[3:6] == pytest.approx([81 / 82 * 6 / 14, 0, 81 / 82 * 5 / 13])
+    assert acceleration[6] == pytest.approx(speeds.std() / (speeds.mean() + 1))
+
+
+def test_travel_is_in_own_sizes_and_growth_by_its_logarithm(measures):
+    numbers = np.arange(32)
+    travel = describe(measures | {"area": np.full(32, 0.04), "x": 0.1 * numbers})["travel"]
+    still = np.log(1e-3)
+    assert travel == pytest.approx(np.tile([np.log(0.5 + 1e-3)] + [still] * 8, (2, 1)))
+    growing = describe(measures | {"area": 1e-3 * np.exp(0.2 * numbers)})["travel"]
+    grows = np.log(0.1 + 1e-3)
+    assert growing == pytest.approx(np.tile([still] * 3 + [grows] + [still] * 4 + [grows], (2, 1)))
+    trembling = describe(measures | {"area": np.full(32, 0.04), "y": np.tile([0, 0.1], 16)})["travel"]
+    assert trembling[:, [1, 5]] == pytest.approx(np.tile(np.log([0.5 + 1e-3, 1 + 1e-3]), (2, 1)))

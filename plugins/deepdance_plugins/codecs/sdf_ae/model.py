@@ -52,10 +52,10 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     """
 
     _fields: FieldModel
+    _size: tuple[int, int]
 
     def __init__(self, options: SdfAEOptions) -> None:
         super().__init__(options)
-        self._size = (0, 0)
         self._places: dict[str, Float32] = {}
         self._trained = False
 

@@ -45,17 +45,16 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     It flattens the draw among the neighbours too; at 0 the nearest is taken.
     """
 
-    def __init__(self, options: MotionFieldOptions) -> None:
-        super().__init__(options)
-        self._latents: Float32 = np.empty((0, 0), np.float32)
-        self._stops: Int64 = np.empty(0, np.int64)
-        self._framings: Int64 = np.empty(0, np.int64)
-        self._regions: Int64 = np.empty(0, np.int64)
-        self._starts: Int64 = np.empty(0, np.int64)
-        self._states: Float32 = np.empty((0, 0), np.float32)
-        self._squares: Float32 = np.empty(0, np.float32)
-        self._stride, self._travelled = 1.0, np.empty(0)
-        self._liveliness: Float32 = np.empty(0, np.float32)
+    _latents: Float32
+    _stops: Int64
+    _framings: Int64
+    _regions: Int64
+    _starts: Int64
+    _states: Float32
+    _squares: Float32
+    _stride: float
+    _travelled: Float64
+    _liveliness: Float32
 
     @property
     def context(self) -> int:

@@ -47,15 +47,13 @@ class Texture(SequenceModel[TextureOptions]):
     fades over `blend`.
     """
 
-    def __init__(self, options: TextureOptions) -> None:
-        super().__init__(options)
-        self._latents: Float32 = np.empty((0, 0), np.float32)
-        self._ends: Bools = np.empty(0, bool)
-        self._similar: npt.NDArray[np.int32] = np.empty((0, 0), np.int32)
-        self._cost: Float32 = np.empty((0, 0), np.float32)
-        self._future: Float64 = np.empty(0)
-        self._sigma = 1.0
-        self._hold = 0
+    _latents: Float32
+    _ends: Bools
+    _similar: npt.NDArray[np.int32]
+    _cost: Float32
+    _future: Float64
+    _sigma: float
+    _hold: int
 
     @property
     def context(self) -> int:
@@ -170,7 +168,7 @@ def _stack_windows(clips: Sequence[Float32], weights: Float32, before: int) -> F
 def _measure_motion(clips: Sequence[Float32]) -> Float32:
     """The squared change around each latent, over a second or so, as a share of the mean; a bit more than 0."""
     squares = [np.square(np.diff(clip, axis=0, append=clip[-1:])).sum(axis=1) for clip in clips]
-    kernel = np.full(MOTION_WINDOW, 1 / MOTION_WINDOW)
+    kernel = np.ones(MOTION_WINDOW)  # the mean divides what it adds up
     # In a clip shorter than the kernel, "same" gives the kernel's length.
     smooth = np.concatenate([np.convolve(square, kernel, "same")[: len(square)] for square in squares])
     motion: Float32 = (smooth / max(smooth.mean(), 1e-12) + STILLNESS).astype(np.float32)
