@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from deepdance.array_files import load_array
 from deepdance.arrays import Float32, UInt8
 from deepdance.html import write_html_picture
 
@@ -137,7 +138,7 @@ class Silhouettes:
         clips: list[Clip] = []
         offset = 0
         for folder in folders:
-            parts.append(np.load(folder / "silhouettes.npy", mmap_mode="r"))
+            parts.append(load_array(folder / "silhouettes.npy", mmap_mode="r"))
             for row in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
                 clip = Clip(**row)
                 clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.array_files import load_array
 from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.errors import InputError
@@ -90,7 +91,7 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
 
 def load_latents(artifact: Artifact) -> Float32:
     """The latents that `encode` left, `(n, d)`."""
-    latents: Float32 = np.load(artifact.folder / "latents.npy", allow_pickle=False)
+    latents: Float32 = load_array(artifact.folder / "latents.npy")
     return latents
 
 

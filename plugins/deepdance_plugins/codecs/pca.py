@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from deepdance.array_files import load_arrays
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Float32, FrameCodec, History, Options, Training, UInt8
 from deepdance.metrics.accuracy import keras_accuracy, mean_squared_error, with_held_out
@@ -84,10 +85,10 @@ class PCA(FrameCodec[PCAOptions]):
     @classmethod
     def load(cls, folder: Path, options: PCAOptions) -> Self:
         codec = cls(options)
-        with np.load(folder / "pca.npz", allow_pickle=False) as saved:
-            height, width = saved["size"]
-            codec._size = int(height), int(width)
-            codec._mean, codec._components, codec._scale = saved["mean"], saved["components"], saved["scale"]
+        saved = load_arrays(folder / "pca.npz")
+        height, width = saved["size"]
+        codec._size = int(height), int(width)
+        codec._mean, codec._components, codec._scale = saved["mean"], saved["components"], np.float32(saved["scale"])
         return codec
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from deepdance.array_files import load_arrays
 from deepdance.arrays import Int64
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.storage import write_atomically
@@ -162,8 +163,8 @@ def _restore(model: keras.Model, folder: Path | None) -> History:
     path = folder / CHECKPOINT if folder else None
     if not path or not path.exists():
         return []
-    with np.load(path, allow_pickle=False) as saved:
-        for number, variable in enumerate(_list_variables(model)):
-            variable.assign(saved[str(number)])
-        history: History = json.loads(str(saved["history"]))
+    saved = load_arrays(path)
+    for number, variable in enumerate(_list_variables(model)):
+        variable.assign(saved[str(number)])
+    history: History = json.loads(str(saved["history"]))
     return history

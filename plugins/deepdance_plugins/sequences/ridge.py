@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field
 
+from deepdance.array_files import load_arrays
 from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 
@@ -87,8 +88,8 @@ class Ridge(SequenceModel[RidgeOptions]):
     @classmethod
     def load(cls, folder: Path, options: RidgeOptions) -> Self:
         model = cls(options)
-        with np.load(folder / "ridge.npz", allow_pickle=False) as saved:
-            model._mean, model._transition = saved["mean"], saved["transition"]
+        saved = load_arrays(folder / "ridge.npz")
+        model._mean, model._transition = saved["mean"], saved["transition"]
         return model
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from deepdance.array_files import load_arrays
 from deepdance.arrays import sample_evenly
 from deepdance.errors import WorkspaceError
 from deepdance.interfaces import Float32
@@ -50,15 +51,15 @@ class FieldModel:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The model as it was saved. Raises WorkspaceError if an earlier version saved it, which measured less."""
-        with np.load(path, allow_pickle=False) as saved:
-            missing = [name for name in MEASURED if name not in saved]
-            if missing:
-                raise WorkspaceError(
-                    f"{path}: expected {missing[0]}, got the fields of an earlier version; "
-                    f"delete the folder {path.parent} and run again"
-                )
-            return cls({name: saved[name] for name in saved})
+        """The model as it was saved. Raises WorkspaceError if it is damaged, or an earlier version saved it."""
+        saved = load_arrays(path)
+        missing = [name for name in MEASURED if name not in saved]
+        if missing:
+            raise WorkspaceError(
+                f"{path}: expected {missing[0]}, got the fields of an earlier version; "
+                f"delete the folder {path.parent} and run again"
+            )
+        return cls(saved)
 
     def save(self, path: Path) -> None:
         """Write all arrays as `.npz`."""

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from deepdance.array_files import load_arrays
 from deepdance.arrays import sample_evenly
 from deepdance.frames import BACKGROUND, Silhouettes, find_middle, fit_size
 from deepdance.interfaces import Float32, FrameCodec, History, Metrics, Training, UInt8
@@ -178,9 +179,9 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     def load(cls, folder: Path, options: SdfAEOptions) -> Self:
         codec = cls(options)
         codec._fields = FieldModel.load(folder / "fields.npz")
-        with np.load(folder / "places.npz", allow_pickle=False) as saved:
-            codec._places = {name: saved[name] for name in PLACES}
-            height, width = saved["size"].tolist()
+        saved = load_arrays(folder / "places.npz")
+        codec._places = {name: saved[name] for name in PLACES}
+        height, width = saved["size"].tolist()
         codec._size = height, width
         return codec
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from deepdance.array_files import load_arrays
 from deepdance.arrays import Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
@@ -174,8 +175,7 @@ class Flow(SequenceModel[FlowOptions]):
     @classmethod
     def load(cls, folder: Path, options: FlowOptions) -> Self:
         model = cls(options)
-        with np.load(folder / "flow.npz", allow_pickle=False) as saved:
-            model._arrays = dict(saved)
+        model._arrays = load_arrays(folder / "flow.npz")
         names = "watcher", "velocity"
         model._window_encoder, model._velocity = (load_network(folder / f"{name}.keras") for name in names)
         return model

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from deepdance.array_files import load_arrays
 from deepdance.interfaces import Float32, History, SequenceModel, Training
 from deepdance_plugins.networks.backend import compile_loop, keras, layers
 from deepdance_plugins.networks.scaling import measure_scales
@@ -96,7 +97,7 @@ class MDN(SequenceModel[MDNOptions]):
     @classmethod
     def load(cls, folder: Path, options: MDNOptions) -> Self:
         model = cls(options)
-        with np.load(folder / "mdn.npz", allow_pickle=False) as saved:
-            model._weights = [saved[name] for name in saved.files if name.isdecimal()]
-            model._scales = {name: saved[name] for name in saved.files if not name.isdecimal()}
+        saved = load_arrays(folder / "mdn.npz")
+        model._weights = [array for name, array in saved.items() if name.isdecimal()]
+        model._scales = {name: array for name, array in saved.items() if not name.isdecimal()}
         return model

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from deepdance.array_files import load_arrays
 from deepdance.arrays import Bools, Float64, Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
@@ -228,9 +229,9 @@ class MotionField(SequenceModel[MotionFieldOptions]):
     @classmethod
     def load(cls, folder: Path, options: MotionFieldOptions) -> Self:
         model = cls(options)
-        with np.load(folder / "motion_field.npz", allow_pickle=False) as saved:
-            model._latents, model._stops = saved["latents"], saved["stops"]
-            model._regions, model._framings = saved["regions"], saved["framings"]
+        saved = load_arrays(folder / "motion_field.npz")
+        model._latents, model._stops = saved["latents"], saved["stops"]
+        model._regions, model._framings = saved["regions"], saved["framings"]
         model._prepare()
         return model
 

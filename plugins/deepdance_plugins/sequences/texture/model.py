@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from deepdance.array_files import load_arrays
 from deepdance.arrays import Bools, Float64, Int64
 from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error
@@ -146,10 +147,10 @@ class Texture(SequenceModel[TextureOptions]):
     @classmethod
     def load(cls, folder: Path, options: TextureOptions) -> Self:
         model = cls(options)
-        with np.load(folder / "texture.npz", allow_pickle=False) as saved:
-            model._latents, model._ends = saved["latents"], saved["ends"]
-            model._similar, model._cost = saved["similar"], saved["cost"]
-            model._future, model._sigma, model._hold = saved["future"], float(saved["sigma"]), int(saved["hold"])
+        saved = load_arrays(folder / "texture.npz")
+        model._latents, model._ends = saved["latents"], saved["ends"]
+        model._similar, model._cost = saved["similar"], saved["cost"]
+        model._future, model._sigma, model._hold = saved["future"], float(saved["sigma"]), int(saved["hold"])
         return model
 
 
