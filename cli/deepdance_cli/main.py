@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from deepdance_cli import (
+    clean,
     compare,
     curves,
     doctor,
@@ -30,8 +31,8 @@ from deepdance_cli.output import tolerate_encodings
 ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
 OS_ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space or choose another --workspace",
-    errno.EDQUOT: "the disk quota is used up: free some space or choose another --workspace",
+    errno.ENOSPC: "the disk is full: free some space, with dd clean too, or choose another --workspace",
+    errno.EDQUOT: "the disk quota is used up: free some space, with dd clean too, or choose another --workspace",
     errno.EACCES: "choose a place that can be written, with --workspace or --out",
     errno.EROFS: "choose a place that can be written, with --workspace or --out",
 }
@@ -88,6 +89,7 @@ app.command("compare")(compare.compare)
 app.command("curves")(curves.curves)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
+app.command("clean")(clean.clean)
 app.command("doctor")(doctor.doctor)
 
 

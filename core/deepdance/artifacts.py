@@ -127,6 +127,10 @@ class ArtifactStore:
         damaged = (self._check_file(folder, *entry) for entry in manifest.get("files", {}).items())
         return next(filter(None, damaged), "")
 
+    def has_hashes(self, name: str) -> bool:
+        """Whether more is known of an artifact than that it can be read: it is not from before files were hashed."""
+        return "files" in read_json(self.root / name / MANIFEST)
+
     def _check_file(self, folder: Path, name: str, noted: Mapping[str, Any]) -> str:
         """What is wrong with a file of an artifact, if anything is."""
         path = folder / name
@@ -145,7 +149,7 @@ class ArtifactStore:
 
     def _find(self, name: str, since: datetime | None) -> Artifact | None:
         """The newest artifact that was made under this name, or anew; None if it is older than `since` or damaged."""
-        current = self._find_newest(name)
+        current = self.find_newest(name)
         if not (self.root / current).exists() or self.find_damage(current):
             return None
         if since and _read_time(self.root / current) < since:
@@ -156,7 +160,7 @@ class ArtifactStore:
         """The file that says which artifact took the place of `name`."""
         return self.root / ".newest" / name
 
-    def _find_newest(self, name: str) -> str:
+    def find_newest(self, name: str) -> str:
         """The artifact that took the place of `name`, or `name`."""
         pointer = self._newest(name)
         if not pointer.exists():
@@ -176,7 +180,7 @@ class ArtifactStore:
         That one stays because other runs have models that learned from it, and they fit no other. The new one's key is
         another too, so whatever is made of it is made anew.
         """
-        current = self._find_newest(name)
+        current = self.find_newest(name)
         if (self.root / current).exists() and self.find_damage(current):
             self._set_aside(current)
         if not (self.root / current).exists():

@@ -145,7 +145,14 @@ def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -
     check_place(video, [*record.inputs, recipe.start.video])
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    record.artifacts = _train(session, recipe, record.inputs, force=force)
+
+    def note(artifacts: dict[str, list[str]]) -> None:
+        if not was_trained:  # what it dances with stays until all of the new is there
+            record.artifacts = artifacts
+            session.workspace.record(record, recipe)
+
+    was_trained = record.is_trained
+    record.artifacts = _train(session, recipe, record.inputs, force=force, note=note)
     session.workspace.record(record, recipe)
     opened = open_run(session, recipe, record)
     table = measure_paper_table(opened, record.name)
@@ -158,18 +165,37 @@ def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -
     return Finished(record, session.workspace.run_folder(record.name), video, table, impression)
 
 
-def _train(session: Session, recipe: Recipe, inputs: Sequence[str], *, force: bool) -> dict[str, list[str]]:
-    """The names of what a run is made of, by stage: silhouettes, codec, latents, sequence model."""
+def _train(
+    session: Session,
+    recipe: Recipe,
+    inputs: Sequence[str],
+    *,
+    force: bool,
+    note: Callable[[dict[str, list[str]]], None] = lambda artifacts: None,
+) -> dict[str, list[str]]:
+    """The names of what a run is made of, by stage: silhouettes, codec, latents, sequence model.
+
+    `note` is told them before each training: what an interrupted run goes on from is known as its own.
+    """
+    made: dict[str, list[str]] = {}
+
+    def add(stage: str, artifacts: Sequence[Artifact]) -> None:
+        made[stage] = [artifact.folder.name for artifact in artifacts]
+
     prepared = preparation.prepare_all(session, [recipe] * len(inputs), inputs)
     clips = Silhouettes.load([artifact.folder for artifact in prepared]).clips
     _check_opening(session, recipe, pipeline.check_length(session, recipe, clips), clips)
     for location, artifact in zip(inputs, prepared, strict=True):
         preparation.check_dancer(session, recipe, location, artifact, force=force)
+    add("silhouettes", prepared)
+    note(made)
     codec = pipeline.fit_codec(session, recipe, prepared)
     latents = pipeline.encode(session, recipe, codec, prepared)
-    sequence = pipeline.fit_sequence(session, recipe, latents, clips)
-    stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
-    return {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
+    add("codec", [codec])
+    add("latents", [latents])
+    note(made)
+    add("sequence", [pipeline.fit_sequence(session, recipe, latents, clips)])
+    return made
 
 
 def generate(session: Session, name: str, out: Path | None, changes: Mapping[str, Any]) -> Danced:
@@ -358,7 +384,7 @@ def load_histories(session: Session, name: str) -> dict[str, History]:
 
 
 def _check_trained(record: RunRecord) -> None:
-    if not record.artifacts:
+    if not record.is_trained:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
 
 

@@ -109,14 +109,20 @@ def find_leftovers(folder: Path, target: Path | None = None) -> list[Path]:
 def remove_leftovers(folder: Path, target: Path | None = None) -> None:
     """Remove `find_leftovers`. A folder that had been put aside goes back where its place is still free."""
     for path in find_leftovers(folder, target):
-        name = LEFTOVER.fullmatch(path.name)
-        place = path.with_name(f"{name['target']}{name['suffix'] or ''}") if name else path
-        if name and name["kind"] == "old" and not place.exists():
+        place = find_free_place(path)
+        if place:
             path.replace(place)
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def find_free_place(leftover: Path) -> Path | None:
+    """Where a leftover goes back to, if it was only put aside and its place is free."""
+    name = LEFTOVER.fullmatch(leftover.name)
+    place = leftover.with_name(f"{name['target']}{name['suffix'] or ''}") if name else leftover
+    return place if name and name["kind"] == "old" and not place.exists() else None
 
 
 def _is_alive(process: int) -> bool:

@@ -43,6 +43,11 @@ class RunRecord:
     video: str = ""
     version: str = ""
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has all that it dances with."""
+        return "sequence" in self.artifacts
+
 
 class Workspace:
     """A folder with `artifacts/` and `runs/`."""
@@ -109,7 +114,7 @@ class Workspace:
             return None
         if found and (found[0].inputs, found[1]) == (inputs, recipe):
             return found[0]
-        if found and (found[0].artifacts or found[0].status == "finished"):
+        if found and (found[0].is_trained or found[0].status == "finished"):
             return None
         self._make_folder(self.run_folder(name))
         run = RunRecord(name, inputs, created=found[0].created if found else now())
@@ -168,13 +173,20 @@ class Workspace:
 
     def runs(self) -> list[RunRecord]:
         """All runs, oldest first; what is no run's record is told of and passed over."""
-        found = []
-        for path in (self.root / "runs").glob(f"*/{RECORD}"):
+        found, unreadable = self.read_records()
+        for path, error in unreadable.items():
+            log.warning("%s is passed over, it is no run's record: %s", show_path(path), error)
+        return sorted(found, key=lambda run: run.created)
+
+    def read_records(self) -> tuple[list[RunRecord], dict[Path, str]]:
+        """The records of all runs, and why others cannot be read, by their files."""
+        found, unreadable = [], {}
+        for path in sorted((self.root / "runs").glob(f"[!.]*/{RECORD}")):
             try:
                 found.append(self._read_record(path.parent))
             except WorkspaceError as error:
-                log.warning("%s is passed over, it is no run's record: %s", show_path(path), error)
-        return sorted(found, key=lambda run: run.created)
+                unreadable[path] = str(error)
+        return found, unreadable
 
     def find_latest(self) -> str:
         """The name of the run that was finished last. Raises WorkspaceError."""
