@@ -21,7 +21,7 @@ SMALL, NAMED = 4096, 5
 
 def clean(
     workspace: Workspace = Path("workspace"),
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
     json: Json = False,
 ) -> None:
     """List what no run needs any more and what dead processes left, with sizes, and remove it if you say so.
