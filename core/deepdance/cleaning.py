@@ -16,10 +16,8 @@ from deepdance.errors import WorkspaceError
 from deepdance.folders import show_path
 from deepdance.progress import TRAININGS
 from deepdance.storage import find_free_place, find_leftovers, flush_names, measure_bytes, read_json, read_text
-from deepdance.workspace import RunRecord, Workspace
+from deepdance.workspace import RUN_STAGES, RunRecord, Workspace
 
-MADE_FOR_RUNS = ("silhouettes", "codec", "latents", "sequence")
-"""Stages whose artifacts a run's record names; all others measure, or decide, something of them."""
 FOLDERS = ("artifacts", "runs", "arrays", "sheets")
 """All that a workspace has."""
 SHEET = re.compile(r"[^.].*-[0-9a-f]{6}\.png")
@@ -189,7 +187,7 @@ def _find_needed(workspace: Workspace, runs: Iterable[RunRecord]) -> set[str]:
     for name, of in inputs.items():
         stage = name.rpartition("-")[0]
         sources = {keys[text] for text in _list_texts(of) if text in keys}
-        measured = stage not in MADE_FOR_RUNS and bool(sources) and sources <= needed
+        measured = stage not in RUN_STAGES and bool(sources) and sources <= needed
         if measured or (stage == "remover" and str(of.get("video")) in videos):
             needed.add(name)
     return needed

@@ -6,6 +6,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from deepdance.arrays import Float32, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, WorkspaceError
 from deepdance.events import Progress, RunFinished, RunStarted
+from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
 from deepdance.generation import take_opening
 from deepdance.impression import Impression, Watch
@@ -32,7 +34,7 @@ from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.storage import now, read_json, write_json
+from deepdance.storage import now, read_as, write_json
 from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
 
 VERSION = version("deepdance")
@@ -76,7 +78,12 @@ class OpenedRun:
     @cached_property
     def frames(self) -> Silhouettes:
         """All silhouettes of the run's videos."""
-        return Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
+        frames = Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
+        if frames.size != self.recipe.size:
+            raise WorkspaceError(
+                f"expected silhouettes of {self.recipe.size}, as the recipe says, got {frames.size}; make the run again"
+            )
+        return frames
 
     @cached_property
     def codec(self) -> FrameCodec[Any]:
@@ -86,12 +93,22 @@ class OpenedRun:
     @cached_property
     def latents(self) -> Float32:
         """The latents `(n, d)` of all frames."""
-        return pipeline.load_latents(self.artifacts["latents"][0])
+        latents = pipeline.load_latents(self.artifacts["latents"][0])
+        if latents.shape != (len(self.frames), self.codec.latent_dim):
+            raise WorkspaceError(
+                f"expected latents {(len(self.frames), self.codec.latent_dim)}, one a frame, got {latents.shape}; "
+                f"delete the folder {show_path(self.artifacts['latents'][0].folder)} and run again"
+            )
+        return latents
 
     @cached_property
     def model(self) -> SequenceModel[Any]:
         """The trained sequence model."""
         return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
+
+    def translate_misfit(self) -> AbstractContextManager[None]:
+        """Meanwhile what its models raise is told as `pipeline.translate_misfit` says."""
+        return pipeline.translate_misfit(self.session, self.artifacts["codec"][0], self.artifacts["sequence"][0])
 
     @property
     def evaluated_from(self) -> int:
@@ -337,14 +354,16 @@ def measure_paper_table(run: OpenedRun, name: str) -> list[PaperRow]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
 
     def work(folder: Path) -> dict[str, Any]:
-        write_json(folder / "table.json", {"rows": [asdict(row) for row in _measure_rows(run)]})
+        with run.translate_misfit():
+            write_json(folder / "table.json", {"rows": [asdict(row) for row in _measure_rows(run)]})
         return {}
 
     session = run.session
     artifact = session.make("evaluation", run.describe(run.artifacts), work)
-    rows = read_json(artifact.folder / "table.json")["rows"]
-    write_json(session.workspace.run_folder(name) / "metrics.json", {"paper_table": rows})
-    return [PaperRow(**row) for row in rows]
+    rows = read_as(artifact.folder / "table.json", dict[str, list[PaperRow]]).get("rows", [])
+    plain = [asdict(row) for row in rows]
+    write_json(session.workspace.run_folder(name) / "metrics.json", {"paper_table": plain})
+    return rows
 
 
 def _measure_rows(run: OpenedRun) -> list[PaperRow]:
@@ -425,16 +444,18 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 def _generate_latents(run: OpenedRun, recipe: Recipe) -> Float32:
     recipe.start.check_exists()
     video = None
-    if recipe.start.kind == "video":
-        video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
-    return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
+    with run.translate_misfit():
+        if recipe.start.kind == "video":
+            video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
+        return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
 
 
 def _decode(run: OpenedRun, latents: Float32, size: tuple[int, int] | None) -> Iterator[UInt8]:
     def tell(done: int, total: int) -> None:
         run.session.listen(Progress("render", done, total))
 
-    return pipeline.decode_frames(run.codec, latents, tell, size=size)
+    with run.translate_misfit():
+        yield from pipeline.decode_frames(run.codec, latents, tell, size=size)
 
 
 def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -13,7 +13,7 @@ from typing import Any
 
 from deepdance.artifacts import NAME, ArtifactStore
 from deepdance.errors import DeepDanceError, WorkspaceError
-from deepdance.folders import show_path
+from deepdance.folders import FOLDER, describe_kind, show_path
 from deepdance.recipe import Recipe
 from deepdance.storage import make_folder, now, read_json, write_json, write_text
 from deepdance.validation import nearest
@@ -25,6 +25,8 @@ LONGEST_NAME = 60
 """Characters of a run's name: they may have four bytes each, a folder's name has 255, and a number may follow."""
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 """The names that Windows keeps for devices."""
+RUN_STAGES = ("silhouettes", "codec", "latents", "sequence")
+"""What a run is made of, in the order that it is made in."""
 MOMENT = 0.1
 """Seconds between two looks at a run that another process has begun."""
 
@@ -46,7 +48,7 @@ class RunRecord:
     @property
     def is_trained(self) -> bool:
         """Whether it has all that it dances with."""
-        return "sequence" in self.artifacts
+        return all(self.artifacts.get(stage) for stage in RUN_STAGES)
 
 
 class Workspace:
@@ -55,6 +57,10 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.artifacts = ArtifactStore(root / "artifacts")
+
+    def _refuse_links(self) -> None:
+        names = ("runs", "runs/.locks", "artifacts", "artifacts/.locks", "artifacts/.newest")
+        _refuse_links(self.root / name for name in names)
 
     def run_folder(self, name: str) -> Path:
         """Where a run keeps its recipe, its record and its video."""
@@ -69,6 +75,7 @@ class Workspace:
         makes the same run, it is waited for. Raises WorkspaceError.
         """
         _check_name(name)
+        self._refuse_links()
         for number in count(1):
             candidate = name if number == 1 else f"{name}-{number}"
             with self._hold(candidate, inputs, recipe) as held:
@@ -156,11 +163,8 @@ class Workspace:
 
     def _read_record(self, folder: Path) -> RunRecord:
         """A run's record, whoever wrote it: all that it names lies in its workspace. Raises WorkspaceError."""
-        link = next((path for path in (folder, folder / RECIPE) if path.is_symlink()), None)
-        if link:
-            raise WorkspaceError(
-                f"expected a run's own, got {show_path(link)}, a link; put in its place what it leads to"
-            )
+        self._refuse_links()
+        _refuse_links([folder, *folder.iterdir()])
         value = read_json(folder / RECORD)
         try:
             record = RunRecord(**{**value, "name": folder.name})
@@ -196,6 +200,14 @@ class Workspace:
         return max(done, key=lambda run: run.finished or run.created).name
 
 
+def _refuse_links(paths: Iterable[Path]) -> None:
+    """Raise WorkspaceError where something leads out of a workspace: what is there would be read, or written over."""
+    for path in paths:
+        if path.is_symlink() or (path.exists() and describe_kind(path) not in ("", FOLDER)):
+            kind = "link" if path.is_symlink() else describe_kind(path)
+            raise WorkspaceError(f"expected a run's own, got {show_path(path)}, a {kind}; move what it leads to there")
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a name is that of something in a folder, and leads nowhere else."""
     return name not in ("", ".", "..") and not re.search(r"[/\\\0]", name)
@@ -210,9 +222,9 @@ def _check_record(record: RunRecord) -> None:
         raise ValueError(f"a video outside of its folder, {show_path(record.video)}")
     if not isinstance(record.artifacts, Mapping):
         raise ValueError("something else where artifacts are wanted")
-    for name in (name for names in record.artifacts.values() for name in _as_list(names)):
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ValueError(f"{show_path(str(name))!r}, which is no artifact's name")
+    for stage, name in ((stage, name) for stage, names in record.artifacts.items() for name in _as_list(names)):
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name.rpartition("-")[0] != stage:
+            raise ValueError(f"{show_path(str(name))!r}, which is no artifact's name of {show_path(stage)}")
 
 
 def _as_list(value: Any) -> list[Any]:
