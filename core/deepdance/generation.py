@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 
 from deepdance.arrays import Bools, Float32, Float64, Int64
-from deepdance.errors import InputError, OptionError
+from deepdance.errors import OptionError
 from deepdance.frames import Clip
 from deepdance.recipe import MOST_FRAMES, Opening
 
@@ -27,15 +27,11 @@ def take_opening(
 
     Raises OptionError for a frame with too few after it in its clip.
     """
-    long_enough = [clip for clip in clips if len(clip) >= context]
-    if not long_enough:
-        raise InputError(
-            f"expected a clip of at least {context} frames, which the model looks back on, got none; make the run again"
-        )
     if opening.kind == "noise":
         return np.random.default_rng(seed).random((context, latents.shape[1]), dtype=np.float32)
     if video is not None:
         return video[-context:]
+    long_enough = [clip for clip in clips if len(clip) >= context]
     if opening.kind == "last":
         stop = long_enough[-1].stop
         return latents[stop - context : stop]
@@ -55,7 +51,7 @@ def count_keyframes(frames: int, key_fps: float, fps: float) -> int:
     """Keyframes at `key_fps` that cover `frames` at `fps`. Raises OptionError for more than `MOST_KEYS`."""
     keys = (frames - 1) * key_fps / fps + 1
     if keys > MOST_KEYS:
-        raise OptionError(f"frames: expected a dance of at most {MOST_KEYS:,} keyframes, got {keys:,.0f}; ask for less")
+        raise OptionError(f"frames: expected a dance of at most {MOST_KEYS:,} keyframes, got {keys:.3g}; ask for less")
     return ceil(keys)
 
 

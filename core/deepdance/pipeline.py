@@ -281,8 +281,8 @@ def translate_misfit(session: Session, *artifacts: Artifact) -> Iterator[None]:
             raise
         folders = " and ".join(show_path(artifact.folder) for artifact in artifacts)
         raise WorkspaceError(
-            f"expected what its recipe says in {folders}, got what fails: {show_path(one_line(error))}; "
-            "delete that and run again"
+            f"{folders}: expected a model as its recipe says, got one that fails: {show_path(one_line(error))}; "
+            "delete that folder and run again"
         ) from error
 
 

@@ -104,7 +104,14 @@ class OpenedRun:
     @cached_property
     def model(self) -> SequenceModel[Any]:
         """The trained sequence model."""
-        return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
+        model = pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
+        longest = max(map(len, self.frames.clips))
+        if model.context > longest:
+            raise WorkspaceError(
+                f"expected a sequence model that looks back on at most {longest} frames, as long as the longest clip, "
+                f"got {model.context} in the recipe; make the run again"
+            )
+        return model
 
     def translate_misfit(self) -> AbstractContextManager[None]:
         """Meanwhile what its models raise is told as `pipeline.translate_misfit` says."""

@@ -207,7 +207,7 @@ def _describe_misfit(error: ValidationError) -> str:
     """The first thing that does not fit, and where it is."""
     first = error.errors()[0]
     where = show_path(".".join(map(str, first["loc"])))
-    expected = "it" if first["type"] == "missing" else first["msg"].removeprefix("Input should be ")
+    expected = "one" if first["type"] == "missing" else first["msg"].removeprefix("Input should be ")
     got = "nothing" if first["type"] == "missing" else show_path(repr(first["input"]))[:40]
     return f"{where}: expected {expected}, got {got}"
 

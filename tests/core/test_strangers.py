@@ -7,6 +7,8 @@ import json
 import os
 import resource
 import shutil
+import tomllib
+import zipfile
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from io import StringIO
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 
 import deepdance
 from deepdance.artifacts import _list_files, _write_manifest
@@ -26,7 +29,7 @@ from deepdance.storage import read_as
 SECRET = "nobody but I may read or write this"
 COMMANDS = {
     "generate": ("generate", "w/runs/x", "--out", "new.mp4"),
-    "evaluate": ("evaluate", "w/runs/x", "--frames", "40", "--seeds", "1"),
+    "evaluate": ("evaluate", "w/runs/x", "--frames", "40", "--seeds", "1", "--fresh", "evaluation"),
     "curves": ("curves", "w/runs/x"),
     "runs": ("runs", "--workspace", "w"),
 }
@@ -50,10 +53,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def theirs(good: Path, tmp_path: Path, dd: Callable[..., Any]) -> Path:
-    """A copy of it, beside a secret, in the folder that commands run in."""
+    """A copy of it, without what it learned from, beside a secret, in the folder that commands run in."""
     shutil.copytree(good / "w", tmp_path / "w", dirs_exist_ok=True)
     shutil.rmtree(tmp_path / "w" / "arrays")
     (tmp_path / "secret").write_text(SECRET)
+    edit_record(inputs=["/nowhere/theirs.mp4"])(tmp_path)
     return tmp_path
 
 
@@ -97,28 +101,15 @@ def write(stage: str, name: str, content: bytes | np.ndarray | dict[str, Any] | 
     return spoil
 
 
-def edit_recipe(**changes: str) -> Spoil:
-    """Other values in the recipe, as TOML has them."""
+def edit_recipe(**changes: Any) -> Spoil:
+    """Other entries of the recipe; of a component, other options."""
 
     def spoil(theirs: Path) -> None:
         path = theirs / "w/runs/x/recipe.toml"
-        table, dot, tables = path.read_text().partition("\n[")
-        lines = [line for line in table.splitlines() if line.partition(" ")[0] not in changes]
-        lines += [f"{key} = {value}" for key, value in changes.items()]
-        path.write_text("\n".join(lines) + dot + tables)
-
-    return spoil
-
-
-def set_option(kind: str, line: str) -> Spoil:
-    """Another option of a component."""
-
-    def spoil(theirs: Path) -> None:
-        path = theirs / "w/runs/x/recipe.toml"
-        name = line.partition(" ")[0]
-        before, heading, after = path.read_text().partition(f"[{kind}]\n")
-        kept = "\n".join(each for each in after.split("\n") if not each.startswith(f"{name} "))
-        path.write_text(f"{before}{heading}{line}\n{kept}")
+        table = tomllib.loads(path.read_text())
+        for key, value in changes.items():
+            table[key] = {**table[key], **value} if isinstance(value, dict) else value
+        path.write_text(tomli_w.dumps(table))
 
     return spoil
 
@@ -215,19 +206,25 @@ SPOILT: dict[str, Spoil] = {
     "a sequence model of other shapes": write("sequence", "ridge.npz", {"transition": np.zeros((3, 3), np.float32)}),
     "a sequence model of objects": write("sequence", "ridge.npz", {"mean": np.array([{}])}),
     "a sequence model of text": write("sequence", "ridge.npz", {"mean": np.array("text")}),
-    "another codec": set_option("codec", 'name = "vq"'),
-    "another sequence model": set_option("sequence", 'name = "mdn"'),
-    "a context of giants": set_option("sequence", "context = 1000000000"),
-    "frames of giants": edit_recipe(frames="1000000000000"),
-    "a rate of giants": edit_recipe(render_fps="1e9"),
-    "a rate of nothing": edit_recipe(render_fps="1e-300"),
-    "a learned rate of giants": edit_recipe(fps="1e9"),
-    "a learned rate of NaN": edit_recipe(fps="nan"),
-    "a picture to draw of giants": edit_recipe(render_size='"1000000x1000000"'),
-    "silhouettes to learn of giants": edit_recipe(size="[1000000, 1000000]"),
-    "another size": edit_recipe(size="[48, 80]"),
-    "a start at a file": edit_recipe(start='"secret"'),
-    "a start far away": edit_recipe(start="1000000000000"),
+    "another codec": edit_recipe(codec={"name": "sdf-ae"}),
+    "another sequence model": edit_recipe(sequence={"name": "mdn"}),
+    "a codec of another kind": edit_recipe(codec={"name": "ridge"}),
+    "unknown options": edit_recipe(codec={"folder": "/etc"}),
+    "a context of giants": edit_recipe(sequence={"context": 10**9}),
+    "a context beyond the clips": edit_recipe(sequence={"context": 90}),
+    "frames of giants": edit_recipe(frames=10**12),
+    "a rate of giants": edit_recipe(render_fps=1e9),
+    "a rate of nothing": edit_recipe(render_fps=1e-300),
+    "a learned rate of giants": edit_recipe(fps=1e9),
+    "a learned rate of nothing": edit_recipe(fps=1e-300),
+    "a learned rate of NaN": edit_recipe(fps=float("nan")),
+    "a picture to draw of giants": edit_recipe(render_size="1000000x1000000"),
+    "silhouettes to learn of giants": edit_recipe(size=[10**6, 10**6]),
+    "another size": edit_recipe(size=[48, 80]),
+    "a start at a file": edit_recipe(start="secret"),
+    "a start at a device": edit_recipe(start="/dev/zero"),
+    "a start far away": edit_recipe(start=str(10**12)),
+    "a loop of days": edit_recipe(loop=1e9),
     "a recipe of text": lambda theirs: (theirs / "w/runs/x/recipe.toml").write_text("no recipe"),
     "artifacts of other stages": lambda theirs: edit_record(
         artifacts={stage: [find_artifact(theirs, "codec").name] for stage in ("silhouettes", "codec", "latents")}
@@ -296,7 +293,7 @@ def test_a_spoilt_run_in_python_is_a_dance_or_an_error_of_ours(theirs, spoil):
         run = deepdance.open_run(theirs / "w/runs/x")
         assert SECRET not in run._repr_html_()
         for look in (run.dance, lambda: run.history, lambda: run.table, lambda: run.silhouettes[:9]):
-            with suppress(DeepDanceError):
+            with suppress(DeepDanceError, OSError):
                 assert look() is not None
     assert read_outside(theirs) == before
 
@@ -321,7 +318,7 @@ def test_the_advice_mends_a_run_of_one_s_own(good, tmp_path, dd):
     SPOILT["a codec of other shapes"](tmp_path)
     told = dd(*COMMANDS["generate"])
     assert told.code == 2
-    assert "delete that and run again" in told.err
+    assert "delete that folder and run again" in told.err
     assert all(Path(location).exists() for location in record["inputs"])
     shutil.rmtree(find_artifact(tmp_path, "codec"))
     assert dd(*COMMANDS["generate"]).code == 0
@@ -329,8 +326,8 @@ def test_the_advice_mends_a_run_of_one_s_own(good, tmp_path, dd):
 
 @pytest.mark.parametrize("place", ["", "pca.npz"])
 def test_what_a_stranger_left_unfinished_is_not_written_through(theirs, dd, good, place):
-    """Their video is there too, and the codec is made again: not into what a link leads to."""
-    shutil.copytree(good / "w/arrays", theirs / "w/arrays")
+    """What it learned from is there too, and the codec is made again: not into what a link leads to."""
+    shutil.copy(good / "w/runs/x/run.json", theirs / "w/runs/x/run.json")
     folder = find_artifact(theirs, "codec")
     unfinished = folder.with_name(f".unfinished-{folder.name}")
     shutil.rmtree(folder)
@@ -385,4 +382,13 @@ def test_a_network_that_would_run_code_is_refused(tmp_path, trick):
     with pytest.raises(WorkspaceError) as told, translate_misfit(Session.open(tmp_path), Artifact(tmp_path, "", True)):
         load_network(tmp_path / "net.keras")
     assert "\n" not in str(told.value)
-    assert "delete that and run again" in str(told.value)
+    assert "delete that folder and run again" in str(told.value)
+
+
+def test_a_network_that_inflates_without_end_is_refused(tmp_path):
+    from deepdance_plugins.networks.backend import load_network
+
+    with zipfile.ZipFile(tmp_path / "net.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(10_000_000))
+    with pytest.raises(WorkspaceError, match="inflates to 10,000,000 bytes; delete the folder"):
+        load_network(tmp_path / "net.keras")
