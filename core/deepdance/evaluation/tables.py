@@ -131,15 +131,6 @@ class Table:
         """A dictionary of plain values."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The table that `as_json` gave."""
-        rows = []
-        for row in value["rows"]:
-            figures = {key: None if cell is None else Estimate(**cell) for key, cell in row["figures"].items()}
-            rows.append(Row(row["name"], row["role"], figures, row["horizon"]))
-        return cls(**{**value, "columns": [Column(**column) for column in value["columns"]], "rows": rows})
-
 
 class Tables(dict[str, Table]):
     """Tables by name, one below another in a notebook. `runs` are those that they are of."""
