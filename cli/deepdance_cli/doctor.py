@@ -8,24 +8,37 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdance.errors import DeepDanceError
+from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance_cli.arguments import Json, Workspace
 from deepdance_cli.output import print_json
+
+if TYPE_CHECKING:
+    from deepdance.workspace import Workspace as Folder
 
 FREE_DISK = 2 * 10**9
 
 
-def doctor(workspace: Workspace = Path("workspace"), json: Json = False) -> None:
+def doctor(
+    workspace: Workspace = Path("workspace"),
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every file of the workspace too, and tell what is damaged.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check the machine: Python, Keras and its backend, FFmpeg, OpenCV, plugins, the person model, disk.
 
-    Example: dd doctor
+    Nothing is changed.
+
+    Example: dd doctor --deep
     """
     from deepdance_cli.grid import Grid, print_grid
 
-    results = [_run_check(name, check) for name, check in _list_checks(workspace).items()]
+    checks = {**_list_checks(workspace), **(_list_deep_checks(workspace) if deep else {})}
+    results = [_run_check(name, check) for name, check in checks.items()]
     if json:
         print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in results])
     else:
@@ -122,3 +135,63 @@ def _check_workspace(folder: Path) -> str:
     if free < FREE_DISK:
         raise RuntimeError(f"{free / 1e9:.1f} GB free on the disk of {folder}, expected at least {FREE_DISK / 1e9:.0f}")
     return f"{folder}, {free / 1e9:.0f} GB free"
+
+
+def _list_deep_checks(workspace: Path) -> dict[str, Callable[[], str]]:
+    return {
+        "artifacts": lambda: _check_artifacts(workspace),
+        "runs": lambda: _check_runs(workspace),
+        "leftovers": lambda: _check_leftovers(workspace),
+    }
+
+
+def _check_artifacts(workspace: Path) -> str:
+    """Every file by its hash."""
+    from rich.progress import track
+
+    from deepdance.artifacts import ArtifactStore
+    from deepdance_cli.console import err
+
+    store = ArtifactStore(workspace / "artifacts")
+    reading = track(store.names(), "reading", console=err, transient=True, disable=not err.is_terminal)
+    damage = {name: store.find_damage(name) for name in reading}
+    damaged = [f"{name} {found}" for name, found in damage.items() if found]
+    if damaged:
+        raise WorkspaceError(f"{'; '.join(damaged)}; the command that needs one sets it aside and makes it anew")
+    old = sum(not store.has_hashes(name) for name in damage)
+    return f"{len(damage)} whole" + (f", {old} of them from before there were hashes: only readable" if old else "")
+
+
+def _check_runs(workspace: Path) -> str:
+    from deepdance.workspace import Workspace as Folder
+
+    place = Folder(workspace)
+    found, unreadable = place.read_records()
+    problems = [*unreadable.values(), *filter(None, (_find_problem(place, run.name) for run in found))]
+    if problems:
+        raise WorkspaceError("; ".join(problems))
+    return f"{len(found)} whole"
+
+
+def _find_problem(place: Folder, name: str) -> str:
+    """What a run lacks, and what to do, if anything."""
+    try:
+        run, _ = place.open_run(name)
+    except DeepDanceError as error:
+        return f"{name}: {error}"
+    there = set(place.artifacts.names())
+    missing = [each for names in run.artifacts.values() for each in names if each not in there]
+    if missing:
+        return f"{name} lacks {', '.join(missing)}; dd generate {name} makes it anew of the run's videos"
+    if run.video and not (place.run_folder(name) / run.video).is_file():
+        return f"{name} lacks {run.video}; dd run, as it was called, makes it anew"
+    return ""
+
+
+def _check_leftovers(workspace: Path) -> str:
+    from deepdance.cleaning import find_waste
+    from deepdance.workspace import Workspace as Folder
+    from deepdance_cli.clean import format_bytes
+
+    size = find_waste(Folder(workspace)).size if (workspace / "artifacts").is_dir() else 0
+    return f"{format_bytes(size)} that nothing needs; dd clean tells of what, and removes it" if size else "none"

@@ -12,6 +12,8 @@ from math import prod
 from time import monotonic
 from typing import Any
 
+from pydantic import BaseModel
+
 from deepdance import preparation
 from deepdance.artifacts import Artifact
 from deepdance.errors import DeepDanceError
@@ -34,6 +36,23 @@ RUN = "run"
 """Under which it is kept what was told of the whole run."""
 
 log = logging.getLogger("deepdance")
+
+
+class _FrameNotes(BaseModel):
+    """What the manifest of silhouettes or latents tells of how many they are."""
+
+    stage: str
+    key: str
+    frames: int = 0
+
+
+class _TrainingNotes(BaseModel):
+    """What the manifest of a training that was not interrupted tells of how long it took."""
+
+    inputs: dict[str, Any]
+    created: str
+    seconds: float
+    history: list[Any] = []
 
 
 @dataclass
@@ -133,8 +152,7 @@ class Forecast:
 
     def _count(self, silhouettes: Artifact) -> None:
         """The frames to learn from and, where these are the first of a run, the pixels of its dance."""
-        notes = silhouettes.manifest()
-        self._frames += notes.get("frames", 0)
+        self._frames += silhouettes.read_notes(_FrameNotes).frames
         if self._recipe is not None and self._pixels is None:
             picture = preparation.find_picture_size(silhouettes)
             size = choose_render_size(self._recipe, self._registry, self._recipe.size, picture)
@@ -214,26 +232,25 @@ class Forecast:
             return None
         fitting = [
             notes
-            for notes in self._workspace.artifacts.manifests(kind)
-            if "seconds" in notes
-            and notes["inputs"][kind]["name"] == stage.name
-            and _without_epochs(notes["inputs"][kind]["options"]) == _without_epochs(stage.options)
+            for notes in self._workspace.artifacts.list_notes(kind, _TrainingNotes)
+            if notes.inputs.get(kind, {}).get("name") == stage.name
+            and _without_epochs(notes.inputs[kind].get("options", {})) == _without_epochs(stage.options)
         ]
         if not fitting:
             return None
-        last = max(fitting, key=lambda notes: notes["created"])
+        last = max(fitting, key=lambda notes: notes.created)
         if "steps" in stage.options:
-            return float(last["seconds"])
-        frames = self._count_frames(last["inputs"])
-        epochs = stage.total / max(len(last["history"]), 1) if stage.total else 1.0
-        return float(last["seconds"] * epochs * self._frames / frames) if frames else None
+            return last.seconds
+        frames = self._count_frames(last.inputs)
+        epochs = stage.total / max(len(last.history), 1) if stage.total else 1.0
+        return last.seconds * epochs * self._frames / frames if frames else None
 
     def _count_frames(self, inputs: Mapping[str, Any]) -> int:
         names = [f"silhouettes-{key}" for key in inputs.get("silhouettes", ())]
         names += [f"latents-{inputs['latents']}"] if "latents" in inputs else []
         store = self._workspace.artifacts
-        notes = [notes for stage in ("silhouettes", "latents") for notes in store.manifests(stage)]
-        frames = {f"{each['stage']}-{each['key']}": int(each["frames"]) for each in notes}
+        notes = [notes for stage in ("silhouettes", "latents") for notes in store.list_notes(stage, _FrameNotes)]
+        frames = {f"{each.stage}-{each.key}": each.frames for each in notes}
         return sum(frames[name] for name in names) if frames.keys() >= set(names) else 0
 
 

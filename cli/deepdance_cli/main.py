@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from deepdance.controls import escape_controls
 from deepdance_cli import (
+    clean,
     compare,
     curves,
     doctor,
@@ -36,8 +37,8 @@ from deepdance_cli.signals import Signals
 ALL = "*"
 COREUTILS = re.compile(r"(if|of|[ioc]?bs|count|skip|seek|iseek|oseek|conv|iflag|oflag|status)=")
 OS_ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space or choose another --workspace",
-    errno.EDQUOT: "the disk quota is used up: free some space or choose another --workspace",
+    errno.ENOSPC: "the disk is full: free some space, with dd clean too, or choose another --workspace",
+    errno.EDQUOT: "the disk quota is used up: free some space, with dd clean too, or choose another --workspace",
     errno.EACCES: "choose a place that can be written, with --workspace or --out",
     errno.EROFS: "choose a place that can be written, with --workspace or --out",
 }
@@ -115,6 +116,7 @@ app.command("compare")(compare.compare)
 app.command("curves")(curves.curves)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
+app.command("clean")(clean.clean)
 app.command("doctor")(doctor.doctor)
 
 

@@ -61,10 +61,10 @@ def prepare(
             with collect_warnings() as doubts:
                 preparation.check_dancer(session, resolved, location, artifact, force=True)
             sheet = preparation.write_sheet(session, resolved, artifact)
-            notes = artifact.manifest()
+            notes = artifact.read_notes(preparation.SilhouetteNotes)
             places = {"folder": str(artifact.folder), "sheet": str(sheet)}
             told = {"warnings": [*preparation.list_warnings(artifact, location), *doubts]}
-            results.append({"input": location, "frames": notes["frames"], **places, **told})
+            results.append({"input": location, "frames": notes.frames, **places, **told})
     if json:
         print_json(results)
         return

@@ -94,6 +94,10 @@ class RecipeFields(DanceFields, ComponentFields, total=False):
     validation: float
 
 
+MOST_SHOWN = 256 << 20
+"""Bytes of a video that a notebook takes in."""
+
+
 class Run:
     """A run of a workspace: what it was made of, and what came out. Shows its video in a notebook."""
 
@@ -197,7 +201,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         kind = (guess_type(self._record.video)[0] or "").partition("/")[0]
-        if kind not in ("video", "image"):
+        if kind not in ("video", "image") or not self.video.is_file() or self.video.stat().st_size > MOST_SHOWN:
             return f"<code>{escape(repr(self))}</code>"
         data = f"data:{guess_type(self.video)[0]};base64,{b64encode(self.video.read_bytes()).decode()}"
         tag = "video controls loop" if kind == "video" else "img"

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from deepdance.errors import WorkspaceError
 from deepdance.locks import hold_lock
 from deepdance.storage import (
     digest,
+    find_link,
     flush,
     flush_names,
     hash_file,
     make_folder,
     now,
+    read_as,
     read_json,
     read_text,
     remove_leftovers,
@@ -36,6 +38,8 @@ NAME = re.compile(r"[a-z_]+-[0-9a-f]{16}")
 """A stage and a key."""
 UNFINISHED, DAMAGED = ".unfinished-", ".damaged-"
 """Before the name of what is being made, and of what was found to be damaged."""
+
+T = TypeVar("T")
 
 log = logging.getLogger("deepdance")
 
@@ -51,6 +55,10 @@ class Artifact:
     def manifest(self) -> dict[str, Any]:
         """What went into it, and what its maker noted."""
         return read_json(self.folder / MANIFEST)
+
+    def read_notes(self, kind: type[T]) -> T:
+        """The same as a stage's own model of it. Raises WorkspaceError for what no stage notes."""
+        return read_as(self.folder / MANIFEST, kind)
 
 
 class ArtifactStore:
@@ -107,12 +115,12 @@ class ArtifactStore:
         """Of all artifacts, as they are: no matter whether any is damaged."""
         return sorted(path.name for path in self.root.glob("*") if NAME.fullmatch(path.name))
 
-    def manifests(self, stage: str) -> Iterator[dict[str, Any]]:
+    def list_notes(self, stage: str, kind: type[T]) -> Iterator[T]:
         """What the artifacts of a stage tell of themselves, but for those whose manifest is damaged."""
         for name in self.names():
             if name.rpartition("-")[0] == stage:
                 with suppress(WorkspaceError):
-                    yield read_json(self.root / name / MANIFEST)
+                    yield read_as(self.root / name / MANIFEST, kind)
 
     def find_damage(self, name: str) -> str:
         """What is wrong with an artifact that is there, in a few words; nothing if it is as it was made."""
@@ -125,8 +133,15 @@ class ArtifactStore:
             return f"has no {MANIFEST} that can be read"
         if not _is_whole(manifest, name):
             return f"has a {MANIFEST} that is not as it was written"
+        link = find_link(folder)
+        if link:
+            return f"has {link.name}, which is no file of its own"
         damaged = (self._check_file(folder, *entry) for entry in manifest.get("files", {}).items())
         return next(filter(None, damaged), "")
+
+    def has_hashes(self, name: str) -> bool:
+        """Whether more is known of an artifact than that it can be read: it is not from before files were hashed."""
+        return "files" in read_json(self.root / name / MANIFEST)
 
     def _check_file(self, folder: Path, name: str, noted: Mapping[str, Any]) -> str:
         """What is wrong with a file of an artifact, if anything is."""
@@ -146,7 +161,7 @@ class ArtifactStore:
 
     def _find(self, name: str, since: datetime | None) -> Artifact | None:
         """The newest artifact that was made under this name, or anew; None if it is older than `since` or damaged."""
-        current = self._find_newest(name)
+        current = self.find_newest(name)
         if not (self.root / current).exists() or self.find_damage(current):
             return None
         if since and _read_time(self.root / current) < since:
@@ -157,7 +172,7 @@ class ArtifactStore:
         """The file that says which artifact took the place of `name`."""
         return self.root / ".newest" / name
 
-    def _find_newest(self, name: str) -> str:
+    def find_newest(self, name: str) -> str:
         """The artifact that took the place of `name`, or `name`."""
         pointer = self._newest(name)
         if not pointer.exists():
@@ -177,7 +192,7 @@ class ArtifactStore:
         That one stays because other runs have models that learned from it, and they fit no other. The new one's key is
         another too, so whatever is made of it is made anew.
         """
-        current = self._find_newest(name)
+        current = self.find_newest(name)
         if (self.root / current).exists() and self.find_damage(current):
             self._set_aside(current)
         if not (self.root / current).exists():
@@ -204,7 +219,9 @@ class ArtifactStore:
     ) -> Artifact:
         final = self.root / name
         unfinished = final.with_name(f"{UNFINISHED}{name}")
-        if not resumable:
+        if unfinished.is_symlink():
+            unfinished.unlink()
+        if not resumable or find_link(unfinished):
             shutil.rmtree(unfinished, ignore_errors=True)
         make_folder(unfinished)
         try:

@@ -14,7 +14,10 @@ import numpy.typing as npt
 
 from deepdance.array_files import load_array
 from deepdance.arrays import Float32, UInt8
+from deepdance.errors import WorkspaceError
+from deepdance.folders import show_path
 from deepdance.html import write_html_picture
+from deepdance.storage import read_as
 
 BACKGROUND = 255
 SHEET, SHEET_WIDTH, SHEET_GREY = (3, 6), 720, 192
@@ -31,6 +34,10 @@ REACH = 1 / 15
 """Of a frame's height: farther from the outline, distances are all the same."""
 LEAST_SLOPE = BACKGROUND / 4
 """Grey levels a pixel: where an outline is softer than four pixels, a codec's haze stays a little soft."""
+
+
+MOST_FPS = 1000
+"""Frames a second of a clip."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +145,37 @@ class Silhouettes:
         clips: list[Clip] = []
         offset = 0
         for folder in folders:
-            parts.append(load_array(folder / "silhouettes.npy", mmap_mode="r"))
-            for row in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
-                clip = Clip(**row)
+            parts.append(_load_frames(folder / "silhouettes.npy", parts[0].shape[1:] if parts else None))
+            for clip in _read_clips(folder / "clips.json", len(parts[-1])):
                 clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))
             offset += len(parts[-1])
         return cls(parts, clips)
+
+
+def _load_frames(path: Path, size: tuple[int, ...] | None) -> UInt8:
+    """The frames `(n, height, width)`, n at least 1, of a file; of this size, where it is known."""
+    frames = load_array(path, mmap_mode="r")
+    if frames.dtype != np.uint8 or frames.ndim != 3 or not frames.size or size not in (None, frames.shape[1:]):
+        wanted = "(n, height, width)" if size is None else f"(n, {size[0]}, {size[1]})"
+        raise WorkspaceError(
+            f"{show_path(path)}: expected silhouettes {wanted}, uint8, got {frames.dtype} {frames.shape}; "
+            f"delete the folder {show_path(path.parent)} and run again"
+        )
+    return frames
+
+
+def _read_clips(path: Path, frames: int) -> list[Clip]:
+    """The clips of so many frames, one after the other. Raises WorkspaceError."""
+    clips = read_as(path, list[Clip])
+    ends = [0, *(clip.stop for clip in clips)]
+    pairs = zip(ends, clips, strict=False)
+    fitting = all(end <= clip.start < clip.stop and 0 < clip.fps <= MOST_FPS for end, clip in pairs)
+    if not clips or not fitting or ends[-1] > frames:
+        raise WorkspaceError(
+            f"{show_path(path)}: expected clips of {frames} frames, one after the other, got others; "
+            f"delete the folder {show_path(path.parent)} and run again"
+        )
+    return clips
 
 
 def _unmap(part: UInt8) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from deepdance.arrays import Bools, Float32, Float64, Int64
 from deepdance.errors import OptionError
 from deepdance.frames import Clip
-from deepdance.recipe import Opening
+from deepdance.recipe import MOST_FRAMES, Opening
 
+MOST_KEYS = MOST_FRAMES
 LOOP_TOLERANCE = 0.05
 """A loop of keys may be shorter or longer by this share; shown at its own pace, it takes the seconds asked for."""
 LOOP_LEAD = 3
@@ -47,8 +48,11 @@ def take_opening(
 
 
 def count_keyframes(frames: int, key_fps: float, fps: float) -> int:
-    """Keyframes at `key_fps` that cover `frames` at `fps`."""
-    return ceil((frames - 1) * key_fps / fps) + 1
+    """Keyframes at `key_fps` that cover `frames` at `fps`. Raises OptionError for more than `MOST_KEYS`."""
+    keys = (frames - 1) * key_fps / fps + 1
+    if keys > MOST_KEYS:
+        raise OptionError(f"frames: expected a dance of at most {MOST_KEYS:,} keyframes, got {keys:.3g}; ask for less")
+    return ceil(keys)
 
 
 def interpolate(

@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from deepdance.array_files import load_array
 from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.dance_faults import find_faults
-from deepdance.errors import InputError
+from deepdance.errors import DeepDanceError, InputError, WorkspaceError
 from deepdance.events import Progress, StageFinished, StageStarted
+from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import close_loop, count_keyframes, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.plugins import BUILT_IN, KINDS, Entry
+from deepdance.plugins.culprits import find_culprit
+from deepdance.plugins.isolation import one_line
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
 from deepdance.storage import write_atomically
-from deepdance.strict_json import restore_metrics
+from deepdance.strict_json import Number
 
 DECODE_BATCH = 64
 CHUNK_PIXELS = 1 << 24
@@ -38,6 +43,20 @@ LOOP_GAP = 2.0
 """Median steps between the ends of a loop that nobody sees, spread over it."""
 
 log = logging.getLogger("deepdance")
+
+
+class Made(BaseModel):
+    """A component as a manifest names it."""
+
+    name: str
+    options: dict[str, Any]
+
+
+class TrainingNotes(BaseModel):
+    """What the manifest of a codec or a sequence model tells."""
+
+    inputs: dict[str, Any]
+    history: Annotated[list[dict[str, Number]], Field(min_length=1)]
 
 
 def import_components(session: Session, recipe: Recipe) -> None:
@@ -94,6 +113,11 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
 def load_latents(artifact: Artifact) -> Float32:
     """The latents that `encode` left, `(n, d)`."""
     latents: Float32 = load_array(artifact.folder / "latents.npy")
+    if latents.dtype != np.float32 or latents.ndim != 2 or not latents.size:
+        raise WorkspaceError(
+            f"{show_path(artifact.folder)}: expected latents (n, d), float32, got {latents.dtype} {latents.shape}; "
+            "delete the folder and run again"
+        )
     return latents
 
 
@@ -221,7 +245,7 @@ def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path
 
 def load_history(artifact: Artifact) -> History:
     """What a training noted of its epochs."""
-    return restore_metrics(artifact.manifest()["history"])
+    return artifact.read_notes(TrainingNotes).history
 
 
 def describe_component(session: Session, kind: str, name: str, options: Any) -> dict[str, Any]:
@@ -250,11 +274,35 @@ def _make_component(session: Session, recipe: Recipe, kind: str) -> Any:
 def _load_component(session: Session, recipe: Recipe, kind: str, artifact: Artifact) -> Any:
     component = session.registry.component(kind, getattr(recipe, kind).name)
     _tell_change(session.registry.find(kind, getattr(recipe, kind).name), artifact)
-    return component.load(artifact.folder, _make_options(session, recipe, kind))
+    options = _make_options(session, recipe, kind)
+    with translate_misfit(session, artifact):
+        return component.load(artifact.folder, options)
+
+
+@contextmanager
+def translate_misfit(session: Session, *artifacts: Artifact) -> Iterator[None]:
+    """Turn what built-in components raise of files that do not fit them into a WorkspaceError that names those.
+
+    What comes out of a plugin's own code stays as it is, and is told with its file and line.
+    """
+    try:
+        yield
+    except (DeepDanceError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if find_culprit(error, session.registry):
+            raise
+        folders = " and ".join(show_path(artifact.folder) for artifact in artifacts)
+        raise WorkspaceError(
+            f"{folders}: expected a model as its recipe says, got one that fails: {show_path(one_line(error))}; "
+            "delete that folder and run again"
+        ) from error
 
 
 def _tell_change(entry: Entry, artifact: Artifact) -> None:
     """Warn where a plugin's component is not what it was when it was trained."""
-    trained, code = artifact.manifest()["inputs"][entry.spec.kind], entry.describe_code()
-    if entry.distribution != BUILT_IN and code != {name: trained.get(name) for name in code}:
+    if entry.distribution == BUILT_IN:
+        return
+    trained, code = artifact.read_notes(TrainingNotes).inputs.get(entry.spec.kind), entry.describe_code()
+    if not isinstance(trained, dict) or code != {name: trained.get(name) for name in code}:
         log.warning("%s has changed since this run was made; dd run makes it anew", entry.spec.name)

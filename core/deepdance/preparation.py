@@ -9,9 +9,10 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock, get_ident
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from deepdance.arrays import UInt8, sample_evenly
 from deepdance.artifacts import Artifact
@@ -20,7 +21,7 @@ from deepdance.events import Event, Listener, Progress, StageFinished, StageStar
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
 from deepdance.inputs import open_source, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
-from deepdance.pipeline import describe_component, render
+from deepdance.pipeline import Made, describe_component, render
 from deepdance.plausibility import Doubt, find_doubt
 from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
 from deepdance.removal import BEST_GUESS, PAPER_LEVEL, Decision, choose_remover
@@ -33,7 +34,33 @@ REMOVAL_SCALE = 4
 SHEET_FRAMES = 120
 """Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
 
+Side = Annotated[int, Field(ge=1, le=1 << 16)]
+
 log = logging.getLogger("deepdance")
+
+
+class DecisionNotes(Made):
+    """What the manifest of a chosen remover tells."""
+
+    reason: str
+
+
+class SilhouetteInputs(BaseModel):
+    """What silhouettes were made of, as far as it is asked for again."""
+
+    size: tuple[Side, Side]
+    remover: Made | None
+
+
+class SilhouetteNotes(BaseModel):
+    """What the manifest of silhouettes tells; before `picture`, `location` and `warnings` were noted it lacked them."""
+
+    inputs: SilhouetteInputs
+    frames: int
+    source_name: str
+    location: str = ""
+    picture: tuple[Side, Side] | None = None
+    warnings: list[str] = []
 
 
 def decide_removers(session: Session, recipe: Recipe, locations: Sequence[str]) -> Recipe:
@@ -78,12 +105,13 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
         return {"name": decision.name, "options": decision.options, "reason": decision.reason}
 
     try:
-        notes = session.make("remover", inputs, work, detail=show_location(location)).manifest()
+        made = session.make("remover", inputs, work, detail=show_location(location))
     except MissingModelError as error:
         log.warning("%s: the threshold is used, since the person model is missing: %s", show_location(location), error)
         return Choice(name=THRESHOLD, options=dict(BEST_GUESS))
-    choice = Choice(name=notes["name"], options=notes["options"])
-    log.info("%s: %s: %s", show_location(location), type_remover(choice), notes["reason"])
+    notes = made.read_notes(DecisionNotes)
+    choice = Choice(name=notes.name, options=notes.options)
+    log.info("%s: %s: %s", show_location(location), type_remover(choice), notes.reason)
     return choice
 
 
@@ -245,17 +273,17 @@ def tell_kept_warnings(artifact: Artifact, location: str) -> None:
 
 def find_picture_size(artifact: Artifact) -> tuple[int, int]:
     """Height and width of the pictures that silhouettes were made of, as far as they are known."""
-    notes = artifact.manifest()
+    notes = artifact.read_notes(SilhouetteNotes)
     # a workspace of before has none: backgrounds were removed at about this size
-    height, width = notes.get("picture") or (REMOVAL_SCALE * side for side in notes["inputs"]["size"])
+    height, width = notes.picture or (REMOVAL_SCALE * side for side in notes.inputs.size)
     return height, width
 
 
 def list_warnings(artifact: Artifact, location: str) -> list[str]:
     """What was warned of while silhouettes were made, of the file under the name that it has now."""
-    notes = artifact.manifest()
-    names = {notes.get("location", ""): location, notes["source_name"]: show_location(location)}
-    return [_rename(message, names) for message in notes.get("warnings", [])]  # a workspace of 0.1.0 has none
+    notes = artifact.read_notes(SilhouetteNotes)
+    names = {notes.location: location, notes.source_name: show_location(location)}
+    return [_rename(message, names) for message in notes.warnings]
 
 
 def _rename(message: str, names: Mapping[str, str]) -> str:
@@ -280,22 +308,22 @@ def check_dancer(session: Session, recipe: Recipe, location: str, prepared: Arti
     if doubt is None:
         return
     sheet = write_sheet(session, recipe, prepared)
-    advice = _advise(prepared.manifest()["inputs"]["remover"], doubt)
+    advice = _advise(prepared.read_notes(SilhouetteNotes).inputs.remover, doubt)
     told = f"{show_location(location)}: expected a dancer, got {doubt.reason}; look at {sheet}; {advice}"
     if not force:
         raise InputError(f"{told}, or go on with --force")
     log.warning("%s", told)
 
 
-def _advise(remover: Mapping[str, Any] | None, doubt: Doubt) -> str:
+def _advise(remover: Made | None, doubt: Doubt) -> str:
     """What may give a dancer instead; `remover` is the one that was used, None where the input is silhouettes."""
     if remover is None:
         return "save it with 0 for the dancer and 255 for the ground" if doubt.inverted else "choose another input"
-    options = remover["options"]
+    options = remover.options
     if doubt.inverted and options.get("invert") is False:
-        level = {} if options["level"] == PAPER_LEVEL else {"level": options["level"]}
+        level = {} if options.get("level") == PAPER_LEVEL else {"level": options.get("level")}
         return f"try{_type_settings({'invert': True, **level})}"
-    return f"try --remover {THRESHOLD if remover['name'] == PERSON else PERSON}"
+    return f"try --remover {THRESHOLD if remover.name == PERSON else PERSON}"
 
 
 def write_sheet(session: Session, recipe: Recipe, prepared: Artifact) -> Path:

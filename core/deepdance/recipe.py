@@ -33,6 +33,8 @@ THRESHOLD, PERSON = "threshold", "person"
 
 MOST_BYTES = 1 << 20
 """Of a recipe's file."""
+MOST_FRAMES = 24 * 3600 * 60
+"""Of a dance: a day at 60 a second. Its latents are in memory, and take hundreds of bytes a frame."""
 LENGTHS = ("loop", "seconds", "frames")
 """What says how long a dance is."""
 
@@ -139,7 +141,7 @@ class Recipe(BaseModel):
         WithJsonSchema({"type": "string"}),
     ] = Field(default=Opening("last"), description="last, random, noise, a frame number, or a video")
     temperature: float = Field(default=1.0, ge=0, le=10, description="0 is calm, 1 as learned, more is wilder")
-    frames: int = Field(default=300, ge=1, description="frames of the finished dance")
+    frames: int = Field(default=300, ge=1, le=MOST_FRAMES, description="frames of the finished dance")
     loop: float = Field(
         default=0.0,
         ge=0,

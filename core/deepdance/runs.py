@@ -6,6 +6,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from deepdance.arrays import Float32, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, WorkspaceError
 from deepdance.events import Progress, RunFinished, RunStarted
+from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
 from deepdance.generation import take_opening
 from deepdance.impression import Impression, Watch
@@ -32,7 +34,7 @@ from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.storage import now, read_json, write_json
+from deepdance.storage import now, read_as, write_json
 from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
 
 VERSION = version("deepdance")
@@ -76,7 +78,12 @@ class OpenedRun:
     @cached_property
     def frames(self) -> Silhouettes:
         """All silhouettes of the run's videos."""
-        return Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
+        frames = Silhouettes.load([artifact.folder for artifact in self.artifacts["silhouettes"]])
+        if frames.size != self.recipe.size:
+            raise WorkspaceError(
+                f"expected silhouettes of {self.recipe.size}, as the recipe says, got {frames.size}; make the run again"
+            )
+        return frames
 
     @cached_property
     def codec(self) -> FrameCodec[Any]:
@@ -86,12 +93,29 @@ class OpenedRun:
     @cached_property
     def latents(self) -> Float32:
         """The latents `(n, d)` of all frames."""
-        return pipeline.load_latents(self.artifacts["latents"][0])
+        latents = pipeline.load_latents(self.artifacts["latents"][0])
+        if latents.shape != (len(self.frames), self.codec.latent_dim):
+            raise WorkspaceError(
+                f"expected latents {(len(self.frames), self.codec.latent_dim)}, one a frame, got {latents.shape}; "
+                f"delete the folder {show_path(self.artifacts['latents'][0].folder)} and run again"
+            )
+        return latents
 
     @cached_property
     def model(self) -> SequenceModel[Any]:
         """The trained sequence model."""
-        return pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
+        model = pipeline.load_sequence(self.session, self.recipe, self.artifacts["sequence"][0])
+        longest = max(map(len, self.frames.clips))
+        if model.context > longest:
+            raise WorkspaceError(
+                f"expected a sequence model that looks back on at most {longest} frames, as long as the longest clip, "
+                f"got {model.context} in the recipe; make the run again"
+            )
+        return model
+
+    def translate_misfit(self) -> AbstractContextManager[None]:
+        """Meanwhile what its models raise is told as `pipeline.translate_misfit` says."""
+        return pipeline.translate_misfit(self.session, self.artifacts["codec"][0], self.artifacts["sequence"][0])
 
     @property
     def evaluated_from(self) -> int:
@@ -145,7 +169,14 @@ def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -
     check_place(video, [*record.inputs, recipe.start.video])
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
-    record.artifacts = _train(session, recipe, record.inputs, force=force)
+
+    def note(artifacts: dict[str, list[str]]) -> None:
+        if not was_trained:  # what it dances with stays until all of the new is there
+            record.artifacts = artifacts
+            session.workspace.record(record, recipe)
+
+    was_trained = record.is_trained
+    record.artifacts = _train(session, recipe, record.inputs, force=force, note=note)
     session.workspace.record(record, recipe)
     opened = open_run(session, recipe, record)
     table = measure_paper_table(opened, record.name)
@@ -158,18 +189,37 @@ def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -
     return Finished(record, session.workspace.run_folder(record.name), video, table, impression)
 
 
-def _train(session: Session, recipe: Recipe, inputs: Sequence[str], *, force: bool) -> dict[str, list[str]]:
-    """The names of what a run is made of, by stage: silhouettes, codec, latents, sequence model."""
+def _train(
+    session: Session,
+    recipe: Recipe,
+    inputs: Sequence[str],
+    *,
+    force: bool,
+    note: Callable[[dict[str, list[str]]], None] = lambda artifacts: None,
+) -> dict[str, list[str]]:
+    """The names of what a run is made of, by stage: silhouettes, codec, latents, sequence model.
+
+    `note` is told them before each training: what an interrupted run goes on from is known as its own.
+    """
+    made: dict[str, list[str]] = {}
+
+    def add(stage: str, artifacts: Sequence[Artifact]) -> None:
+        made[stage] = [artifact.folder.name for artifact in artifacts]
+
     prepared = preparation.prepare_all(session, [recipe] * len(inputs), inputs)
     clips = Silhouettes.load([artifact.folder for artifact in prepared]).clips
     _check_opening(session, recipe, pipeline.check_length(session, recipe, clips), clips)
     for location, artifact in zip(inputs, prepared, strict=True):
         preparation.check_dancer(session, recipe, location, artifact, force=force)
+    add("silhouettes", prepared)
+    note(made)
     codec = pipeline.fit_codec(session, recipe, prepared)
     latents = pipeline.encode(session, recipe, codec, prepared)
-    sequence = pipeline.fit_sequence(session, recipe, latents, clips)
-    stages = {"silhouettes": prepared, "codec": [codec], "latents": [latents], "sequence": [sequence]}
-    return {stage: [artifact.folder.name for artifact in made] for stage, made in stages.items()}
+    add("codec", [codec])
+    add("latents", [latents])
+    note(made)
+    add("sequence", [pipeline.fit_sequence(session, recipe, latents, clips)])
+    return made
 
 
 def generate(session: Session, name: str, out: Path | None, changes: Mapping[str, Any]) -> Danced:
@@ -311,14 +361,16 @@ def measure_paper_table(run: OpenedRun, name: str) -> list[PaperRow]:
     """The paper's table of a run, measured on its held-out frames once and kept."""
 
     def work(folder: Path) -> dict[str, Any]:
-        write_json(folder / "table.json", {"rows": [asdict(row) for row in _measure_rows(run)]})
+        with run.translate_misfit():
+            write_json(folder / "table.json", {"rows": [asdict(row) for row in _measure_rows(run)]})
         return {}
 
     session = run.session
     artifact = session.make("evaluation", run.describe(run.artifacts), work)
-    rows = read_json(artifact.folder / "table.json")["rows"]
-    write_json(session.workspace.run_folder(name) / "metrics.json", {"paper_table": rows})
-    return [PaperRow(**row) for row in rows]
+    rows = read_as(artifact.folder / "table.json", dict[str, list[PaperRow]]).get("rows", [])
+    plain = [asdict(row) for row in rows]
+    write_json(session.workspace.run_folder(name) / "metrics.json", {"paper_table": plain})
+    return rows
 
 
 def _measure_rows(run: OpenedRun) -> list[PaperRow]:
@@ -358,7 +410,7 @@ def load_histories(session: Session, name: str) -> dict[str, History]:
 
 
 def _check_trained(record: RunRecord) -> None:
-    if not record.artifacts:
+    if not record.is_trained:
         raise InputError(f"expected a run that has trained, got {record.name!r}, unfinished; run it again to go on")
 
 
@@ -399,16 +451,18 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 def _generate_latents(run: OpenedRun, recipe: Recipe) -> Float32:
     recipe.start.check_exists()
     video = None
-    if recipe.start.kind == "video":
-        video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
-    return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
+    with run.translate_misfit():
+        if recipe.start.kind == "video":
+            video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
+        return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
 
 
 def _decode(run: OpenedRun, latents: Float32, size: tuple[int, int] | None) -> Iterator[UInt8]:
     def tell(done: int, total: int) -> None:
         run.session.listen(Progress("render", done, total))
 
-    return pipeline.decode_frames(run.codec, latents, tell, size=size)
+    with run.translate_misfit():
+        yield from pipeline.decode_frames(run.codec, latents, tell, size=size)
 
 
 def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:

@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepdance.errors import WorkspaceError
+from deepdance.folders import show_path
 from deepdance.strict_json import dump_json
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+T = TypeVar("T")
 
 MOST_JSON_BYTES = 64 << 20
 """A record or a manifest is smaller; a file of more is none."""
@@ -110,14 +116,20 @@ def find_leftovers(folder: Path, target: Path | None = None) -> list[Path]:
 def remove_leftovers(folder: Path, target: Path | None = None) -> None:
     """Remove `find_leftovers`. A folder that had been put aside goes back where its place is still free."""
     for path in find_leftovers(folder, target):
-        name = LEFTOVER.fullmatch(path.name)
-        place = path.with_name(f"{name['target']}{name['suffix'] or ''}") if name else path
-        if name and name["kind"] == "old" and not place.exists():
+        place = find_free_place(path)
+        if place:
             path.replace(place)
-        elif path.is_dir():
+        elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def find_free_place(leftover: Path) -> Path | None:
+    """Where a leftover goes back to, if it was only put aside and its place is free."""
+    name = LEFTOVER.fullmatch(leftover.name)
+    place = leftover.with_name(f"{name['target']}{name['suffix'] or ''}") if name else leftover
+    return place if name and name["kind"] == "old" and not place.exists() else None
 
 
 def _is_alive(process: int) -> bool:
@@ -138,6 +150,12 @@ def measure_bytes(path: Path) -> int:
     if path.is_symlink():
         return 0
     return sum(map(measure_bytes, path.iterdir())) if path.is_dir() else path.stat().st_size
+
+
+def find_link(folder: Path) -> Path | None:
+    """What is in a folder, however deep, and is neither a file nor a folder of its own: a link, a pipe, a device."""
+    paths = folder.rglob("*")
+    return next((path for path in paths if path.is_symlink() or not (path.is_file() or path.is_dir())), None)
 
 
 def hash_file(path: Path) -> str:
@@ -166,6 +184,28 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"expected JSON in {path}, got {error}; remove the folder and run again") from None
     return value
+
+
+def read_as(path: Path, kind: type[T]) -> T:
+    """What JSON of the workspace holds, whoever wrote it: a model, or dataclasses in a list. Raises WorkspaceError."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(json.loads(read_text(path, MOST_JSON_BYTES)))
+    except ValidationError as error:
+        problem = _describe_misfit(error)
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"expected JSON, got {error}"
+    raise WorkspaceError(f"{show_path(path)}: {problem}; delete the folder {show_path(path.parent)} and run again")
+
+
+def _describe_misfit(error: ValidationError) -> str:
+    """The first thing that does not fit, and where it is."""
+    first = error.errors()[0]
+    where = show_path(".".join(map(str, first["loc"])))
+    expected = "one" if first["type"] == "missing" else first["msg"].removeprefix("Input should be ")
+    got = "nothing" if first["type"] == "missing" else show_path(repr(first["input"]))[:40]
+    return f"{where}: expected {expected}, got {got}"
 
 
 def read_text(path: Path, most_bytes: int) -> str:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""For pydantic: a float that is `null` in JSON where it is not finite."""
 
 
 def dump_json(value: Any, *, indent: int | None = None, ensure_ascii: bool = True) -> str:

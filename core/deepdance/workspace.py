@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -13,7 +13,7 @@ from typing import Any
 
 from deepdance.artifacts import NAME, ArtifactStore
 from deepdance.errors import DeepDanceError, WorkspaceError
-from deepdance.folders import show_path
+from deepdance.folders import FOLDER, describe_kind, show_path
 from deepdance.locks import hold_lock
 from deepdance.recipe import Recipe
 from deepdance.storage import make_folder, now, read_json, write_json, write_text
@@ -26,6 +26,8 @@ LONGEST_NAME = 60
 """Characters of a run's name: they may have four bytes each, a folder's name has 255, and a number may follow."""
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$", re.IGNORECASE)
 """The names that Windows keeps for devices."""
+RUN_STAGES = ("silhouettes", "codec", "latents", "sequence")
+"""What a run is made of, in the order that it is made in."""
 
 
 class _TakenError(Exception):
@@ -46,6 +48,11 @@ class RunRecord:
     video: str = ""
     version: str = ""
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether it has all that it dances with."""
+        return all(self.artifacts.get(stage) for stage in RUN_STAGES)
+
 
 class Workspace:
     """A folder with `artifacts/` and `runs/`."""
@@ -53,6 +60,10 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.artifacts = ArtifactStore(root / "artifacts")
+
+    def _refuse_links(self) -> None:
+        names = ("runs", "runs/.locks", "artifacts", "artifacts/.locks", "artifacts/.newest")
+        _refuse_links(self.root / name for name in names)
 
     def run_folder(self, name: str) -> Path:
         """Where a run keeps its recipe, its record and its video."""
@@ -67,6 +78,7 @@ class Workspace:
         makes the same run, it is waited for. Raises WorkspaceError.
         """
         _check_name(name)
+        self._refuse_links()
         for number in count(1):
             candidate = name if number == 1 else f"{name}-{number}"
             with self._hold(candidate, inputs, recipe) as held:
@@ -110,7 +122,7 @@ class Workspace:
             return None
         if found and (found[0].inputs, found[1]) == (inputs, recipe):
             return found[0]
-        if found and (found[0].artifacts or found[0].status == "finished"):
+        if found and (found[0].is_trained or found[0].status == "finished"):
             return None
         self._make_folder(self.run_folder(name))
         run = RunRecord(name, inputs, created=found[0].created if found else now())
@@ -152,11 +164,8 @@ class Workspace:
 
     def _read_record(self, folder: Path) -> RunRecord:
         """A run's record, whoever wrote it: all that it names lies in its workspace. Raises WorkspaceError."""
-        link = next((path for path in (folder, folder / RECIPE) if path.is_symlink()), None)
-        if link:
-            raise WorkspaceError(
-                f"expected a run's own, got {show_path(link)}, a link; put in its place what it leads to"
-            )
+        self._refuse_links()
+        _refuse_links([folder, *folder.iterdir()])
         value = read_json(folder / RECORD)
         try:
             record = RunRecord(**{**value, "name": folder.name})
@@ -169,13 +178,20 @@ class Workspace:
 
     def runs(self) -> list[RunRecord]:
         """All runs, oldest first; what is no run's record is told of and passed over."""
-        found = []
-        for path in (self.root / "runs").glob(f"*/{RECORD}"):
+        found, unreadable = self.read_records()
+        for path, error in unreadable.items():
+            log.warning("%s is passed over, it is no run's record: %s", show_path(path), error)
+        return sorted(found, key=lambda run: run.created)
+
+    def read_records(self) -> tuple[list[RunRecord], dict[Path, str]]:
+        """The records of all runs, and why others cannot be read, by their files."""
+        found, unreadable = [], {}
+        for path in sorted((self.root / "runs").glob(f"[!.]*/{RECORD}")):
             try:
                 found.append(self._read_record(path.parent))
             except WorkspaceError as error:
-                log.warning("%s is passed over, it is no run's record: %s", show_path(path), error)
-        return sorted(found, key=lambda run: run.created)
+                unreadable[path] = str(error)
+        return found, unreadable
 
     def find_latest(self) -> str:
         """The name of the run that was finished last. Raises WorkspaceError."""
@@ -183,6 +199,14 @@ class Workspace:
         if not done:
             raise WorkspaceError(f"expected a finished run in {self.root}, got none; make one: dd run my-video.mp4")
         return max(done, key=lambda run: run.finished or run.created).name
+
+
+def _refuse_links(paths: Iterable[Path]) -> None:
+    """Raise WorkspaceError where something leads out of a workspace: what is there would be read, or written over."""
+    for path in paths:
+        if path.is_symlink() or (path.exists() and describe_kind(path) not in ("", FOLDER)):
+            kind = "link" if path.is_symlink() else describe_kind(path)
+            raise WorkspaceError(f"expected a run's own, got {show_path(path)}, a {kind}; move what it leads to there")
 
 
 def is_plain_name(name: str) -> bool:
@@ -199,9 +223,9 @@ def _check_record(record: RunRecord) -> None:
         raise ValueError(f"a video outside of its folder, {show_path(record.video)}")
     if not isinstance(record.artifacts, Mapping):
         raise ValueError("something else where artifacts are wanted")
-    for name in (name for names in record.artifacts.values() for name in _as_list(names)):
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise ValueError(f"{show_path(str(name))!r}, which is no artifact's name")
+    for stage, name in ((stage, name) for stage, names in record.artifacts.items() for name in _as_list(names)):
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name.rpartition("-")[0] != stage:
+            raise ValueError(f"{show_path(str(name))!r}, which is no artifact's name of {show_path(stage)}")
 
 
 def _as_list(value: Any) -> list[Any]:

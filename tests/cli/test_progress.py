@@ -58,7 +58,8 @@ OLD = "0123456789abcdef"
 def make_artifact(root, stage, key, manifest):
     folder = root / "artifacts" / f"{stage}-{key}"
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"stage": stage, "key": key, **manifest}))
+    known = {"stage": stage, "key": key, "source_name": "a.mp4", "inputs": {"size": [120, 200], "remover": None}}
+    (folder / "manifest.json").write_text(json.dumps({**known, **manifest}))
 
 
 def test_before_anything_is_learned_the_table_says_what_it_will_take(forecast, tmp_path, told):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deepdance.errors import OptionError, WorkspaceError
+from deepdance.errors import WorkspaceError
 from deepdance.recipe import Recipe
 from deepdance.runs import _make_name
 from deepdance.workspace import LONGEST_NAME, RunRecord, Workspace, locate_run
@@ -188,7 +188,7 @@ def test_a_pipe_in_place_of_a_recipe_is_told_and_nobody_waits(tmp_path):
     recipe = workspace.run_folder("x") / "recipe.toml"
     recipe.unlink()
     os.mkfifo(recipe)
-    with pytest.raises(OptionError, match="no plain file"):
+    with pytest.raises(WorkspaceError, match="recipe.toml, a pipe"):
         workspace.open_run("x")
 
 

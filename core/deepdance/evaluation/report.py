@@ -37,7 +37,7 @@ from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
 from deepdance.runs import OpenedRun
 from deepdance.session import TABLES, Session
-from deepdance.storage import digest, read_json, write_json
+from deepdance.storage import digest, read_as, write_json
 
 LENGTH = 1000
 SEEDS = 5
@@ -168,12 +168,13 @@ def _build_table(
     stage = f"{name}_table"
 
     def work(folder: Path) -> dict[str, Any]:
-        table = measure(lambda done, total: run.session.listen(Progress(stage, done, total)))
+        with run.translate_misfit():
+            table = measure(lambda done, total: run.session.listen(Progress(stage, done, total)))
         write_json(folder / "table.json", table.as_json())
         return {}
 
     artifact = run.session.make(stage, {**run.describe(stages), "settings": dict(settings or {})}, work)
-    return Table.from_json(read_json(artifact.folder / "table.json"))
+    return read_as(artifact.folder / "table.json", Table)
 
 
 def compare(evaluations: Sequence[Evaluation]) -> Tables:

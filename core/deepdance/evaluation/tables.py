@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from math import nan
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -132,15 +131,6 @@ class Table:
         """A dictionary of plain values."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The table that `as_json` gave."""
-        rows = []
-        for row in value["rows"]:
-            figures = {key: cell and _read_estimate(**cell) for key, cell in row["figures"].items()}
-            rows.append(Row(row["name"], row["role"], figures, row["horizon"]))
-        return cls(**{**value, "columns": [Column(**column) for column in value["columns"]], "rows": rows})
-
 
 class Tables(dict[str, Table]):
     """Tables by name, one below another in a notebook. `runs` are those that they are of."""
@@ -225,10 +215,6 @@ def _tell_held_out(tables: Mapping[str, Sequence[PaperRow]]) -> Iterator[str]:
 
 def _make_row(name: str, role: Role, values: Mapping[str, Any]) -> Row:
     return Row(name, role, {column.key: Estimate.of(values.get(column.key)) for column in PAPER_COLUMNS})
-
-
-def _read_estimate(value: float | None, low: float | None, high: float | None) -> Estimate:
-    return Estimate(nan if value is None else value, low, high)
 
 
 def align(lines: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.arrays import Float64, Int64
+from deepdance.strict_json import Number
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A value with its 95 % interval; `None` where there was too little to tell the interval from."""
 
-    value: float
+    value: Number
     low: float | None = None
     high: float | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ PAPER = {
 """Deep Dance's table of results."""
 PAPER_MODELS = {"codec": "conv-ae", "sequence": "lstm4"}
 """What the paper's models are called here."""
+Stage = Literal["codec", "sequence"]
 NOT_MEASURED = {"ceiling_acc": None, "copy_last_acc": None, "copy_last_loss": None}
 
 
@@ -25,7 +26,7 @@ NOT_MEASURED = {"ceiling_acc": None, "copy_last_acc": None, "copy_last_loss": No
 class PaperRow:
     """One model's line of the table. `None` means: there was nothing to measure it on."""
 
-    stage: str
+    stage: Stage
     component: str
     epochs: int
     acc: float | None
@@ -40,7 +41,7 @@ class PaperRow:
 
 
 def build_row(
-    stage: str,
+    stage: Stage,
     component: str,
     history: Sequence[Mapping[str, float]],
     reference: dict[str, float | None],

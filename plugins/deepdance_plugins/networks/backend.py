@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from deepdance.array_files import MOST_INFLATED, open_archive, translate_damage
 from deepdance.arrays import Float32
 from deepdance.errors import PluginError
 from deepdance.plugins.redirection import capture_output
@@ -65,7 +66,11 @@ def find_unused_settings() -> dict[str, Any]:
 
 
 def load_network(path: Path) -> keras.Model:
-    """A saved `.keras` network, which cannot run code of its own."""
+    """A saved `.keras` network, which cannot run code of its own, nor inflate without end. Raises WorkspaceError."""
+    with translate_damage(path), open_archive(path) as archive:
+        inflated = sum(member.file_size for member in archive.infolist())
+        if inflated > MOST_INFLATED * path.stat().st_size:
+            raise ValueError(f"a network that inflates to {inflated:,} bytes")
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from pydantic import TypeAdapter
 
 from deepdance.errors import OptionError
 from deepdance.evaluation.tables import Column, PaperTable, Row, Table, Tables, format_cell, join_paper_tables
@@ -52,7 +53,7 @@ def test_csv_has_a_line_for_each_figure_with_its_interval(written):
 
 def test_json_is_what_the_tables_are(written):
     read = json.loads(written("t.json"))
-    assert {name: Table.from_json(table).figure("model", "iou") for name, table in read.items()} == {
+    assert {name: TypeAdapter(Table).validate_python(table).figure("model", "iou") for name, table in read.items()} == {
         "one": FIGURE,
         "two": None,
     }
