@@ -341,3 +341,12 @@ def test_the_issue_forms_ask_something():
         form = read(f".github/ISSUE_TEMPLATE/{name}.yml")
         assert {"name", "description", "body"} <= form.keys()
         assert all(field["attributes"]["label"] for field in form["body"])
+
+
+def test_each_promise_of_security_names_a_test_that_is_there():
+    text = (ROOT / "SECURITY.md").read_text()
+    promises = text.partition("## What is promised")[2].partition("## What is not")[0].split("\n- ")[1:]
+    named = [re.findall(r"`(tests/[\w/.]+)`", promise) for promise in promises]
+    assert len(named) > 10
+    assert all(named)
+    assert all((ROOT / path).exists() for paths in named for path in paths)

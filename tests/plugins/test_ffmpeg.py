@@ -118,6 +118,16 @@ def test_odd_names_are_plain_names(tmp_path, monkeypatch, name):
     assert numbers(read(Path(name), 3)) == [0, 10]
 
 
+def test_an_ffmpeg_that_lies_in_the_working_folder_is_not_run(tmp_path, monkeypatch):
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'run'}\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ".", prepend=os.pathsep)
+    assert numbers(read(write_numbered(tmp_path / "video.mp4", constant(30, 20)), 3)) == [0, 10]
+    assert not (tmp_path / "run").exists()
+
+
 @contextmanager
 def refused_in_one_line(word: str) -> Iterator[None]:
     with pytest.raises(InputError) as error:
