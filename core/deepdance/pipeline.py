@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from deepdance.array_files import load_array
 from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.artifacts import Artifact
-from deepdance.dance_faults import find_faults
+from deepdance.dance_faults import FaultWatch
 from deepdance.errors import DeepDanceError, InputError, WorkspaceError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.folders import show_path
@@ -176,18 +176,22 @@ def dance(
         log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
     opening = take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
     if recipe.loop:
-        keys, cuts = _dance_loop(recipe, model, opening)
-        _tell_faults(recipe, keys, latents, clips)
+        [(keys, cuts)] = _tell_faults(recipe, [_dance_loop(recipe, model, opening)], latents, clips)
         return interpolate_loop(keys, cuts, max(round(recipe.loop * recipe.render_fps), 1), curve=recipe.curve)
     new, cuts = _generate(recipe, model, opening, count_keyframes(recipe.frames, recipe.fps, recipe.render_fps))
     if recipe.start.kind != "noise":
         new, cuts = np.concatenate([opening[-1:], new]), np.append(False, cuts)
-    _tell_faults(recipe, new, latents, clips)
+    [(new, cuts)] = _tell_faults(recipe, [(new, cuts)], latents, clips)
     return interpolate(new, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve, cuts=cuts)
 
 
-def _tell_faults(recipe: Recipe, keys: Float32, latents: Float32, clips: Sequence[Clip]) -> None:
-    for fault in find_faults(keys, latents, clips, recipe.fps):
+def _tell_faults(
+    recipe: Recipe, keys: Iterable[tuple[Float32, Bools]], latents: Float32, clips: Sequence[Clip]
+) -> Iterator[tuple[Float32, Bools]]:
+    """The same keys; when they have gone by, it is told what is wrong with them."""
+    watch = FaultWatch(latents, clips, recipe.fps)
+    yield from watch.follow(keys)
+    for fault in watch.list_faults():
         log.warning("%s; try another --seed, --temperature or --seq", fault)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepdance.dance_faults import FARTHEST, find_faults
+from deepdance.dance_faults import FARTHEST, FaultWatch
 from deepdance.frames import Clip
 
 FPS = 10
@@ -20,7 +20,12 @@ CLIPS = [Clip(0, 300, "a", FPS), Clip(300, 600, "b", FPS)]
 
 
 def tell(dance, learned=VIDEO):
-    return list(find_faults(dance, learned, CLIPS, FPS))
+    """The faults of a dance that comes in parts."""
+    watch = FaultWatch(learned, CLIPS, FPS)
+    parts = [(part, np.zeros(len(part), bool)) for part in np.array_split(dance, range(7, len(dance), 50))]
+    followed = list(watch.follow(parts))
+    assert np.array_equal(np.concatenate([part for part, _ in followed]), dance)
+    return list(watch.list_faults())
 
 
 def test_a_dance_that_freezes_is_told_with_its_second():
