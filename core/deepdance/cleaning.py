@@ -92,7 +92,7 @@ def _remove(waste: Waste) -> bool:
     with ExitStack() as stack, suppress(OSError, Timeout):
         if waste.lock:
             stack.enter_context(FileLock(waste.lock).acquire(timeout=0))
-        gone = waste.path.with_name(f".{waste.path.name}.{os.getpid()}.part")
+        gone = waste.path.with_name(f".{waste.path.name}-{os.getpid()}-part")
         waste.path.replace(gone)
         flush_names(gone.parent)
         shutil.rmtree(gone) if gone.is_dir() and not gone.is_symlink() else gone.unlink()

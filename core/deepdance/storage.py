@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 MOST_JSON_BYTES = 64 << 20
 """A record or a manifest is smaller; a file of more is none."""
-LEFTOVER = re.compile(r"\.(?P<target>.+)\.(?P<process>\d+)\.(?P<kind>part|old)(?P<suffix>\.\w+)?")
+LEFTOVER = re.compile(r"\.(?P<target>.+)-(?P<process>\d+)-(?P<kind>part|old)(?P<suffix>\.\w+)?")
 """The name of what a process was writing, or putting aside, for a target beside it."""
 
 
@@ -46,7 +46,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     What is made there may be a file or a folder, and takes the place of the one that was. It is on the disk before it
     has its name: a machine that loses its power has the one or the other, whole.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}-part{path.suffix}")
     try:
         make_folder(path.parent)
         remove_leftovers(path.parent, path)
@@ -62,7 +62,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 def _move_over(temporary: Path, path: Path) -> None:
     """Rename to `path`. A folder that is there already goes first aside, for no rename replaces one."""
     if temporary.is_dir() and path.is_dir():
-        aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
+        aside = path.with_name(f".{path.stem}-{os.getpid()}-old{path.suffix}")
         path.replace(aside)
         temporary.replace(path)
         shutil.rmtree(aside, ignore_errors=True)

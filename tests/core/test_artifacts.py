@@ -249,7 +249,7 @@ def test_an_artifact_from_before_files_were_hashed_is_used(tmp_path):
 
 def test_what_a_dead_process_was_writing_is_no_part_of_an_artifact(tmp_path):
     def leave(folder):
-        (folder / ".checkpoint.999999999.part.npz").touch()
+        (folder / ".checkpoint-999999999-part.npz").touch()
         return make(folder)
 
     made = ArtifactStore(tmp_path).build("codec", {}, leave, resumable=True)

@@ -151,15 +151,15 @@ def test_what_dead_processes_left_goes_and_what_living_ones_write_stays(workspac
     folders = (workspace.run_folder("kept"), workspace.root / "artifacts", workspace.root / "arrays")
     folders[2].mkdir()
     for folder in folders:
-        (folder / f".dance.{dead}.part.mp4").write_bytes(bytes(10))
-        (folder / f".dance.{os.getppid()}.part.mp4").write_bytes(bytes(10))
-    (folders[0] / f".frames.{dead}.old").mkdir()  # the only one there is: it goes back when frames are written
+        (folder / f".dance-{dead}-part.mp4").write_bytes(bytes(10))
+        (folder / f".dance-{os.getppid()}-part.mp4").write_bytes(bytes(10))
+    (folders[0] / f".frames-{dead}-old").mkdir()  # the only one there is: it goes back when frames are written
     assert set(list_waste(workspace)) == {
-        str(folder.relative_to(workspace.root) / f".dance.{dead}.part.mp4") for folder in folders
+        str(folder.relative_to(workspace.root) / f".dance-{dead}-part.mp4") for folder in folders
     }
     clean(workspace)
     assert list_waste(workspace) == {}
-    assert all((folder / f".dance.{os.getppid()}.part.mp4").exists() for folder in folders)
+    assert all((folder / f".dance-{os.getppid()}-part.mp4").exists() for folder in folders)
 
 
 def test_damaged_artifacts_sheets_arrays_and_locks_of_nothing_go(workspace):

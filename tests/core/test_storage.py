@@ -46,16 +46,16 @@ def test_a_folder_appears_only_when_it_is_whole_and_replaces_the_one_before(tmp_
 
 
 def test_what_a_dead_process_left_goes_when_the_same_file_is_written_again(tmp_path, dead):
-    for name in (f".dance.{dead}.part.mp4", f".dance.{os.getppid()}.part.mp4", f".other.{dead}.part.mp4"):
+    for name in (f".dance-{dead}-part.mp4", f".dance-{os.getppid()}-part.mp4", f".other-{dead}-part.mp4"):
         (tmp_path / name).touch()
     with write_atomically(tmp_path / "dance.mp4") as temporary:
         temporary.touch()
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"dance.mp4", f".dance.{os.getppid()}.part.mp4", f".other.{dead}.part.mp4"}
+    assert left == {"dance.mp4", f".dance-{os.getppid()}-part.mp4", f".other-{dead}-part.mp4"}
 
 
 def test_what_our_own_number_left_before_is_not_written_into(tmp_path):
-    left = tmp_path / f".frames.{os.getpid()}.part"
+    left = tmp_path / f".frames-{os.getpid()}-part"
     left.mkdir()
     (left / "1.png").touch()
     with write_atomically(tmp_path / "frames") as temporary:
@@ -65,7 +65,7 @@ def test_what_our_own_number_left_before_is_not_written_into(tmp_path):
 
 
 def test_a_folder_that_was_put_aside_by_who_died_comes_back(tmp_path, dead):
-    aside = tmp_path / f".frames.{dead}.old"
+    aside = tmp_path / f".frames-{dead}-old"
     aside.mkdir()
     (aside / "1.png").touch()
     assert find_leftovers(tmp_path) == [aside]
@@ -74,7 +74,7 @@ def test_a_folder_that_was_put_aside_by_who_died_comes_back(tmp_path, dead):
 
 
 @pytest.mark.parametrize(
-    "name", [".frames", ".frames.5", ".unfinished-codec-0123456789abcdef", ".a.5.part.b.c", "a.5.part"]
+    "name", [".frames", ".frames-5", ".unfinished-codec-0123456789abcdef", ".a-5-part.b.c", "a-5-part"]
 )
 def test_no_other_hidden_file_is_taken_for_a_leftover(tmp_path, name):
     (tmp_path / name).touch()
