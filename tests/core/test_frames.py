@@ -211,3 +211,16 @@ def test_a_silhouette_is_drawn_again_from_its_distances():
 def test_a_picture_is_grey_and_a_silhouette_is_not():
     assert is_grey(np.full((8, 8), 100, np.uint8))
     assert not is_grey(np.where(np.eye(8), 0, 255).astype(np.uint8))
+
+
+def test_an_index_means_what_it_means_for_an_array():
+    frames = np.arange(7, dtype=np.uint8)[:, None, None]
+    lazy = Silhouettes([frames[:3], frames[3:]], [Clip(0, 7, "a", 10)])
+    for index in (
+        slice(None), slice(-3, None), slice(5, 1, -2), slice(9, 20), np.array([-1, 0, 6]), np.array([], int),
+        np.arange(7) > 4, [2, 3],
+    ):  # fmt: skip
+        assert np.array_equal(lazy[index], frames[index])
+    for beyond in ([7], [-8], [0, 99]):
+        with pytest.raises(IndexError, match="expected frames below 7, got"):
+            lazy[np.array(beyond)]
