@@ -19,6 +19,7 @@ from deepdance.frames import (
     shrink,
     spread_evenly,
 )
+from deepdance.testing.subject import measure_memory
 
 
 def numbered(count: int, first: int = 0) -> np.ndarray:
@@ -224,3 +225,9 @@ def test_an_index_means_what_it_means_for_an_array():
     for beyond in ([7], [-8], [0, 99]):
         with pytest.raises(IndexError, match="expected frames below 7, got"):
             lazy[np.array(beyond)]
+
+
+def test_of_many_frames_no_list_is_made_to_read_a_few():
+    many = Silhouettes.of(np.broadcast_to(np.zeros((1, 2, 2), np.uint8), (10**8, 2, 2)))
+    peak, _ = measure_memory(lambda: (many[5:10], many[np.array([3, -1])], next(many.chunks())))
+    assert peak < 1 << 20
