@@ -23,25 +23,45 @@ AT_ONCE = 4096
 """Latents whose steps are measured at once: a dance may be hours long."""
 
 
-def find_faults(dance: Float32, learned: Float32, clips: Sequence[Clip], fps: float) -> Iterator[str]:
-    """What is wrong with a dance `(n, d)`, beside the latents `(m, d)` of `clips`; both have `fps` a second."""
-    lost = _measure_radii(dance, learned) > FARTHEST
-    if lost.any():
-        yield f"the dance leaves what was learned from at {lost.argmax() / fps:.1f} s"
-    rests = [_measure_steps(learned[clip.start : clip.stop]) for clip in clips]
-    least = STILL * float(np.median(np.concatenate(rests)))
-    longest = max(find_longest_run(steps <= least) for steps in rests)
-    frozen = _find_run(_measure_steps(dance) <= least, max(LONGEST_REST * fps, 2 * longest))
-    if least and frozen is not None:
-        yield f"the dance stands still from {frozen / fps:.1f} s on"
+class FaultFinder:
+    """Looks at a dance part by part, beside the latents `(m, d)` of `clips`; both have `fps` a second."""
+
+    def __init__(self, learned: Float32, clips: Sequence[Clip], fps: float) -> None:
+        self._fps = fps
+        self._mean = learned.mean(axis=0)
+        self._farthest = FARTHEST * max(_measure_lengths(learned, self._mean).max(), np.finfo(np.float32).tiny)
+        rests = [_measure_steps(learned[clip.start : clip.stop]) for clip in clips]
+        self._least = STILL * float(np.median(np.concatenate(rests)))
+        self._longest = max(LONGEST_REST * fps, 2 * max(find_longest_run(steps <= self._least) for steps in rests))
+        self._last, self._resting = learned[:0], np.empty(0, bool)
+        self._done = 0
+        self._told: set[str] = set()
+
+    def look(self, latents: Float32) -> Iterator[str]:
+        """What is wrong with a dance that comes to its next latents `(n, d)`, each fault once."""
+        lost = _measure_lengths(latents, self._mean) > self._farthest
+        if lost.any():
+            yield from self._tell("leaves what was learned from at", self._done + int(lost.argmax()), "")
+        joined = np.concatenate([self._last, latents])
+        resting = np.concatenate([self._resting, _measure_steps(joined) <= self._least])
+        frozen = _find_run(resting, self._longest)
+        first = self._done - len(self._last) - len(self._resting)
+        if self._least and frozen is not None:
+            yield from self._tell("stands still from", first + frozen, " on")
+        # A rest may go on; of a longer one than this all was told.
+        self._resting = _take_last_run(resting)[-int(self._longest) - 1 :]
+        self._last, self._done = joined[-1:], self._done + len(latents)
+
+    def _tell(self, what: str, number: int, end: str) -> Iterator[str]:
+        if what not in self._told:
+            self._told.add(what)
+            yield f"the dance {what} {number / self._fps:.1f} s{end}"
 
 
-def _measure_radii(dance: Float32, learned: Float32) -> Float64:
-    """Distances from the mean of what was learned, of its largest."""
-    mean = learned.mean(axis=0)
-    largest = max(_measure_lengths(learned, mean).max(), np.finfo(np.float32).tiny)
-    radii: Float64 = _measure_lengths(dance, mean) / largest
-    return radii
+def _take_last_run(flags: Bools) -> Bools:
+    """The true values that the flags end with."""
+    false = np.flatnonzero(~flags)
+    return flags[false[-1] + 1 :] if len(false) else flags
 
 
 def _measure_lengths(latents: Float32, mean: Float32) -> Float64:
