@@ -124,7 +124,7 @@ def decode(folder: Path, count: int) -> Callable[[], object]:
 
     codec = fit_pca(load(folder, 1000))
     latents = np.resize(make_latents(1000)[:, : codec.latent_dim], (count, codec.latent_dim))
-    return lambda: sum(map(len, decode_frames(codec, latents)))
+    return lambda: sum(map(len, decode_frames(codec, [latents])))
 
 
 STAGES = {stage.__name__: stage for stage in (prepare, fit_codec, encode, fit_sequence, generate, decode)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.array_files import load_array
-from deepdance.arrays import Float32, UInt8
+from deepdance.arrays import Float32, Int64, UInt8, unmap
 from deepdance.errors import WorkspaceError
 from deepdance.folders import show_path
 from deepdance.html import write_html_picture
@@ -79,15 +78,27 @@ class Silhouettes:
 
     def __getitem__(self, index: slice | npt.NDArray[np.integer]) -> UInt8:
         """The frames at a slice or an array of indices, copied into memory."""
-        indices = np.arange(len(self))[index]
+        indices = self._number(index)
         out = np.empty((len(indices), *self.size), np.uint8)
         owners = np.searchsorted(self._ends, indices, side="right")
         for owner in np.unique(owners):
             mine = owners == owner
             part = self._parts[owner]
             out[mine] = part[indices[mine] - (self._ends[owner] - len(part))]
-            _unmap(part)
+            unmap(part)
         return out
+
+    def _number(self, index: slice | npt.NDArray[np.integer]) -> Int64:
+        """The numbers of the frames that an index means, from 0; without a list of all, of which there may be many."""
+        if isinstance(index, slice):
+            return np.arange(*index.indices(len(self)))
+        given = np.asarray(index)
+        if given.dtype == bool:
+            return np.arange(len(self))[given]
+        beyond = (given < -len(self)) | (given >= len(self))
+        if beyond.any():
+            raise IndexError(f"expected frames below {len(self)}, got {given[beyond][0]}")
+        return np.where(given < 0, given + len(self), given).astype(np.int64)
 
     def chunks(self, length: int = 256) -> Iterator[UInt8]:
         """All frames in order, at most `length` at a time."""
@@ -176,16 +187,6 @@ def _read_clips(path: Path, frames: int) -> list[Clip]:
             f"delete the folder {show_path(path.parent)} and run again"
         )
     return clips
-
-
-def _unmap(part: UInt8) -> None:
-    """Give back the pages of a file that were read: else a long training holds the whole file in memory at last.
-
-    What the system keeps of the file makes the next reading quick; it takes that memory back when it is short of it.
-    """
-    mapped = getattr(part, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class SilhouetteWriter:

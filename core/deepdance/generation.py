@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
@@ -56,16 +56,32 @@ def count_keyframes(frames: int, key_fps: float, fps: float) -> int:
 
 
 def interpolate(
-    keys: Float32, key_fps: float, fps: float, frames: int, *, curve: str = "smooth", cuts: Bools | None = None
-) -> Float32:
-    """What lies between successive keys: `(k, d)` at `key_fps` → `(frames, d)` at `fps` (the paper's ×10 is 3 → 30).
+    keys: Iterable[tuple[Float32, Bools]], key_fps: float, fps: float, frames: int, *, curve: str = "smooth"
+) -> Iterator[Float32]:
+    """What lies between successive keys: chunks `(k, d)` at `key_fps` → chunks `(n, d)` at `fps`, `frames` in all.
 
-    `smooth` is a Catmull-Rom spline (Catmull and Rom 1974), `linear` the paper's mixing. Frame 0 is the first key
-    itself: the published code mixed from a zero vector there, which decodes to noise. `cuts` `(k,)` tells the keys that
-    begin a new shot: nothing is mixed across a cut.
+    (The paper's ×10 is 3 → 30.) Beside each chunk of keys stands which of them begin a new shot, `(k,)`: nothing is
+    mixed across a cut. `smooth` is a Catmull-Rom spline (Catmull and Rom 1974), `linear` the paper's mixing. Frame 0 is
+    the first key itself: the published code mixed from a zero vector there, which decodes to noise.
     """
-    position = np.minimum(np.arange(frames) * (key_fps / fps), len(keys) - 1)
-    return _draw_shots(keys, position, np.zeros(len(keys), bool) if cuts is None else cuts, curve)
+    ratio, first, done = key_fps / fps, 0, 0
+    window, cuts = np.empty((0, 0), np.float32), np.empty(0, bool)
+
+    def draw(stop: int) -> Float32:
+        position = np.minimum(np.arange(done, stop) * ratio, first + len(window) - 1)
+        return _draw_shots(window, position - first, cuts, curve)
+
+    for more, begins in keys:
+        window, cuts = np.concatenate([window.reshape(-1, more.shape[1]), more]), np.append(cuts, begins)
+        # All four keys of a frame's curve are there, and with them the cuts between them.
+        stop = min(frames, int(max(first + len(window) - 2, 0) / ratio))
+        if stop > done:
+            yield draw(stop)
+            done = stop
+        spent = max(0, min(int(done * ratio) - 1 - first, len(window) - 2))
+        window, cuts, first = window[spent:], cuts[spent:], first + spent
+    if done < frames:
+        yield draw(frames)
 
 
 def close_loop(dance: Float32, cuts: Bools, length: int) -> tuple[Float32, Bools, float]:

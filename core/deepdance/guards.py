@@ -28,6 +28,7 @@ from deepdance.interfaces import (
     FrameCodec,
     FrameSource,
     History,
+    LatentStream,
     Metrics,
     Renderer,
     SequenceModel,
@@ -159,6 +160,26 @@ class SequenceGuards(SequenceModel[Any]):
         latents, cuts = super().generate_shots(seed, steps, temperature=temperature, rng=rng)
         return _check_dance(self, latents, shape), _check(self, "cuts", cuts, shape[:2], bool)
 
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
+        seed, _ = _check_seed(seed, 0)
+        return _GuardedStream(self, super().stream(seed, temperature=temperature, rng=rng), seed)
+
+
+class _GuardedStream(LatentStream):
+    """A model's stream, each part of which is looked at."""
+
+    def __init__(self, model: SequenceModel[Any], stream: LatentStream, seed: Float32) -> None:
+        super().__init__(stream.temperature)
+        self._model, self._stream, self._seed, self._done = model, stream, seed, 0
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        self._stream.temperature = self.temperature
+        latents, cuts = self._stream.take(steps)
+        shape = len(self._seed), steps, self._seed.shape[-1]
+        checked = _check_dance(self._model, latents, shape, self._done)
+        self._done += steps
+        return checked, _check(self._model, "cuts", cuts, shape[:2], bool)
+
 
 def _check_seed(seed: Float32, steps: int) -> tuple[Float32, tuple[int, int, int]]:
     """The seeds `(b, context, d)` as float32, and the shape of what follows them. Raises InputError."""
@@ -167,14 +188,15 @@ def _check_seed(seed: Float32, steps: int) -> tuple[Float32, tuple[int, int, int
     return np.asarray(seed, np.float32), (len(seed), steps, seed.shape[-1])
 
 
-def _check_dance(component: object, latents: Any, shape: tuple[int, ...]) -> Float32:
-    """New latents `(b, steps, d)`, if they are as promised. Raises PluginError."""
+def _check_dance(component: object, latents: Any, shape: tuple[int, ...], done: int = 0) -> Float32:
+    """New latents `(b, steps, d)`, if they are as promised; `done` came before them. Raises PluginError."""
     checked = _check(component, "latents", latents, shape, np.float32)
     broken = ~np.isfinite(checked).all(axis=(0, 2))
     if broken.any():
         raise PluginError(
-            f"{type(component).__name__}: expected finite latents, got NaN or infinity from step {1 + broken.argmax()} "
-            f"of {len(broken)}; train it longer or at a smaller learning rate, or choose another component"
+            f"{type(component).__name__}: expected finite latents, got NaN or infinity from step "
+            f"{1 + done + broken.argmax()} of {done + len(broken)}; train it longer or at a smaller learning rate, or "
+            "choose another component"
         )
     return checked
 

@@ -126,7 +126,8 @@ class Watch:
         done = 0
         for chunk in chunks:
             picks = self._pick(done, done + len(chunk)) - done
-            self._kept.append(shrink(chunk[picks], self._size))
+            if len(picks):
+                self._kept.append(shrink(chunk[picks], self._size))
             yield chunk
             done += len(chunk)
 
@@ -139,7 +140,7 @@ class Watch:
     def compare(self, latents: Float32, real: Silhouettes, learned: Float32, evaluated_from: int) -> Impression:
         """The dance, whose latents are `(n, d)`, beside the silhouettes and latents `(m, d)` that were learned from.
 
-        Those `evaluated_from` on were held out.
+        Those of the dance's first minute are enough. Those of the others from `evaluated_from` on were held out.
         """
         fps, dance = self._fps, np.concatenate(self._kept)
         moved, rested = measure_motion(dance), _measure_real_motion(real)

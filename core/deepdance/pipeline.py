@@ -6,7 +6,7 @@ fit_codec → encode → fit_sequence → dance → decode_frames → render
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from deepdance.array_files import load_array
 from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.artifacts import Artifact
-from deepdance.dance_faults import FaultWatch
+from deepdance.dance_faults import FaultFinder
 from deepdance.errors import DeepDanceError, InputError, WorkspaceError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.folders import show_path
@@ -37,10 +37,15 @@ from deepdance.strict_json import Number
 DECODE_BATCH = 64
 CHUNK_PIXELS = 1 << 24
 """Of the frames that are decoded at once: eight of 1920×1080."""
+KEYS_AT_ONCE = 256
+"""Keyframes that are danced on by before they are drawn."""
 LOOP_SEARCH = 300
 """Seconds of dance that a loop is sought in."""
 LOOP_GAP = 2.0
 """Median steps between the ends of a loop that nobody sees, spread over it."""
+
+Keys = tuple[Float32, Bools]
+"""Keyframes `(k, d)`, and which of them begin a new shot, `(k,)`."""
 
 log = logging.getLogger("deepdance")
 
@@ -98,14 +103,15 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
 
     def work(folder: Path) -> dict[str, Any]:
         encoder = load_codec(session, recipe, codec)
-        latents = np.empty((len(frames), encoder.latent_dim), np.float32)
-        done = 0
-        for chunk in frames.chunks():
-            latents[done : done + len(chunk)] = encoder.encode(chunk)
-            done += len(chunk)
-            session.listen(Progress("latents", done, len(frames)))
-        np.save(folder / "latents.npy", latents, allow_pickle=False)
-        return {"frames": len(latents)}
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(frames), encoder.latent_dim)}
+        with (folder / "latents.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            done = 0
+            for chunk in frames.chunks():
+                file.write(np.ascontiguousarray(encoder.encode(chunk), "<f4").data)
+                done += len(chunk)
+                session.listen(Progress("latents", done, len(frames)))
+        return {"frames": len(frames)}
 
     return session.make("latents", inputs, work)
 
@@ -167,39 +173,42 @@ def dance(
     clips: Sequence[Clip],
     *,
     video: Float32 | None = None,
-) -> Float32:
-    """New latents at `render_fps`, `(frames, d)`. `video` holds those of the video that the recipe starts from.
+) -> Iterator[Float32]:
+    """New latents at `render_fps`, in chunks `(n, d)`: `count_frames` in all, however many never held at once.
 
-    Warns where the dance stands still or leaves what was learned from.
+    `video` holds those of the video that the recipe starts from. Warns where the dance stands still or
+    leaves what was learned from. Raises OptionError.
     """
     if recipe.temperature != 1 and model.is_deterministic:
         log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
     opening = take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
     if recipe.loop:
-        [(keys, cuts)] = _tell_faults(recipe, [_dance_loop(recipe, model, opening)], latents, clips)
-        return interpolate_loop(keys, cuts, max(round(recipe.loop * recipe.render_fps), 1), curve=recipe.curve)
-    new, cuts = _generate(recipe, model, opening, count_keyframes(recipe.frames, recipe.fps, recipe.render_fps))
-    if recipe.start.kind != "noise":
-        new, cuts = np.concatenate([opening[-1:], new]), np.append(False, cuts)
-    [(new, cuts)] = _tell_faults(recipe, [(new, cuts)], latents, clips)
-    return interpolate(new, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve, cuts=cuts)
+        ((keys, cuts),) = _tell_faults(recipe, [_find_loop(recipe, model, opening)], latents, clips)
+        return iter([interpolate_loop(keys, cuts, count_frames(recipe), curve=recipe.curve)])
+    parts = _tell_faults(recipe, _generate_keys(recipe, model, opening), latents, clips)
+    return interpolate(parts, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve)
 
 
-def _tell_faults(
-    recipe: Recipe, keys: Iterable[tuple[Float32, Bools]], latents: Float32, clips: Sequence[Clip]
-) -> Iterator[tuple[Float32, Bools]]:
-    """The same keys; when they have gone by, it is told what is wrong with them."""
-    watch = FaultWatch(latents, clips, recipe.fps)
-    yield from watch.follow(keys)
-    for fault in watch.list_faults():
-        log.warning("%s; try another --seed, --temperature or --seq", fault)
+def count_frames(recipe: Recipe) -> int:
+    """Frames of the dance, or of the loop, that a recipe asks for."""
+    return max(round(recipe.loop * recipe.render_fps), 1) if recipe.loop else recipe.frames
 
 
-def _dance_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> tuple[Float32, Bools]:
+def _tell_faults(recipe: Recipe, parts: Iterable[Keys], latents: Float32, clips: Sequence[Clip]) -> Iterator[Keys]:
+    """The same keyframes; what is wrong with them is warned of as they come."""
+    finder = FaultFinder(latents, clips, recipe.fps)
+    for keys, cuts in parts:
+        for fault in finder.look(keys):
+            log.warning("%s; try another --seed, --temperature or --seq", fault)
+        yield keys, cuts
+
+
+def _find_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> Keys:
     """The keys of the smoothest loop in a long dance, and its cuts. Warns where it jumps."""
     length = max(round(recipe.loop * recipe.fps), 2)
     steps = max(round(LOOP_SEARCH * recipe.fps), 3 * length)
-    keys, cuts, gap = close_loop(*_generate(recipe, model, opening, steps), length)
+    latents, cuts = model.generate_shots(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)
+    keys, begins, gap = close_loop(latents[0], cuts[0], length)
     if gap > LOOP_GAP:
         log.warning(
             "the loop's ends lie %.1f median steps apart, more than %g: it may slide; try another --seed or a longer "
@@ -207,31 +216,40 @@ def _dance_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> 
             gap,
             LOOP_GAP,
         )
-    return keys, cuts
+    return keys, begins
 
 
-def _generate(recipe: Recipe, model: SequenceModel[Any], opening: Float32, steps: int) -> tuple[Float32, Bools]:
-    """One dance `(steps, d)`, and which of its latents begin a new shot."""
-    latents, cuts = model.generate_shots(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)
-    return latents[0], cuts[0]
+def _generate_keys(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> Iterator[Keys]:
+    """Keyframes of one dance in chunks `(k, d)`, and which of them begin a new shot; the first was there, or is new."""
+    stream = model.stream(opening[None], temperature=recipe.temperature, rng=recipe.seed)
+    if recipe.start.kind != "noise":
+        yield opening[-1:], np.zeros(1, bool)
+    count = count_keyframes(recipe.frames, recipe.fps, recipe.render_fps)
+    for start in range(0, count, KEYS_AT_ONCE):
+        latents, cuts = stream.take(min(KEYS_AT_ONCE, count - start))
+        yield latents[0], cuts[0]
 
 
 def decode_frames(
-    codec: FrameCodec[Any],
-    latents: Float32,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-    *,
-    size: tuple[int, int] | None = None,
+    codec: FrameCodec[Any], latents: Iterable[Float32], *, size: tuple[int, int] | None = None
 ) -> Iterator[UInt8]:
-    """Latents `(n, d)` → chunks of silhouettes, as they are asked for.
+    """Chunks of latents `(n, d)` → chunks of silhouettes, as they are asked for.
 
     They are as the codec learned them, or drawn for `size` (height, width).
     """
-    batch = find_chunk_length(size) if size else DECODE_BATCH
-    for start in range(0, len(latents), batch):
-        chunk = latents[start : start + batch]
+    for chunk in _regroup(latents, find_chunk_length(size) if size else DECODE_BATCH):
         yield codec.decode_at(chunk, size) if size else codec.decode(chunk)
-        on_progress(min(start + batch, len(latents)), len(latents))
+
+
+def _regroup(chunks: Iterable[Float32], length: int) -> Iterator[Float32]:
+    """The same rows in chunks of one length; the last may be shorter."""
+    rest: list[Float32] = []
+    for chunk in chunks:
+        rows = np.concatenate([*rest, chunk])
+        whole = len(rows) - len(rows) % length
+        yield from (rows[start : start + length] for start in range(0, whole, length))
+        rest = [rows[whole:].copy()]
+    yield from (rows for rows in rest if len(rows))
 
 
 def find_chunk_length(size: tuple[int, int]) -> int:

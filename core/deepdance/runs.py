@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from deepdance.events import Progress, RunFinished, RunStarted
 from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
 from deepdance.generation import take_opening
-from deepdance.impression import Impression, Watch
+from deepdance.impression import SECONDS, Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
@@ -245,10 +246,20 @@ def generate(session: Session, name: str, out: Path | None, changes: Mapping[str
 
 def _write_dance(run: OpenedRun, recipe: Recipe, size: tuple[int, int], out: Path) -> Impression:
     """A new dance as a file, and how it looks."""
-    new = _generate_latents(run, recipe)
     watch = Watch(recipe.fps, recipe.render_fps, run.frames.size)
-    pipeline.render(run.session, recipe, watch.follow(_decode(run, new, size)), out)
-    return watch.compare(new, run.frames, run.latents, run.evaluated_from)
+    beginning: list[Float32] = []
+    new = _keep_first(_generate_latents(run, recipe), ceil(SECONDS * recipe.render_fps), beginning)
+    pipeline.render(run.session, recipe, watch.follow(_decode(run, recipe, new, size)), out)
+    return watch.compare(np.concatenate(beginning), run.frames, run.latents, run.evaluated_from)
+
+
+def _keep_first(chunks: Iterable[Float32], most: int, kept: list[Float32]) -> Iterator[Float32]:
+    """The same chunks; `kept` gets the first rows of them."""
+    for chunk in chunks:
+        if most:
+            kept.append(chunk[:most])
+            most -= len(kept[-1])
+        yield chunk
 
 
 def _choose_size(run: OpenedRun, recipe: Recipe, shown: Artifact) -> tuple[int, int]:
@@ -293,7 +304,7 @@ def extend(
     new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
     size = _choose_size(opened, recipe, prepared)
     fade = round(FADE_SECONDS * recipe.render_fps)
-    continuation = _join(_decode(opened, new, size), redraw(last[-1:], size)[0], fade)
+    continuation = _join(_decode(opened, recipe, new, size), redraw(last[-1:], size)[0], fade)
     shown = (redraw(chunk, size) for chunk in video.chunks(pipeline.find_chunk_length(size)))
     pipeline.render(session, recipe, _append(shown, continuation), out)
     session.listen(RunFinished(name, out))
@@ -445,10 +456,10 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 
     They are as the codec learned them, or drawn for `size` (height, width). Raises OptionError, InputError.
     """
-    return _decode(run, _generate_latents(run, recipe), size)
+    return _decode(run, recipe, _generate_latents(run, recipe), size)
 
 
-def _generate_latents(run: OpenedRun, recipe: Recipe) -> Float32:
+def _generate_latents(run: OpenedRun, recipe: Recipe) -> Iterator[Float32]:
     recipe.start.check_exists()
     video = None
     with run.translate_misfit():
@@ -457,12 +468,15 @@ def _generate_latents(run: OpenedRun, recipe: Recipe) -> Float32:
         return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
 
 
-def _decode(run: OpenedRun, latents: Float32, size: tuple[int, int] | None) -> Iterator[UInt8]:
-    def tell(done: int, total: int) -> None:
-        run.session.listen(Progress("render", done, total))
-
+def _decode(
+    run: OpenedRun, recipe: Recipe, latents: Iterable[Float32], size: tuple[int, int] | None
+) -> Iterator[UInt8]:
+    done, total = 0, pipeline.count_frames(recipe)
     with run.translate_misfit():
-        yield from pipeline.decode_frames(run.codec, latents, tell, size=size)
+        for chunk in pipeline.decode_frames(run.codec, latents, size=size):
+            yield chunk
+            done += len(chunk)
+            run.session.listen(Progress("render", done, total))
 
 
 def _check_opening(session: Session, recipe: Recipe, context: int, clips: Sequence[Clip]) -> None:

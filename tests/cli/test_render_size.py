@@ -197,8 +197,8 @@ def test_in_python_a_file_has_its_size_and_arrays_that_of_the_silhouettes(worksp
 def test_large_frames_come_a_few_at_a_time(workspace):
     run = deepdance.open_run(RUN, workspace=workspace)
     latents = run.latents[:20]
-    chunks = list(decode_frames(run.codec, latents, size=(1080, 1920)))
+    chunks = list(decode_frames(run.codec, [latents], size=(1080, 1920)))
     assert [len(chunk) for chunk in chunks] == [8, 8, 4]
     assert {chunk.shape[1:] for chunk in chunks} == {(1080, 1920)}
-    small = np.concatenate(list(decode_frames(run.codec, latents, size=(24, 40))))
-    assert np.array_equal(small, np.concatenate(list(decode_frames(run.codec, latents))))
+    small = np.concatenate(list(decode_frames(run.codec, [latents], size=(24, 40))))
+    assert np.array_equal(small, np.concatenate(list(decode_frames(run.codec, [latents]))))

@@ -5,6 +5,7 @@ from my_sequence.sequence import MySequence
 
 from contract.broken import breaks, breaks_unguarded, change
 from deepdance.errors import InputError
+from deepdance.interfaces import LatentStream, StreamingModel, as_one_shot
 
 breaks_unguarded("sequence", "refuses_short_clips", "refuses_what_is_not_finite")
 
@@ -95,6 +96,49 @@ class _(MySequence):
 class _(MySequence):
     def generate_shots(self, seed, steps, *, temperature=1.0, rng=0):
         return super().generate_shots(seed, steps, temperature=temperature, rng=rng + 1)
+
+
+class Streamed(MySequence, StreamingModel):
+    """One that keeps its state as a window: the last latents, and the draws."""
+
+    generate = StreamingModel.generate
+    generate_shots = StreamingModel.generate_shots
+
+    def stream(self, seed, *, temperature=1.0, rng=0):
+        return self.Stream(self, seed, temperature, rng)
+
+    class Stream(LatentStream):
+        def __init__(self, model, seed, temperature, rng):
+            super().__init__(temperature)
+            self.model, self.window, self.rng, self.given = model, seed, rng, []
+
+        def advance(self, steps):
+            self.rng += 1
+            latents = MySequence.generate(self.model, self.window, 10, temperature=self.temperature, rng=self.rng)
+            self.window = np.concatenate([self.window, latents], axis=1)[:, -self.window.shape[1] :]
+            return as_one_shot(latents)
+
+
+@breaks("sequence", "a_stream_is_what_is_generated")
+class _(Streamed):
+    class Stream(Streamed.Stream):
+        def advance(self, steps):
+            latents, cuts = super().advance(steps)
+            return latents[:, :steps], cuts[:, :steps]  # what is more than wanted is lost
+
+
+@breaks("sequence", "a_stream_takes_a_new_temperature")
+class _(Streamed):
+    class Stream(Streamed.Stream):
+        temperature = property(lambda self: 1.0, lambda self, value: None)
+
+
+@breaks("sequence", "a_stream_needs_no_more_memory_the_longer_it_is")
+class _(Streamed):
+    class Stream(Streamed.Stream):
+        def advance(self, steps):
+            self.given.append(super().advance(steps))
+            return self.given[-1]
 
 
 @breaks("sequence", "a_batch_begins_as_its_first_alone")

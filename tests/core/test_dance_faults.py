@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepdance.dance_faults import FARTHEST, FaultWatch
+from deepdance.dance_faults import FARTHEST, FaultFinder
 from deepdance.frames import Clip
 
 FPS = 10
@@ -20,12 +20,15 @@ CLIPS = [Clip(0, 300, "a", FPS), Clip(300, 600, "b", FPS)]
 
 
 def tell(dance, learned=VIDEO):
-    """The faults of a dance that comes in parts."""
-    watch = FaultWatch(learned, CLIPS, FPS)
-    parts = [(part, np.zeros(len(part), bool)) for part in np.array_split(dance, range(7, len(dance), 50))]
-    followed = list(watch.follow(parts))
-    assert np.array_equal(np.concatenate([part for part, _ in followed]), dance)
-    return list(watch.list_faults())
+    """What is told of a dance, which is the same in whatever parts it comes."""
+    whole = list(FaultFinder(learned, CLIPS, FPS).look(dance))
+    for length in (1, 7, 64):
+        finder = FaultFinder(learned, CLIPS, FPS)
+        parts = [
+            fault for start in range(0, len(dance), length) for fault in finder.look(dance[start : start + length])
+        ]
+        assert sorted(parts) == sorted(whole)
+    return whole
 
 
 def test_a_dance_that_freezes_is_told_with_its_second():

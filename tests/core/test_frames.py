@@ -21,6 +21,7 @@ from deepdance.frames import (
     shrink,
     spread_evenly,
 )
+from deepdance.testing.subject import measure_memory
 
 
 def numbered(count: int, first: int = 0) -> np.ndarray:
@@ -288,3 +289,22 @@ def test_half_of_a_picture_is_grey(share, grey):
     assert not is_grey(np.full((8, 8), 25, np.uint8))
     assert is_grey(np.full((8, 8), 229, np.uint8))
     assert not is_grey(np.full((8, 8), 230, np.uint8))
+
+
+def test_an_index_means_what_it_means_for_an_array():
+    frames = np.arange(7, dtype=np.uint8)[:, None, None]
+    lazy = Silhouettes([frames[:3], frames[3:]], [Clip(0, 7, "a", 10)])
+    for index in (
+        slice(None), slice(-3, None), slice(5, 1, -2), slice(9, 20), np.array([-1, 0, 6]), np.array([], int),
+        np.arange(7) > 4, [2, 3],
+    ):  # fmt: skip
+        assert np.array_equal(lazy[index], frames[index])
+    for beyond in ([7], [-8], [0, 99]):
+        with pytest.raises(IndexError, match="expected frames below 7, got"):
+            lazy[np.array(beyond)]
+
+
+def test_of_many_frames_no_list_is_made_to_read_a_few():
+    many = Silhouettes.of(np.broadcast_to(np.zeros((1, 2, 2), np.uint8), (10**8, 2, 2)))
+    peak, _ = measure_memory(lambda: (many[5:10], many[np.array([3, -1])], next(many.chunks())))
+    assert peak < 1 << 20

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepdance.testing.subject import measure_memory
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
 from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
+from deepdance_plugins.sources.ffmpeg import cuts
 from deepdance_plugins.sources.ffmpeg.cuts import GRID, find_cut_frames, find_cuts
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
@@ -34,6 +36,19 @@ def swaying(count: int, x: float = 30.0) -> list[np.ndarray]:
 
 def test_a_jump_between_two_calm_shots_is_a_cut():
     assert find_cut_frames(packed(swaying(40) + swaying(40, x=44))) == [40]
+
+
+def test_a_long_video_is_looked_at_in_blocks(monkeypatch):
+    shots = packed([picture for start in (30, 44, 20, 50) for picture in swaying(40, x=start)])
+    for block in (1, 7, 37, 40):
+        monkeypatch.setattr(cuts, "BLOCK", block)
+        assert find_cut_frames(shots) == [40, 80, 120]
+
+
+def test_a_long_video_takes_few_bytes_a_frame():
+    shots = packed(swaying(100) + swaying(100, x=60))
+    peaks = [measure_memory(lambda n=n: find_cut_frames(np.tile(shots, (n, 1))))[0] for n in (50, 200)]
+    assert peaks[1] - peaks[0] < (shots.nbytes / len(shots) + 40) * 150 * len(shots)
 
 
 def test_a_dance_without_a_cut_has_none():

@@ -19,8 +19,10 @@ from deepdance_plugins.sequences.texture.model import (
     TAPS,
     Texture,
     TextureOptions,
+    _fade,
     _measure_motion,
     _stack_windows,
+    _Walk,
 )
 from deepdance_plugins.sequences.texture.neighbours import BLOCK, NearestNeighbours
 
@@ -170,10 +172,10 @@ def test_after_a_jump_a_path_plays_on_for_as_long_as_it_holds():
     targets = np.column_stack([numbers + 1, (numbers + 50) % 100])
     cumulative = np.tile([0.5, 1.0], (100, 1))
     always, never = np.full(9, 0.9), np.full(9, 0.4)
-    assert draw_path(0, targets, cumulative, never, 3).tolist() == list(range(1, 10))
-    assert draw_path(0, targets, cumulative, always, 3).tolist() == [50, 51, 52, 53, 3, 4, 5, 6, 56]
-    assert draw_path(0, targets, cumulative, always, 0)[:3].tolist() == [50, 0, 50]
-    assert draw_path(0, targets, cumulative / 4, always, 0)[:3].tolist() == [50, 0, 50]  # rows need not add up to 1
+    assert draw_path(0, targets, cumulative, never, 3)[0].tolist() == list(range(1, 10))
+    assert draw_path(0, targets, cumulative, always, 3)[0].tolist() == [50, 51, 52, 53, 3, 4, 5, 6, 56]
+    assert draw_path(0, targets, cumulative, always, 0)[0][:3].tolist() == [50, 0, 50]
+    assert draw_path(0, targets, cumulative / 4, always, 0)[0][:3].tolist() == [50, 0, 50]  # rows need not add up to 1
 
 
 @pytest.mark.parametrize("every", [5, 20, 60])
@@ -227,12 +229,16 @@ def test_what_differs_at_a_jump_fades_evenly():
     texture = fitted(blend=3, jumps=8)
     latents = np.concatenate(CLIPS)
     path = np.array([50, 51, 200, 201, 202, 203, 400])
-    dance = texture._blend(latents[49], 49, path)
+
+    def blend(last, path):
+        return _Walk(texture._latents, last, 49, _fade(3)[:, None], np.random.default_rng())._blend(path)
+
+    dance = blend(latents[49], path)
     broken = latents[51] - latents[199]
     expected = latents[path] + np.outer([0, 0, 0.75, 0.5, 0.25, 0, 0], broken)
     expected[6] += 0.75 * (latents[203] - latents[399])
     assert dance == pytest.approx(expected, abs=1e-6)
-    assert texture._blend(latents[49] + 1, 49, path[:2]) == pytest.approx(latents[path[:2]] + [[0.75], [0.5]], abs=1e-6)
+    assert blend(latents[49] + 1, path[:2]) == pytest.approx(latents[path[:2]] + [[0.75], [0.5]], abs=1e-6)
 
 
 def test_a_window_is_found_where_it_was_taken_from_but_never_at_a_clips_end(model):

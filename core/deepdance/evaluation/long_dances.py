@@ -73,12 +73,12 @@ def measure_long_dances(run: OpenedRun, on_progress: OnProgress = ignore_progres
     starts = choose_starts(frames.clips, run.evaluated_from, run.model.context, seeds)
     openings = run.latents[starts[:, None] + np.arange(run.model.context)]
     dances, cuts = run.model.generate_shots(openings, length, temperature=recipe.temperature, rng=recipe.seed)
-    streams = [decode_frames(run.codec, dance) for dance in dances]
+    streams = [decode_frames(run.codec, [dance]) for dance in dances]
     shots = [[0, *(np.flatnonzero(each[1:]) + 1).tolist()] for each in cuts]
     name = f"{recipe.codec.name} × {recipe.sequence.name}"
 
     def decode_real(numbers: Int64) -> Iterable[UInt8]:
-        return decode_frames(run.codec, run.latents[numbers])
+        return decode_frames(run.codec, [run.latents[numbers]])
 
     total, since = seeds * length, run.evaluated_from
     return _measure("Long dances", name, streams, shots, total, frames, since, on_progress, decode_real)

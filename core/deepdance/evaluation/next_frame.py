@@ -165,4 +165,4 @@ def estimate_skill(errors: npt.ArrayLike, errors_of_copying: npt.ArrayLike, bloc
 
 
 def _decode(codec: FrameCodec[Any], latents: Float32) -> UInt8:
-    return np.concatenate(list(decode_frames(codec, latents)))
+    return np.concatenate(list(decode_frames(codec, [latents])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,15 +10,28 @@ import numpy as np
 
 from deepdance.arrays import Float32
 from deepdance.errors import InputError
-from deepdance.interfaces import History, SequenceModel, Training
+from deepdance.interfaces import History, SequenceModel, StreamingModel, Training
 from deepdance.testing import common, learners
 from deepdance.testing.learners import LearnerSubject
 from deepdance.testing.sample_data import DIM, make_clips, make_latents
-from deepdance.testing.subject import Array, collect_checks, expect, expect_array, expect_error, expect_same
+from deepdance.testing.subject import (
+    TOLERANCE,
+    Array,
+    collect_checks,
+    expect,
+    expect_array,
+    expect_error,
+    expect_same,
+    measure_difference,
+    measure_memory,
+    skip,
+)
 
 STEPS = 12
 SHORT, LONG = 40, 150
 """Steps that one call of a compiled loop makes, and more than that: loops make about 50 a call."""
+PARTS = 40
+"""Of a stream, of `LONG` steps each."""
 
 
 class SequenceSubject(LearnerSubject):
@@ -90,6 +104,54 @@ def shots_are_what_is_generated(subject: SequenceSubject) -> None:
     latents, cuts = model.generate_shots(seeds, STEPS, rng=6)
     expect_same({"latents": latents}, {"latents": model.generate(seeds, STEPS, rng=6)}, "with cuts and without")
     expect_array(cuts, (2, STEPS), np.bool_, "cuts")
+
+
+def a_stream_is_what_is_generated(subject: SequenceSubject) -> None:
+    """`stream` gives the latents of `generate`, in whatever parts they are taken, and their cuts."""
+    model, seeds = subject.component, subject.seeds(2)
+    steps = LONG if isinstance(model, StreamingModel) else STEPS
+    latents, cuts = model.generate_shots(seeds, 2 * steps, rng=7)
+    stream = model.stream(seeds, rng=7)
+    for start, stop in ((0, 1), (1, steps), (steps, 2 * steps)):
+        taken, begins = stream.take(stop - start)
+        expect_array(begins, (2, stop - start), np.bool_, "cuts of a stream")
+        expect_same({"latents": latents[:, start:stop]}, {"latents": taken}, f"generated and streamed from {start}")
+        expect(np.array_equal(begins, cuts[:, start:stop]), "the same cuts in a stream", "others")
+
+
+def a_stream_takes_a_new_temperature(subject: SequenceSubject) -> None:
+    """A stream whose `temperature` is set goes on; a `StreamingModel` that is deterministic does so as before."""
+    model, seeds = subject.component, subject.seeds(1)
+    stream = model.stream(seeds, rng=8)
+    stream.take(STEPS)
+    stream.temperature = 3.0
+    latents, _ = stream.take(LONG)
+    expect_array(latents, (1, LONG, DIM), np.float32, "latents at a new temperature")
+    if isinstance(model, StreamingModel):
+        as_before = model.generate(seeds, STEPS + LONG, rng=8)[:, STEPS:]
+        same = measure_difference(as_before, latents) <= TOLERANCE
+        expect(
+            same == model.is_deterministic,
+            "another dance only of a model that draws",
+            "the same" if same else "another",
+        )
+
+
+def a_stream_needs_no_more_memory_the_longer_it_is(subject: SequenceSubject) -> None:
+    """What a stream of a `StreamingModel` keeps does not grow with what it has given."""
+    if not isinstance(subject.component, StreamingModel):
+        skip("it is no StreamingModel, and its stream keeps the last part only")
+    stream = subject.component.stream(subject.seeds(1), rng=9)
+
+    def take_on() -> None:
+        for _ in range(PARTS):
+            stream.take(LONG)
+        gc.collect()
+
+    take_on()  # a framework keeps something of its first calls
+    _, kept = measure_memory(take_on)
+    given = PARTS * LONG * DIM * 4
+    expect(kept < given / 2, f"no more memory after {PARTS * LONG} latents ({given} bytes)", f"{kept} bytes")
 
 
 def a_batch_begins_as_its_first_alone(subject: SequenceSubject) -> None:

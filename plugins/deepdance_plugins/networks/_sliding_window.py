@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from deepdance.interfaces import Float32
+from deepdance.arrays import Bools
+from deepdance.interfaces import Float32, LatentStream, as_one_shot
 
 WIDEST_BLOCK, NARROWEST_BLOCK = 128, 32
 DANCES_AT_ONCE = 4
@@ -71,35 +72,49 @@ def multiply(rows: Float32, blocks: Float32) -> Float32:
     return out.reshape(*rows.shape[:2], count * width)
 
 
-def dance_on(
-    layers: Sequence[RecurrentLayer], head: Callable[[Float32], Float32], seed: Float32, steps: int
-) -> Float32:
-    """Continue `(b, context, d)` by `steps` frames: `(b, steps, d)`.
+class SlidingStream(LatentStream):
+    """Continues `(b, context, d)`, the windows' states kept from one step to the next.
 
     `head` makes frames `(b, 1, d)` of the last layer's outputs `(b, 1, units)`.
     """
-    with ThreadPoolExecutor(1) as helper:
+
+    def __init__(self, layers: Sequence[RecurrentLayer], head: Callable[[Float32], Float32], seed: Float32) -> None:
+        super().__init__()
+        helper = ThreadPoolExecutor(1)  # its thread ends when nothing refers to it
         parts = [seed[start : start + DANCES_AT_ONCE] for start in range(0, len(seed), DANCES_AT_ONCE)]
-        return np.concatenate([_dance_part(layers, head, part, steps, helper) for part in parts])
+        self._parts = [_Part(layers, head, part, helper) for part in parts]
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        return as_one_shot(np.concatenate([part.advance(steps) for part in self._parts]))
 
 
-def _dance_part(
-    layers: Sequence[RecurrentLayer],
-    head: Callable[[Float32], Float32],
-    seed: Float32,
-    steps: int,
-    helper: Executor,
-) -> Float32:
-    batch, context, dim = seed.shape
-    windows = [_Windows(layer, batch, context, helper) for layer in layers]
-    frames = np.concatenate([seed, np.empty((batch, steps, dim), np.float32)], axis=1)
-    for now in range(context + steps - 1):
-        outputs = frames[:, now : now + 1]
-        for layer in windows:
+class _Part:
+    """So many dances as are computed at once."""
+
+    def __init__(
+        self, layers: Sequence[RecurrentLayer], head: Callable[[Float32], Float32], seed: Float32, helper: Executor
+    ) -> None:
+        batch, context, _ = seed.shape
+        self._windows = [_Windows(layer, batch, context, helper) for layer in layers]
+        self._head = head
+        for step in range(context - 1):
+            self._step(seed[:, step : step + 1])
+        self._last = seed[:, -1:]
+
+    def advance(self, steps: int) -> Float32:
+        frames = np.empty((len(self._last), steps, self._last.shape[2]), np.float32)
+        for step in range(steps):
+            frames[:, step : step + 1] = self._head(self._step(self._last)[:, :1])
+            self._last = frames[:, step : step + 1]
+        self._last = self._last.copy()
+        return frames
+
+    def _step(self, frame: Float32) -> Float32:
+        """The last layer's outputs in all open windows, `(b, context, units)`, when a frame `(b, 1, d)` comes."""
+        outputs = frame
+        for layer in self._windows:
             outputs = layer.advance(outputs)
-        if now >= context - 1:
-            frames[:, now + 1 : now + 2] = head(outputs[:, :1])
-    return frames[:, context:]
+        return outputs
 
 
 class _Windows:

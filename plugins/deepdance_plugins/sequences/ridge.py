@@ -10,7 +10,17 @@ import numpy as np
 from pydantic import Field
 
 from deepdance.array_files import load_arrays
-from deepdance.interfaces import Float32, History, Metrics, Options, SequenceModel, Training
+from deepdance.arrays import Bools
+from deepdance.interfaces import (
+    Float32,
+    History,
+    LatentStream,
+    Metrics,
+    Options,
+    StreamingModel,
+    Training,
+    as_one_shot,
+)
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 
 RADIUS = 0.999
@@ -24,7 +34,7 @@ class RidgeOptions(Options):
     penalty: float = Field(0.01, gt=0, description="weight of the squared coefficients (Hoerl and Kennard 1970)")
 
 
-class Ridge(SequenceModel[RidgeOptions]):
+class Ridge(StreamingModel[RidgeOptions]):
     """The next change as a linear function of the last `context` latents, solved in closed form.
 
     A fitted transition may have eigenvalues beyond 1, and then explodes. Multiplying the coefficients of the latent `k`
@@ -70,13 +80,8 @@ class Ridge(SequenceModel[RidgeOptions]):
 
     is_deterministic: ClassVar[bool] = True
 
-    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        latents = np.empty((len(seed), self.context + steps, seed.shape[-1]), np.float32)
-        latents[:, : self.context] = seed - self._mean
-        for step in range(steps):
-            window = latents[:, step : step + self.context].reshape(len(seed), -1)
-            latents[:, self.context + step] = window @ self._transition
-        return latents[:, self.context :] + self._mean
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
+        return _Forecast(seed, self._mean, self._transition)
 
     def save(self, folder: Path) -> None:
         np.savez(folder / "ridge.npz", mean=self._mean, transition=self._transition)
@@ -87,6 +92,24 @@ class Ridge(SequenceModel[RidgeOptions]):
         saved = load_arrays(folder / "ridge.npz")
         model._mean, model._transition = saved["mean"], saved["transition"]
         return model
+
+
+class _Forecast(LatentStream):
+    """The transition, applied again and again to the last window."""
+
+    def __init__(self, seed: Float32, mean: Float32, transition: Float32) -> None:
+        super().__init__()
+        self._window, self._mean, self._transition = seed - mean, mean, transition
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        batch, context, dim = self._window.shape
+        latents = np.empty((batch, context + steps, dim), np.float32)
+        latents[:, :context] = self._window
+        for step in range(steps):
+            window = latents[:, step : step + context].reshape(batch, -1)
+            latents[:, context + step] = window @ self._transition
+        self._window = latents[:, steps:].copy()
+        return as_one_shot(latents[:, context:] + self._mean)
 
 
 def _bound(transition: np.ndarray, context: int) -> np.ndarray:

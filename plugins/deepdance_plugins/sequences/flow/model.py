@@ -12,7 +12,7 @@ import numpy as np
 
 from deepdance.array_files import load_arrays
 from deepdance.arrays import Int64
-from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
+from deepdance.interfaces import Float32, History, LatentStream, Metrics, StreamingModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance_plugins.networks.backend import compile_loop, keras, load_network, ops
 from deepdance_plugins.networks.scaling import measure_scales
@@ -34,17 +34,15 @@ from deepdance_plugins.sequences.flow.network import (
     join_networks,
 )
 from deepdance_plugins.sequences.flow.options import FlowOptions
-from deepdance_plugins.sequences.flow.sampling import build_sampling_loop
+from deepdance_plugins.sequences.flow.sampling import FlowStream, build_sampling_loop
 
 LOOKS_BACK = (0, 1, 2, 3, 5, 8, 12, 16)
 """The frames, counted back from the last one, that a prediction is made from, as far as the context goes."""
-STEPS_PER_CALL = 50
-"""Frames that one call of the compiled loop makes; the loop is compiled for this length once."""
 MEASURED = 2000
 """Latents, evenly spaced, on which the expected next latent is measured."""
 
 
-class Flow(SequenceModel[FlowOptions]):
+class Flow(StreamingModel[FlowOptions]):
     """Conditional flow matching (Lipman et al. 2023, section 4.1) of the change from the last latent to the next.
 
     A network learns the velocity that leads from a normal draw to the next change, given the last latents with noise
@@ -151,22 +149,12 @@ class Flow(SequenceModel[FlowOptions]):
         loss = float(spread**2) * mean_squared_error(following, guess)
         return {"loss": loss, "acc": argmax_agreement(following * spread + mean, guess * spread + mean)}
 
-    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
         networks = (self._window_encoder, self._velocity)
         if self._loop is None:
             self._loop = compile_loop(build_sampling_loop(*networks, self._looks, self.options))
         weights = [[np.asarray(v) for v in network.variables] for network in networks]
-        # A generator each, so that a seed dances in a batch as it does alone; whole calls are drawn, so that a long
-        # dance begins as a short one.
-        draws = [np.random.default_rng([rng, number]) for number in range(len(seed))]
-        last = self._scale(seed)[:, ::-1]
-        generated: list[Float32] = []
-        for _ in range(ceil(steps / STEPS_PER_CALL)):
-            noise = np.stack([d.standard_normal((STEPS_PER_CALL, seed.shape[-1]), np.float32) for d in draws], axis=1)
-            latents, last = self._loop(weights, self._arrays, last, np.float32(temperature) * noise)
-            generated.append(np.asarray(latents))
-        scaled = np.concatenate(generated)[:steps].swapaxes(0, 1)
-        return np.asarray(scaled * self._arrays["spread"] + self._arrays["mean"], np.float32)
+        return FlowStream(self._loop, weights, self._arrays, self._scale(seed)[:, ::-1], temperature, rng)
 
     def save(self, folder: Path) -> None:
         np.savez(folder / "flow.npz", **self._arrays)  # type: ignore[arg-type]

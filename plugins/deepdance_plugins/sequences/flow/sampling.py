@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from deepdance.arrays import Int64
+import numpy as np
+
+from deepdance.arrays import Bools, Float32, Int64
+from deepdance.interfaces import LatentStream, as_one_shot
 from deepdance_plugins.networks.backend import KerasTensor, keras, ops
 from deepdance_plugins.sequences.flow.manifold import pull_back
 from deepdance_plugins.sequences.flow.network import describe_window, embed_time
 from deepdance_plugins.sequences.flow.options import FlowOptions
 
 EULER_STEPS = 8
+STEPS_PER_CALL = 50
+"""Frames that one call of the compiled loop makes; the loop is compiled for this length once."""
 
 
 def build_sampling_loop(
@@ -51,6 +56,31 @@ def build_sampling_loop(
         return outputs, last
 
     return loop
+
+
+class FlowStream(LatentStream):
+    """Calls of the compiled loop, one after the other. `last` is in its scale, `(b, context, d)`, newest first."""
+
+    def __init__(
+        self,
+        loop: Callable[..., Any],
+        weights: Any,
+        arrays: Mapping[str, Float32],
+        last: Float32,
+        temperature: float,
+        rng: int,
+    ) -> None:
+        super().__init__(temperature)
+        self._loop, self._weights, self._arrays, self._last = loop, weights, arrays, last
+        # A generator each, so that a seed dances in a batch as it does alone.
+        self._draws = [np.random.default_rng([rng, number]) for number in range(len(last))]
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        shape = STEPS_PER_CALL, self._last.shape[-1]
+        noise = np.stack([draw.standard_normal(shape, np.float32) for draw in self._draws], axis=1)
+        outputs, self._last = self._loop(self._weights, self._arrays, self._last, np.float32(self.temperature) * noise)
+        latents = np.asarray(outputs).swapaxes(0, 1) * self._arrays["spread"] + self._arrays["mean"]
+        return as_one_shot(np.asarray(latents, np.float32))
 
 
 def _apply(model: keras.Model, weights: Any, inputs: Any) -> KerasTensor:

@@ -8,8 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from deepdance.interfaces import Float32, History, SequenceModel, Training
-from deepdance_plugins.networks._sliding_window import RecurrentLayer, dance_on
+from deepdance.interfaces import Float32, History, LatentStream, StreamingModel, Training
+from deepdance_plugins.networks._sliding_window import RecurrentLayer, SlidingStream
 from deepdance_plugins.networks.backend import keras, layers, load_network
 from deepdance_plugins.networks.training import Samples, save_networks, train_network
 from deepdance_plugins.sequences.lstm4.options import LSTM4Options
@@ -17,7 +17,7 @@ from deepdance_plugins.sequences.lstm4.options import LSTM4Options
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU}
 
 
-class LSTM4(SequenceModel[LSTM4Options]):
+class LSTM4(StreamingModel[LSTM4Options]):
     """Deep Dance's sequence model: windows of `context` latents → the next latent; Adam on the mean squared error.
 
     The last layer is the paper's relu where the latents are never negative, as those of `conv-ae`, and linear for the
@@ -52,12 +52,12 @@ class LSTM4(SequenceModel[LSTM4Options]):
         stack += [layers.Dense(dim, activation=activation)]
         return keras.Sequential(stack, name=type(self).__name__.lower())
 
-    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
         recurrent = [layer.cell for layer in self._model.layers if hasattr(layer, "cell")]
         stack = [RecurrentLayer.of(self.cell, c.kernel, c.recurrent_kernel, c.bias) for c in recurrent]
         kernel, bias = (np.asarray(weight) for weight in self._model.layers[-1].weights)
         lowest = 0 if self._model.layers[-1].activation is keras.activations.relu else -np.inf
-        return dance_on(stack, lambda hidden: np.maximum(hidden @ kernel + bias, lowest), seed, steps)
+        return SlidingStream(stack, lambda hidden: np.maximum(hidden @ kernel + bias, lowest), seed)
 
     def save(self, folder: Path) -> None:
         save_networks(folder, model=self._model)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import ceil, log, pi
+from collections.abc import Callable, Mapping, Sequence
+from math import log, pi
 from typing import Any
 
 import numpy as np
 
 from deepdance.arrays import Bools
-from deepdance.interfaces import Float32
+from deepdance.interfaces import Float32, LatentStream, as_one_shot
 from deepdance_plugins.networks.backend import KerasTensor, ops
+from deepdance_plugins.sequences.mdn.options import MDNOptions
 
 LOWEST_LOG_SIGMA = -4.0
 """No Gaussian is narrower than e^-4 standard deviations of the change: a single frame's density would grow for ever."""
@@ -105,15 +106,46 @@ def step_lstm(
     return [ops.sigmoid(output_gate) * ops.tanh(memory), memory]
 
 
-def split_into_calls(seed: Float32, steps: int) -> Iterator[tuple[Float32, Bools]]:
-    """Frames `(STEPS_PER_CALL, b, d)` and their flags for each call of a loop that is to go on from `seed`.
+class MixtureStream(LatentStream):
+    """Calls of the compiled loop, one after the other: those with the seed's frames first."""
 
-    The seed's frames come first; the frames flagged `False` after them are those that the model gives itself.
-    """
-    batch, context, dim = seed.shape
-    calls = ceil((context - 1 + steps) / STEPS_PER_CALL)
-    frames = np.zeros((calls * STEPS_PER_CALL, batch, dim), np.float32)
-    frames[:context] = seed.swapaxes(0, 1)
-    is_given = np.arange(len(frames)) < context
-    for start in range(0, len(frames), STEPS_PER_CALL):
-        yield frames[start : start + STEPS_PER_CALL], is_given[start : start + STEPS_PER_CALL]
+    def __init__(
+        self,
+        loop: Callable[..., Any],
+        weights: Sequence[Float32],
+        scales: Mapping[str, Float32],
+        options: MDNOptions,
+        seed: Float32,
+        temperature: float,
+        rng: int,
+    ) -> None:
+        super().__init__(temperature)
+        self._loop, self._weights, self._scales, self._mixtures = loop, weights, scales, options.mixtures
+        batch, _, dim = seed.shape
+        # A generator each, so that a seed dances in a batch as it does alone.
+        self._draws = [np.random.default_rng([rng, number]) for number in range(batch)]
+        states = [[np.zeros((batch, options.units), np.float32)] * 2 for _ in range(options.layers)]
+        self._state: Any = (np.zeros((batch, dim), np.float32), states)
+        self._given = seed.swapaxes(0, 1)
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        while len(self._given) > STEPS_PER_CALL:
+            self._call()
+        known = max(len(self._given) - 1, 0)  # what comes after each frame of the seed but the last
+        return as_one_shot(self._call()[known:].swapaxes(0, 1))
+
+    def _call(self) -> Float32:
+        """The next outputs `(STEPS_PER_CALL, b, d)`, after those frames of the seed that are left."""
+        frames = np.zeros((STEPS_PER_CALL, *self._given.shape[1:]), np.float32)
+        given, self._given = self._given[:STEPS_PER_CALL], self._given[STEPS_PER_CALL:]
+        frames[: len(given)] = given
+        is_given = np.arange(STEPS_PER_CALL) < len(given)
+        latents, self._state = self._loop(
+            self._weights, self._scales, self._state, frames, is_given, self._draw_noise(frames.shape[-1])
+        )
+        return np.asarray(latents)
+
+    def _draw_noise(self, dim: int) -> tuple[Float32, Float32, np.float32]:
+        gumbel = np.stack([draw.gumbel(size=(STEPS_PER_CALL, self._mixtures)) for draw in self._draws], axis=1)
+        normal = np.stack([draw.standard_normal((STEPS_PER_CALL, dim), np.float32) for draw in self._draws], axis=1)
+        return gumbel.astype(np.float32), normal, np.float32(self.temperature)

@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from deepdance.array_files import load_arrays
-from deepdance.interfaces import Float32, History, SequenceModel, Training
+from deepdance.interfaces import Float32, History, LatentStream, StreamingModel, Training
 from deepdance_plugins.networks.backend import compile_loop, keras, layers
 from deepdance_plugins.networks.scaling import measure_scales
 from deepdance_plugins.networks.training import forget_checkpoint, train_network
-from deepdance_plugins.sequences.mdn.mixture import build_losses, build_sampling_loop, split_into_calls
+from deepdance_plugins.sequences.mdn.mixture import MixtureStream, build_losses, build_sampling_loop
 from deepdance_plugins.sequences.mdn.options import MDNOptions
 from deepdance_plugins.sequences.mdn.tbptt import SpanDataset, Spans
 
@@ -22,7 +22,7 @@ METRICS = {"nll": "nll", "error": "loss", "agreement": "acc"}
 CLIP_NORM = 1.0
 
 
-class MDN(SequenceModel[MDNOptions]):
+class MDN(StreamingModel[MDNOptions]):
     """LSTM layers and a mixture of Gaussians (Bishop 1994) over the next change, each with a diagonal covariance.
 
     Changes are measured in their own standard deviations, latents in one common one. The network is trained by maximum
@@ -72,22 +72,10 @@ class MDN(SequenceModel[MDNOptions]):
         nll, *metrics = build_losses(options.mixtures, self._scales["change"])
         network.compile(optimizer=optimizer, loss=nll, weighted_metrics=[nll, *metrics])
 
-    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
         if self._loop is None:
             self._loop = compile_loop(build_sampling_loop(self.options.mixtures))
-        batch, _, dim = seed.shape
-        # A generator each, so that a seed dances in a batch as it does alone.
-        draws = [np.random.default_rng([rng, number]) for number in range(batch)]
-        states = [[np.zeros((batch, self.options.units), np.float32)] * 2 for _ in range(self.options.layers)]
-        state = np.zeros((batch, dim), np.float32), states
-        generated: list[Float32] = []
-        for frames, is_given in split_into_calls(seed, steps):
-            gumbel = np.stack([d.gumbel(size=(len(frames), self.options.mixtures)) for d in draws], axis=1)
-            normal = np.stack([d.standard_normal((len(frames), dim), np.float32) for d in draws], axis=1)
-            noise = gumbel.astype(np.float32), normal, np.float32(temperature)
-            latents, state = self._loop(self._weights, self._scales, state, frames, is_given, noise)
-            generated.append(np.asarray(latents))
-        return np.concatenate(generated)[self.context - 1 :][:steps].swapaxes(0, 1)
+        return MixtureStream(self._loop, self._weights, self._scales, self.options, seed, temperature, rng)
 
     def save(self, folder: Path) -> None:
         values: dict[str, Any] = {str(number): weight for number, weight in enumerate(self._weights)} | self._scales

@@ -40,14 +40,22 @@ class Coverage:
         temperature: float,
         options: MotionFieldOptions,
     ) -> None:
-        self._starts, self._regions, self._options = starts, regions, options
+        self._starts, self._regions, self._liveliness, self._options = starts, regions, liveliness, options
         self._material = np.bincount(framings)[framings]
-        # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
-        preference = liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
-        self._target = np.bincount(regions, preference, minlength=REGIONS * PACES) / preference.sum()
-        self._factor = 1 / preference[starts] ** 2  # squared, as the distances are
-        self._shown = np.zeros_like(self._target)
+        self._shown = np.zeros(REGIONS * PACES)
         self._rests_until = np.zeros(len(regions), np.int64)
+        self._leans_by = np.nan
+        self.lean(temperature)
+
+    def lean(self, temperature: float) -> None:
+        """Want calm movements more often, or lively ones."""
+        if self._leans_by == temperature:
+            return
+        self._leans_by = temperature
+        # How often each latent is wanted beside the video: all alike at temperature 1, where the exponent is 0.
+        preference = self._liveliness ** np.float32(LEANING * np.log2(np.clip(temperature, *LEANS)))
+        self._target = np.bincount(self._regions, preference, minlength=len(self._shown)) / preference.sum()
+        self._factor = 1 / preference[self._starts] ** 2  # squared, as the distances are
 
     def stretch(self, distances: Float32, now: int) -> None:
         """Multiply squared distances `(m,)` from all starts by how little each movement is wanted at frame `now`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Self
@@ -11,7 +12,7 @@ import numpy as np
 
 from deepdance.array_files import load_arrays
 from deepdance.arrays import Bools, Float64, Int64
-from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
+from deepdance.interfaces import Float32, History, LatentStream, Metrics, StreamingModel, Training
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error, with_held_out
 from deepdance_plugins.sequences.motion_field.coverage import FAR, Coverage, assign_regions
 from deepdance_plugins.sequences.motion_field.framings import find_framings
@@ -29,7 +30,7 @@ MEASURED = 500
 """Held-out latents, evenly spaced, on which the prediction is measured."""
 
 
-class MotionField(SequenceModel[MotionFieldOptions]):
+class MotionField(StreamingModel[MotionFieldOptions]):
     """A motion field (Lee, Wampler, Bernstein, Popović and Popović 2010), sampled.
 
     The dance goes on as one of the real movements went on that began most like it: `z(t+1) = x(i+1) + pᵐ(z(t) - x(i))`.
@@ -72,18 +73,10 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
-    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
-        return self.generate_shots(seed, steps, temperature=temperature, rng=rng)[0]
-
-    def generate_shots(
-        self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0
-    ) -> tuple[Float32, Bools]:
-        dances = [
-            self._dance(one, steps, temperature, np.random.default_rng([rng, number]))
-            for number, one in enumerate(seed)
-        ]
-        latents, cuts = zip(*dances, strict=True)
-        return np.stack(latents), np.stack(cuts)
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
+        draws = [np.random.default_rng([rng, number]) for number in range(len(seed))]
+        dances = [_Dance(partial(self._dance, *each), temperature) for each in zip(seed, draws, strict=True)]
+        return _Dances(dances, temperature)
 
     def _prepare(self) -> None:
         """Find the latents `(m,)` that a movement can be followed from and their motion states, how far the dancer has
@@ -134,31 +127,31 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         unit = np.sqrt(np.float32(self.context - 1))
         return np.concatenate([last, weight * (last - before), weight * (last - first) / unit], axis=-1)
 
-    def _dance(self, seed: Float32, steps: int, temperature: float, rng: np.random.Generator) -> tuple[Float32, Bools]:
-        """One dance `(steps, d)`, movement after movement, each from where the one before has led; and its cuts."""
-        coverage = Coverage(self._starts, self._regions, self._framings, self._liveliness, temperature, self.options)
-        dance = np.empty((steps + self.options.longest, seed.shape[1]), np.float32)
-        cuts = np.zeros(len(dance), bool)
+    def _dance(self, seed: Float32, rng: np.random.Generator, stream: LatentStream) -> Iterator[tuple[Float32, Bools]]:
+        """One dance, movement after movement `(1, n, d)`, each from where the one before has led; and its cuts."""
+        material = self._starts, self._regions, self._framings, self._liveliness
+        coverage = Coverage(*material, stream.temperature, self.options)
         window = seed[-self.context :]
         start = int(self._starts[self._measure_distances(window).argmin()])
         now, cut_at = 0, self._measure_shot(start)
-        while now < steps:
-            if now == cut_at:
+        while True:
+            coverage.lean(stream.temperature)
+            cuts = now == cut_at
+            if cuts:
                 start = self._choose_shot(start, coverage, now, rng)
                 window = self._latents[start + 1 - self.context : start + 1]
-                cuts[now], cut_at = True, now + self._measure_shot(start)
+                cut_at = now + self._measure_shot(start)
                 coverage.add(start, start + 1, now)  # or it would be followed itself: a copy
             distances = self._measure_distances(window)
             coverage.stretch(distances, now)
-            start = self._draw_start(distances, start, temperature, rng)
+            start = self._draw_start(distances, start, stream.temperature, rng)
             length = min(int(rng.integers(self.options.shortest, self.options.longest + 1)), cut_at - now)
             stop = min(start + 1 + length, int(self._stops[start]))
             movement = self._follow(start, stop, window[-1])
-            dance[now : now + len(movement)] = movement
             now += len(movement)
             window = np.concatenate([window, movement])[-self.context :]
             coverage.add(start, stop, now)
-        return dance[:steps], cuts[:steps]
+            yield movement[None], (np.arange(len(movement)) < cuts)[None]
 
     def _draw_start(self, distances: Float32, followed: int, temperature: float, rng: np.random.Generator) -> int:
         """A latent to go on from, given squared distances `(m,)`, of the framing of what was followed."""
@@ -233,6 +226,33 @@ class MotionField(SequenceModel[MotionFieldOptions]):
         model._regions, model._framings = saved["regions"], saved["framings"]
         model._prepare()
         return model
+
+
+class _Dances(LatentStream):
+    """Several dances at once."""
+
+    def __init__(self, dances: Sequence[LatentStream], temperature: float) -> None:
+        super().__init__(temperature)
+        self._dances = dances
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        taken = []
+        for dance in self._dances:
+            dance.temperature = self.temperature
+            taken.append(dance.take(steps))
+        latents, cuts = zip(*taken, strict=True)
+        return np.concatenate(latents), np.concatenate(cuts)
+
+
+class _Dance(LatentStream):
+    """One dance, which asks its stream for the temperature."""
+
+    def __init__(self, dance: Callable[[LatentStream], Iterator[tuple[Float32, Bools]]], temperature: float) -> None:
+        super().__init__(temperature)
+        self._movements = dance(self)
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        return next(self._movements)
 
 
 def _draw_neighbour(distances: Float32, neighbours: int, temperature: float, rng: np.random.Generator) -> int:

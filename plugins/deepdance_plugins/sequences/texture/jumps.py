@@ -83,22 +83,26 @@ def calibrate_sigma(targets: Int64, costs: Float64, every: float, hold: int) -> 
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         cumulative = np.cumsum(compute_probabilities(costs, np.exp(middle)), axis=1)
-        paths = [draw_path(start, targets, cumulative, draw, hold) for start, draw in zip(starts, draws, strict=True)]
-        too_rare = np.mean(np.diff(paths, axis=1) != 1) < 1 / every
+        drawn = [draw_path(start, targets, cumulative, draw, hold) for start, draw in zip(starts, draws, strict=True)]
+        too_rare = np.mean(np.diff([path for path, _ in drawn], axis=1) != 1) < 1 / every
         low, high = (middle, high) if too_rare else (low, middle)
     return float(np.exp(middle))
 
 
-def draw_path(place: int, targets: Int64, cumulative: Float64, draws: Float64, hold: int) -> Int64:
-    """The latents visited after `place`, by a number in [0, 1) each and the cumulative probabilities."""
+def draw_path(
+    place: int, targets: Int64, cumulative: Float64, draws: Float64, hold: int, held: int = 0
+) -> tuple[Int64, int]:
+    """The latents visited after `place`, by a number in [0, 1) each and the cumulative probabilities.
+
+    For `held` of them only playing on is allowed; for how many more, at the end of the path, is told.
+    """
     path = np.empty(len(draws), np.int64)
-    held = 0
     for step, draw in enumerate(draws):
-        # Scaled by the row's sum, which rounding leaves a little off 1. While held, only playing on is allowed.
+        # Scaled by the row's sum, which rounding leaves a little off 1.
         way = 0 if held else cumulative[place].searchsorted(draw * cumulative[place, -1], side="right")
         held = hold if way else max(held - 1, 0)
         path[step] = place = targets[place, way]
-    return path
+    return path, held
 
 
 def find_ends(clips: list[Float32]) -> Bools:

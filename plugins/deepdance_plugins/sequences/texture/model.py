@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from deepdance.array_files import load_arrays
 from deepdance.arrays import Bools, Float64, Int64
-from deepdance.interfaces import Float32, History, Metrics, SequenceModel, Training
+from deepdance.interfaces import Float32, History, LatentStream, Metrics, StreamingModel, Training, as_one_shot
 from deepdance.metrics.accuracy import argmax_agreement, mean_squared_error
 from deepdance_plugins.sequences.texture.jumps import (
     add_future,
@@ -34,7 +34,7 @@ STILLNESS = 0.1
 """What a latent that stands still counts as moving, in shares of the mean."""
 
 
-class Texture(SequenceModel[TextureOptions]):
+class Texture(StreamingModel[TextureOptions]):
     """Video textures (Schödl, Szeliski, Salesin and Essa 2000): play on, or jump to a similar frame and play on there.
 
     Latents `i` and `j` are `D'_ij = sum of w_k |x_(i+k) - x_(j+k)|²` apart, so that their motion agrees too (section
@@ -79,15 +79,15 @@ class Texture(SequenceModel[TextureOptions]):
         training.on_epoch(1, 1, metrics)
         return [metrics]
 
-    def generate(self, seed: Float32, steps: int, *, temperature: float = 1.0, rng: int = 0) -> Float32:
+    def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
         targets, costs = list_transitions(self._ends, self._similar, self._cost)
         costs = add_future(targets, costs, self._future)
-        cumulative = np.cumsum(compute_probabilities(costs, self._sigma * temperature), axis=1)
-        dances = []
-        for number, (last, place) in enumerate(zip(seed[:, -1], self._locate(seed), strict=True)):
-            draws = np.random.default_rng([rng, number]).random(steps)
-            dances.append(self._blend(last, place, draw_path(place, targets, cumulative, draws, self._hold)))
-        return np.stack(dances)
+        weights = _fade(self.options.blend)[:, None]
+        dances = [
+            _Walk(self._latents, last, place, weights, np.random.default_rng([rng, number]))
+            for number, (last, place) in enumerate(zip(seed[:, -1], self._locate(seed).tolist(), strict=True))
+        ]
+        return _TextureStream(dances, targets, costs, self._sigma, self._hold, temperature)
 
     def _locate(self, windows: Float32) -> Int64:
         """The latents that end the training windows nearest to `windows` `(b, context, d)`, never a clip's last."""
@@ -95,20 +95,6 @@ class Texture(SequenceModel[TextureOptions]):
         clips = np.split(self._latents, np.flatnonzero(self._ends)[:-1] + 1)
         known = _stack_windows(clips, weights, self.context - 1)
         return NearestNeighbours(known, ~self._ends).find_nearest(windows.reshape(len(windows), -1))
-
-    def _blend(self, last: Float32, place: int, path: Int64) -> Float32:
-        """The latents of a path; where it jumps, what differs from playing on is added and fades away."""
-        dance = self._latents[path]
-        weights = _fade(self.options.blend)[:, None]
-        sources = np.concatenate([[place], path[:-1]])
-        jumps = np.flatnonzero(path != sources + 1)
-        dance[: len(weights)] += (weights * (last - self._latents[place]))[: len(path)]
-        for jump in jumps:
-            # The latent before the target stands where the dance was when it left: their difference is the break.
-            difference = self._latents[sources[jump]] - self._latents[path[jump] - 1]
-            after = dance[jump : jump + len(weights)]
-            after += (weights * difference)[: len(after)]
-        return dance
 
     def _measure(self, similar: Int64) -> Metrics:
         """How well each latent's most similar one, its difference fading, tells what comes next."""
@@ -150,6 +136,66 @@ class Texture(SequenceModel[TextureOptions]):
         model._similar, model._cost = saved["similar"], saved["cost"]
         model._future, model._sigma, model._hold = saved["future"], float(saved["sigma"]), int(saved["hold"])
         return model
+
+
+class _TextureStream(LatentStream):
+    """Walks through the latents, a dance each."""
+
+    def __init__(
+        self,
+        walks: Sequence[_Walk],
+        targets: Int64,
+        costs: Float64,
+        sigma: float,
+        hold: int,
+        temperature: float,
+    ) -> None:
+        super().__init__(temperature)
+        self._walks, self._targets, self._costs, self._sigma, self._hold = walks, targets, costs, sigma, hold
+        self._drawn_at = np.nan
+        self._cumulative: Float64 = np.empty((0, 0))
+
+    def advance(self, steps: int) -> tuple[Float32, Bools]:
+        if self._drawn_at != self.temperature:
+            probabilities = compute_probabilities(self._costs, self._sigma * self.temperature)
+            self._cumulative, self._drawn_at = np.cumsum(probabilities, axis=1), self.temperature
+        dances = [walk.advance(steps, self._targets, self._cumulative, self._hold) for walk in self._walks]
+        return as_one_shot(np.stack(dances))
+
+
+class _Walk:
+    """One way through the latents; where it jumps, what differs from playing on is added and fades away."""
+
+    def __init__(
+        self, latents: Float32, last: Float32, place: int, weights: Float32, draws: np.random.Generator
+    ) -> None:
+        self._latents, self._place, self._weights, self._draws = latents, place, weights, draws
+        self._held = 0
+        self._fading = [(0, last - latents[place])]
+        """Differences, and at which of the next steps each begins to fade: below 0, it has faded for some."""
+
+    def advance(self, steps: int, targets: Int64, cumulative: Float64, hold: int) -> Float32:
+        draws = self._draws.random(steps)
+        path, self._held = draw_path(self._place, targets, cumulative, draws, hold, self._held)
+        return self._blend(path)
+
+    def _blend(self, path: Int64) -> Float32:
+        """The latents of a path, with what fades there."""
+        self._find_breaks(path)
+        dance = self._latents[path]
+        for begins, difference in self._fading:
+            after = dance[max(begins, 0) : max(begins + len(self._weights), 0)]
+            after += (self._weights * difference)[max(-begins, 0) :][: len(after)]
+        still = [(begins - len(path), difference) for begins, difference in self._fading]
+        self._fading = [(begins, difference) for begins, difference in still if begins + len(self._weights) > 0]
+        self._place = int(path[-1])
+        return dance
+
+    def _find_breaks(self, path: Int64) -> None:
+        sources = np.concatenate([[self._place], path[:-1]])
+        for jump in np.flatnonzero(path != sources + 1).tolist():
+            # The latent before the target stands where the dance was when it left: their difference is the break.
+            self._fading.append((jump, self._latents[sources[jump]] - self._latents[path[jump] - 1]))
 
 
 def _stack_windows(clips: Sequence[Float32], weights: Float32, before: int) -> Float32:

@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.arrays import Float64, Int64
+from deepdance.arrays import Float64, Int64, unmap
 
 RATE = 30
 """Frames a second that are looked at."""
@@ -82,19 +82,26 @@ def find_cut_frames(packed: Words) -> list[int]:
     out, so that a lower native rate does not look like rest between jumps.
     """
     distinct = _find_distinct(packed)
-    n = len(distinct)
-    if n < 2 * SIDE:
-        return []
+    starts = range(0, len(distinct) - 2 * SIDE + 1, BLOCK)
+    scores = [_score_jumps(packed, distinct[start : start + BLOCK + 2 * SIDE - 1]) for start in starts]
+    return [int(distinct[SIDE + peak]) for peak in _find_peaks(np.concatenate([np.empty(0), *scores]))]
+
+
+def _score_jumps(packed: Words, distinct: Int64) -> Float64:
+    """The jump at each frame but the first `SIDE` and the last `SIDE - 1`, less the motion around it."""
     # Every frame before a possible cut is compared with every one after it. That is frames at gaps of 1 to 2·SIDE - 1,
     # so the distances of each gap are measured once, and pairs are picked from them: i + 1 before the cut, j after.
-    distances = {gap: _measure_distances(packed, distinct, gap) for gap in range(1, 2 * SIDE)}
-    first_after = np.arange(SIDE, n - SIDE + 1)
+    dancers = ~packed[distinct]  # a bit is 0 on the dancer
+    unmap(packed)
+    distances = {gap: _measure_distances(dancers[:-gap], dancers[gap:]) for gap in range(1, 2 * SIDE)}
+    first_after = np.arange(SIDE, len(distinct) - SIDE + 1)
     pairs = [distances[1 + i + j][first_after - 1 - i] for i in range(SIDE) for j in range(SIDE)]
     # The least of them: in a flash or a quick move and back, some frame before looks like one after.
     jump = np.min(pairs, axis=0)
     # The step across the cut itself is left out, or a cut would raise what it is judged by.
     motion = np.mean([distances[1][first_after - 1 + k] for k in (-2, -1, 1, 2)], axis=0)
-    return [int(distinct[SIDE + peak]) for peak in _find_peaks(jump - MOTION * motion)]
+    scores: Float64 = jump - MOTION * motion
+    return scores
 
 
 def _find_distinct(packed: Words) -> Int64:
@@ -103,21 +110,16 @@ def _find_distinct(packed: Words) -> Int64:
     for start in range(1, len(packed), BLOCK):
         block = packed[start - 1 : start + BLOCK]
         changed[start : start + BLOCK] = (block[1:] != block[:-1]).any(axis=1)
+        unmap(packed)
     return np.flatnonzero(changed)
 
 
-def _measure_distances(packed: Words, distinct: Int64, gap: int) -> Float64:
-    """1 − IoU of each distinct frame and the one `gap` later: `(len(distinct) − gap,)`."""
-    out = np.empty(len(distinct) - gap)
-    smallest = SMALLEST * math.prod(GRID)
-    for start in range(0, len(out), BLOCK):
-        chosen = distinct[start : start + BLOCK + gap]
-        dancer = ~packed[chosen]  # a bit is 0 on the dancer
-        one, other = dancer[:-gap], dancer[gap:]
-        common = np.bitwise_count(one & other).sum(axis=1, dtype=np.int64)
-        either = np.bitwise_count(one | other).sum(axis=1, dtype=np.int64)
-        out[start : start + BLOCK] = (either - common) / np.maximum(either, smallest)
-    return out
+def _measure_distances(one: Words, other: Words) -> Float64:
+    """1 − IoU of dancers `(n, words)`, a bit a point: `(n,)`."""
+    common = np.bitwise_count(one & other).sum(axis=1, dtype=np.int64)
+    either = np.bitwise_count(one | other).sum(axis=1, dtype=np.int64)
+    distances: Float64 = (either - common) / np.maximum(either, SMALLEST * math.prod(GRID))
+    return distances
 
 
 def _find_peaks(jumps: Float64) -> list[int]:
