@@ -18,13 +18,14 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-# Thousands of files broken on purpose (tests/soak): ten minutes or more. SEED=2 breaks others.
+# Thousands of files broken on purpose, hundreds of kills, a million frames (tests/soak): an hour. SEED=2 breaks others.
 SEED ?= 1
 COUNT ?= 5000
 KILLS ?= 200
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.soak.mutations --seed $(SEED) --count $(COUNT)
 	$(BIN)/python -m tests.soak.kills --seed $(SEED) --count $(KILLS)
+	$(BIN)/python -m tests.soak.lengths
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
