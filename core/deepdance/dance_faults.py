@@ -50,7 +50,7 @@ def _measure_lengths(latents: Float32, mean: Float32) -> Float64:
 
 
 def _measure_steps(latents: Float32) -> Float64:
-    starts = range(0, max(len(latents) - 1, 1), AT_ONCE)
+    starts = range(0, len(latents), AT_ONCE)
     return np.concatenate([_measure_norms(np.diff(latents[start : start + AT_ONCE + 1], axis=0)) for start in starts])
 
 

@@ -3,7 +3,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -255,3 +255,11 @@ def test_what_a_dead_process_was_writing_is_no_part_of_an_artifact(tmp_path):
     made = ArtifactStore(tmp_path).build("codec", {}, leave, resumable=True)
     assert set(made.manifest()["files"]) == {"data.npy", "deep/more"}
     assert not list(made.folder.glob(".*"))
+
+
+def test_what_was_made_at_the_very_time_is_not_made_again(tmp_path):
+    store = ArtifactStore(tmp_path)
+    made = store.build("codec", {}, lambda folder: {})
+    at = datetime.fromisoformat(made.manifest()["created"])
+    assert store.build("codec", {}, lambda folder: {}, since=at).reused
+    assert not store.build("codec", {}, lambda folder: {}, since=at + timedelta(microseconds=1)).reused

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepdance.dance_faults import FARTHEST, find_faults
+from deepdance.dance_faults import AT_ONCE, FARTHEST, _measure_steps, find_faults
 from deepdance.frames import Clip
 
 FPS = 10
@@ -69,3 +69,67 @@ def test_short_dances_and_videos_that_stand_still_are_told_nothing_of(count):
     assert tell(VIDEO[:count]) == []
     still = np.ones((600, 4), np.float32)
     assert tell(still[:100], still) == []
+
+
+TURN = 60
+"""Latents of a whole round, all of them 1 from the mean and one step apart."""
+
+
+def circle(count, radius=1.0):
+    angles = 2 * np.pi * np.arange(count) / TURN
+    return (radius * np.stack([np.cos(angles), np.sin(angles)], 1)).astype(np.float32)
+
+
+def stand(dance, start, count):
+    """The dance, which takes `count` steps of no length from `start` on, and then goes on."""
+    return np.concatenate([dance[:start], np.repeat(dance[start : start + 1], count, axis=0), dance[start:]])
+
+
+def tell_of_circle(dance, learned=None):
+    learned = circle(10 * TURN) if learned is None else learned
+    return list(find_faults(dance, learned, [Clip(0, len(learned), "a", FPS)], FPS))
+
+
+def test_four_times_as_far_as_anything_learned_is_too_far():
+    assert tell_of_circle(circle(100, 3.99)) == []
+    dance = circle(100)
+    dance[42] *= 4.01
+    assert tell_of_circle(dance) == ["the dance leaves what was learned from at 4.2 s"]
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(0.009, True), (0.02, False)])
+def test_a_step_is_none_below_a_hundredth_of_the_usual_one(share, is_told):
+    dance = circle(100)
+    usual = np.linalg.norm(dance[1] - dance[0])
+    dance[50:] = dance[49] + share * usual * np.arange(50)[:, None] * np.float32([1, 0])
+    assert bool(tell_of_circle(dance)) == is_told
+
+
+def test_two_seconds_of_standing_are_none_too_many():
+    dance = circle(100)
+    assert tell_of_circle(stand(dance, 30, 2 * FPS)) == []
+    assert tell_of_circle(stand(dance, 30, 2 * FPS + 1)) == ["the dance stands still from 3.0 s on"]
+
+
+def test_a_dance_may_stand_twice_as_long_as_its_video():
+    learned = stand(circle(10 * TURN), 100, 30)
+    assert tell_of_circle(stand(circle(200), 30, 60), learned) == []
+    assert tell_of_circle(stand(circle(200), 30, 61), learned) == ["the dance stands still from 3.0 s on"]
+
+
+def test_a_cut_of_the_video_is_no_step():
+    """Two clips that meet at the same latent are two, and the one's rest is not gone on with in the other."""
+    half = stand(circle(TURN), TURN - 1, 15)
+    clips = [Clip(0, len(half), "a", FPS), Clip(len(half), 2 * len(half), "b", FPS)]
+    learned = np.concatenate([half, half[::-1]])
+    (fault,) = find_faults(stand(circle(100), 30, 31), learned, clips, FPS)
+    assert fault == "the dance stands still from 3.0 s on"
+
+
+@pytest.mark.parametrize("count", [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, AT_ONCE + 2, 3 * AT_ONCE])
+def test_a_long_dance_is_measured_whole(count):
+    dance = walk(count, 1, dim=2)
+    assert np.allclose(_measure_steps(dance), np.linalg.norm(np.diff(dance, axis=0), axis=1))
+    lost = dance.copy()
+    lost[-1] = 1e6
+    assert tell(lost, dance)[0] == f"the dance leaves what was learned from at {(count - 1) / FPS:.1f} s"

@@ -1,11 +1,22 @@
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from deepdance.errors import WorkspaceError
-from deepdance.storage import find_leftovers, hash_file, measure_bytes, read_json, remove_leftovers, write_atomically
+from deepdance.storage import (
+    digest,
+    find_leftovers,
+    hash_file,
+    measure_bytes,
+    read_json,
+    read_text,
+    remove_leftovers,
+    write_atomically,
+    write_json,
+)
 
 
 @pytest.fixture
@@ -100,3 +111,26 @@ def test_json_of_more_bytes_than_any_record_is_not_read(tmp_path):
         file.truncate(1 << 30)
     with pytest.raises(WorkspaceError, match="a file of 1073741824 bytes"):
         read_json(tmp_path / "a.json")
+
+
+def test_text_of_just_as_many_bytes_as_are_allowed_is_read(tmp_path):
+    (tmp_path / "a").write_text("dance")
+    assert read_text(tmp_path / "a", 5) == "dance"
+    with pytest.raises(ValueError, match="a file of 5 bytes, more than 4"):
+        read_text(tmp_path / "a", 4)
+
+
+def test_json_is_read_back_and_ends_its_last_line(tmp_path):
+    write_json(tmp_path / "a.json", {"b": [1, None, "é"]})
+    assert read_json(tmp_path / "a.json") == {"b": [1, None, "é"]}
+    assert (tmp_path / "a.json").read_text().endswith("}\n")
+
+
+def test_a_key_is_16_digits_whatever_the_order():
+    assert re.fullmatch("[0-9a-f]{16}", digest({"a": 1, "b": [2]}))
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
+
+
+def test_a_hash_is_what_other_programs_tell_of_the_file(tmp_path):
+    (tmp_path / "a").touch()
+    assert hash_file(tmp_path / "a") == "cae66941d9efbd404e4d88758ea67670"  # b2sum -l 128 /dev/null
