@@ -19,6 +19,8 @@ def test_a_sign_that_steers_the_terminal_is_spelled(text, shown):
     assert escape_controls(text) == shown
 
 
-@pytest.mark.parametrize("text", ["", "two\tcells\nand a line", "Größe 舞 רקד 💃🏽", "\\x1b", "\xa0|\u2029|\u202f|\u2065"])
+@pytest.mark.parametrize(
+    "text", ["", "two\tcells\nand a line", "Größe 舞 רקד 💃🏽", "\\x1b", "\xa0|\u2029|\u202f|\u2065"]
+)
 def test_any_other_sign_stays(text):
     assert escape_controls(text) == text
