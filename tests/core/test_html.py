@@ -1,6 +1,7 @@
 """What a notebook shows."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_short_training_shows_every_epoch(count):
 def test_a_long_one_shows_twenty_evenly_from_the_first_to_the_last(count):
     html = show_epochs(count)
     shown = [int(epoch) for epoch, _ in read_rows(html)]
-    steps = [after - before for before, after in zip(shown, shown[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(shown)]
     assert (len(shown), shown[0], shown[-1]) == (20, 1, count)
     assert max(steps) - min(steps) <= 1
     assert f"20 of {count} epochs" in html

@@ -96,8 +96,16 @@ def test_numbers_become_the_nearest_levels(numbers, scale, levels):
 
 @pytest.mark.parametrize(
     ("numbers", "scale"),
-    [([-0.03, 1.0], 255), ([0.0, 1.03], 255), ([-5.2, 9.0], 1), ([0.0, 260.2], 1), ([0.0, np.nan], 255)]
-    + [([-1, 9], 1), ([0, 256], 1), ([0, 2], 255)],
+    [
+        ([-0.03, 1.0], 255),
+        ([0.0, 1.03], 255),
+        ([0.0, np.nan], 255),
+        ([0, 2], 255),
+        ([-5.2, 9.0], 1),
+        ([0.0, 260.2], 1),
+        ([-1, 9], 1),
+        ([0, 256], 1),
+    ],
 )
 def test_numbers_beyond_their_range_are_refused(numbers, scale):
     with pytest.raises(UnfitError, match="where 0 to 1, or 0 to 255, is wanted"):
