@@ -90,8 +90,9 @@ def tell_of_circle(dance, learned=None):
     return list(find_faults(dance, learned, [Clip(0, len(learned), "a", FPS)], FPS))
 
 
-def test_four_times_as_far_as_anything_learned_is_too_far():
-    assert tell_of_circle(circle(100, 3.99)) == []
+def test_more_than_four_times_as_far_as_anything_learned_is_too_far():
+    corners = np.tile(np.float32([[1, 0], [0, 1], [-1, 0], [0, -1]]), (20, 1))
+    assert tell_of_circle(4 * corners, corners) == []
     dance = circle(100)
     dance[42] *= 4.01
     assert tell_of_circle(dance) == ["the dance leaves what was learned from at 4.2 s"]
@@ -109,6 +110,11 @@ def test_two_seconds_of_standing_are_none_too_many():
     dance = circle(100)
     assert tell_of_circle(stand(dance, 30, 2 * FPS)) == []
     assert tell_of_circle(stand(dance, 30, 2 * FPS + 1)) == ["the dance stands still from 3.0 s on"]
+
+
+def test_the_first_rest_that_is_too_long_is_told_whatever_pauses_were_before():
+    dance = stand(stand(stand(circle(200), 100, 30), 60, 5), 20, 5)
+    assert tell_of_circle(dance) == ["the dance stands still from 11.0 s on"]
 
 
 def test_a_dance_may_stand_twice_as_long_as_its_video():

@@ -260,3 +260,21 @@ def test_a_clip_must_be_one_latent_longer_than_the_context():
     with pytest.raises(InputError, match="a clip of more than 4 latents to learn from .*, got at most 4"):
         model.fit([LATENTS, LATENTS[:1]], [], Training())
     assert model.fit([np.zeros((5, 2), np.float32)], [], Training())
+
+
+def test_nothing_in_is_nothing_out_and_the_component_is_not_asked():
+    codec, model = guarded(MyCodec, encode=pytest.fail), guarded(MySequence, generate_shots=pytest.fail)
+    assert codec.encode(GREY[:0]).shape == (0, 2)
+    assert guarded(MyRemover, remove=pytest.fail).remove(RGB[:0]).shape == (0, 2, 3)
+    latents, cuts = model.generate_shots(SEEDS, 0)
+    assert (latents.shape, cuts.shape) == ((2, 0, 5), (2, 0))
+    assert model.generate(SEEDS, 0).shape == (2, 0, 5)
+
+
+def test_no_rate_is_advised_where_there_is_no_usual_one():
+    class Rated(Options):
+        learning_rate: float | None = None
+
+    model = guarded(MyCodec, options=Rated(learning_rate=0.5), fit=lambda *_: [{"loss": np.nan}])
+    with pytest.raises(TrainingError, match="train it longer or more carefully, or choose another component$"):
+        model.fit(GREY, GREY[:0], Training())
