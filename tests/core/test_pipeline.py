@@ -1,15 +1,20 @@
 """The stages after preparation, with components that can be held in the head."""
 
 from math import prod
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from deepdance import pipeline
 from deepdance.errors import InputError
-from deepdance.frames import Clip
-from deepdance.pipeline import check_length, decode_frames, find_chunk_length
+from deepdance.events import Progress
+from deepdance.frames import Clip, Silhouettes, SilhouetteWriter
+from deepdance.interfaces import SequenceModel
+from deepdance.pipeline import check_length, dance, decode_frames, encode, find_chunk_length, load_latents
 from deepdance.recipe import Recipe
+from deepdance.session import Session
+from deepdance.workspace import Workspace
 
 
 class Counting:
@@ -80,3 +85,48 @@ def test_what_is_held_out_is_nothing_to_learn_from(monkeypatch):
     clips = [Clip(0, 5, "a", 10), Clip(5, 20, "b", 10)]
     with pytest.raises(InputError, match="got [0-9] at"):
         check_length(None, Recipe(validation=0.5, fps=10), clips)
+
+
+class Circling:
+    """Goes round in 20 steps, whatever it starts from."""
+
+    context, is_deterministic = 2, True
+
+    def __init__(self):
+        self.asked = []
+
+    def generate(self, seed, steps, *, temperature=1.0, rng=0):
+        self.asked.append(steps)
+        angles = 2 * np.pi * np.arange(steps) / 20
+        return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)[None]
+
+    generate_shots = SequenceModel.generate_shots
+
+
+LATENTS = Circling().generate(None, 200)[0]
+CLIPS = [Clip(0, 200, "a", 10)]
+
+
+@pytest.mark.parametrize(("loop", "steps"), [(2, 3000), (150, 4500)])
+def test_a_loop_is_sought_in_five_minutes_or_three_times_its_length(loop, steps):
+    model = Circling()
+    frames = dance(Recipe(loop=loop, fps=10, render_fps=30), model, LATENTS, CLIPS)
+    assert model.asked == [steps]
+    assert frames.shape == (30 * loop, 2)
+
+
+def test_latents_are_those_of_all_frames_in_their_order(tmp_path, monkeypatch):
+    frames = np.arange(150, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 5), np.uint8)
+    folder = tmp_path / "silhouettes"
+    folder.mkdir()
+    with SilhouetteWriter(folder, (4, 5)) as writer:
+        writer.write(frames)
+        writer.finish(source="a", fps=10, shot_starts=[0])
+    told = []
+    session = Session(Workspace(tmp_path), None, told.append)
+    encoder = SimpleNamespace(latent_dim=1, encode=lambda chunk: chunk[:, 0, :1].astype(np.float32))
+    monkeypatch.setattr(pipeline, "load_codec", lambda *_: encoder)
+    monkeypatch.setattr(Silhouettes, "chunks", lambda self: iter([frames[:64], frames[64:128], frames[128:]]))
+    made = encode(session, Recipe(), SimpleNamespace(key="codec"), [SimpleNamespace(key="a", folder=folder)])
+    assert load_latents(made)[:, 0].tolist() == list(range(150))
+    assert [each.done for each in told if isinstance(each, Progress)] == [64, 128, 150]

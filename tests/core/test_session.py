@@ -1,6 +1,7 @@
 """Where a pipeline works: what is made anew, what is told, and who listens."""
 
 from datetime import datetime, timedelta
+from types import ModuleType
 
 import pytest
 from conftest import registry_of
@@ -8,9 +9,12 @@ from conftest import registry_of
 from deepdance import session as sessions
 from deepdance.errors import OptionError
 from deepdance.events import ArtifactReady, EpochFinished, Progress, StageFinished, StageStarted
-from deepdance.session import STAGES, TABLES, WAITING, Session
+from deepdance.interfaces import Logger, Options
+from deepdance.plugins import ComponentSpec, hookimpl
+from deepdance.session import STAGES, TABLES, WAITING, Session, make_loggers
 from deepdance.workspace import Workspace
 from deepdance_plugins import catalog
+from deepdance_plugins.catalog import NO_OPTIONS
 
 
 @pytest.fixture
@@ -94,3 +98,33 @@ def test_what_a_training_tells_is_its_stages(session, told, tmp_path):
         Progress("sequence", 5, 10),
         Progress("sequence", 0, None, "looking"),
     ]
+
+
+class Listening(Logger[Options]):
+    def __call__(self, event):
+        pass
+
+
+def test_a_log_is_titled_with_its_distribution_where_it_is_a_plugins(monkeypatch):
+    plugin = ModuleType("plugin_theirs")
+    plugin.Listening = Listening
+    spec = ComponentSpec("logger", "theirs", "plugin_theirs:Listening", NO_OPTIONS, "a logger")
+    plugin.deepdance_components = hookimpl(lambda: [spec], specname="deepdance_components")
+    registry = registry_of(monkeypatch, builtin=catalog, theirs=plugin)
+    monkeypatch.setattr(sessions, "BUILT_IN", "dance-builtin")
+    titles = [title for title, _ in make_loggers(registry, ["theirs", "jsonl", "theirs"])]
+    assert titles == ["the log theirs of dance-theirs 1.0", "the log jsonl"]
+
+
+@pytest.mark.parametrize(("error", "notes"), [(ValueError("x"), ["theirs.py"]), (OptionError("x"), [])])
+def test_what_comes_out_of_a_plugins_code_gets_a_note_unless_it_is_an_answer(session, monkeypatch, error, notes):
+    monkeypatch.setattr(sessions, "find_culprit", lambda raised, registry: "theirs.py")
+    with pytest.raises(type(error)) as caught, session.follow():
+        raise error
+    assert getattr(caught.value, "__notes__", []) == notes
+
+
+def test_an_error_that_is_nobodys_gets_no_note(session):
+    with pytest.raises(ValueError, match="x") as caught, session.follow():
+        raise ValueError("x")
+    assert not hasattr(caught.value, "__notes__")

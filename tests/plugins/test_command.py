@@ -67,7 +67,9 @@ def test_sample_k_is_the_first_frame_that_has_reached_k(fps):
     shown = np.frombuffer(raw, np.uint8).reshape(-1, 4)[:, 0]
     expected = [next(n for n, time in enumerate(times) if time * fps >= k - 1e-6) for k in range(int(1.7 * fps) + 1)]
     steps = np.unique(shown)
-    assert [int(np.searchsorted(steps, level)) for level in shown] == list(np.searchsorted(np.unique(expected), expected))
+    assert [int(np.searchsorted(steps, level)) for level in shown] == list(
+        np.searchsorted(np.unique(expected), expected)
+    )
 
 
 @pytest.mark.parametrize(

@@ -98,13 +98,14 @@ def test_what_was_there_stays_where_writing_fails(tmp_path):
 
 def test_figures_stand_below_one_another_where_there_are_more_of_them_than_rows(tmp_path):
     """A page is narrow and long."""
-    for count, first in ((2, ["", "A", "B"]), (3, ["", "walk", "run"])):
-        columns = [Column(key, key.upper()) for key in "abc"[:count]]
-        rows = [Row(name, "model", dict.fromkeys("abc", FIGURE)) for name in ("walk", "run")]
+    shapes = [(1, 1, ["", "A"]), (2, 1, ["", "walk"]), (2, 2, ["", "A", "B"]), (3, 2, ["", "walk", "run"])]
+    for figures, names, first in shapes:
+        columns = [Column(key, key.upper()) for key in "abc"[:figures]]
+        rows = [Row(name, "model", dict.fromkeys("abc", FIGURE)) for name in ("walk", "run")[:names]]
         Tables(one=Table("T", columns, rows)).write(tmp_path / "t.md")
         heading, rule = (tmp_path / "t.md").read_text().splitlines()[2:4]
         assert [cell.strip() for cell in heading.split("|")[1:-1]] == first
-        assert rule == "| :-- | --: | --: |"
+        assert rule == f"| :-- |{' --: |' * (len(first) - 1)}"
 
 
 def test_a_table_without_rows_has_its_headings(tmp_path):
