@@ -56,13 +56,28 @@ def test_a_folder_appears_only_when_it_is_whole_and_replaces_the_one_before(tmp_
         assert [path.name for path in tmp_path.rglob("*")] == ["dance", "1.png"]
 
 
-def test_what_a_dead_process_left_goes_when_the_same_file_is_written_again(tmp_path, dead):
-    for name in (f".dance.{dead}.part.mp4", f".dance.{os.getppid()}.part.mp4", f".other.{dead}.part.mp4"):
+@pytest.fixture
+def living():
+    """A process that is at work."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def test_what_a_dead_process_left_goes_when_the_same_file_is_written_again(tmp_path, dead, living):
+    for name in (f".dance.{dead}.part.mp4", f".dance.{living.pid}.part.mp4", f".other.{dead}.part.mp4"):
         (tmp_path / name).touch()
     with write_atomically(tmp_path / "dance.mp4") as temporary:
         temporary.touch()
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"dance.mp4", f".dance.{os.getppid()}.part.mp4", f".other.{dead}.part.mp4"}
+    assert left == {"dance.mp4", f".dance.{living.pid}.part.mp4", f".other.{dead}.part.mp4"}
+
+
+def test_to_ask_whether_a_process_lives_does_it_no_harm(tmp_path, living):
+    (tmp_path / f".dance.{living.pid}.part.mp4").touch()
+    assert find_leftovers(tmp_path) == []
+    living.communicate(b"\n")
+    assert living.returncode == 0
 
 
 def test_what_our_own_number_left_before_is_not_written_into(tmp_path):

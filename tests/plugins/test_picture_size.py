@@ -69,6 +69,14 @@ def test_a_tiff_in_either_order_of_bytes_is_measured(order):
     assert measure_picture(write_tiff((256, WIDE), (257, TALL), order=order, following=99)) == size
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_of_more_than_4_gb_is_measured(order):
+    entries = b"".join(struct.pack(f"{order}HHQQ", tag, 16, 1, value) for tag, value in ((256, WIDE), (257, TALL)))
+    start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
+    data = start + struct.pack(f"{order}Q", 2) + entries + struct.pack(f"{order}Q", 0)
+    assert measure_picture(data) == PictureSize(WIDE, TALL, 4)
+
+
 @pytest.mark.parametrize(
     ("bits", "samples", "pixel_bytes"), [(1, 1, 4), (8, 4, 4), (8, 5, 5), (16, 1, 8), (32, 1, 16), (64, 9, 72)]
 )
