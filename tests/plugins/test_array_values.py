@@ -215,6 +215,23 @@ def test_masks_have_little_between_their_two_tones(outline, is_mask):
     assert (read_masks(frames)[0][0, 0, 0] == 255) == is_mask
 
 
+@pytest.mark.parametrize(("tone", "is_mask"), [(25, True), (26, False), (225, True), (224, False)])
+def test_a_tone_within_a_tenth_of_the_darkest_or_the_brightest_is_as_that(tone, is_mask):
+    frames = np.full((1, 10, 40), 0, np.uint8)
+    frames[:, 2:8, 16:24] = 250
+    frames[:, 2:8, 8:16] = frames[:, 2:8, 24:32] = tone
+    assert (read_masks(frames)[0][0, 0, 0] == 255) == is_mask
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_the_border_is_the_outermost_pixels(turns):
+    """Here all within three sides of it and a line beside the fourth is the dancer's; labels mean that 0 is not."""
+    mask = np.ones((10, 10), np.uint8)
+    mask[0] = mask[8] = 0
+    frames = np.rot90(mask, turns)[None]
+    assert np.array_equal(read_masks(frames)[0], 255 * frames)
+
+
 def test_a_mask_of_nobody_is_all_ground():
     assert (read_masks(np.zeros((2, 3, 4), np.uint8), boolean=True)[0] == 255).all()
     assert (read_masks(np.zeros((2, 3, 4), np.uint8))[0] == 0).all()
