@@ -119,3 +119,15 @@ def test_the_line_fits_80_columns_without_wrapping():
 )
 def test_epochs_are_counted_where_there_is_more_than_one(epoch, epochs, shown):
     assert describe_epoch(epoch, epochs, {"loss": 0.0075434, "acc": 1.0, "val_loss": 0.5}) == shown
+
+
+def test_what_is_told_of_a_stages_end_is_what_is_known():
+    def tell(*events):
+        stream = io.StringIO()
+        show = ProgressLine(stream)
+        for event in events:
+            show(event)
+        return lines(stream.getvalue())[0]
+
+    assert tell(StageFinished("codec", False, "pca")) == "codec pca"
+    assert tell(StageStarted("codec"), StageFinished("codec", True, "pca")) == "codec pca (kept)"

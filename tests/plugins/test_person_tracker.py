@@ -275,3 +275,10 @@ def test_three_people_are_looked_at_and_no_more():
     landmarker = Blind()
     assert Tracker(Crowd(), landmarker).find(EMPTY) == []
     assert len(landmarker.looked) == 3
+
+
+def test_at_a_corner_the_part_of_the_middle_that_is_in_the_frame_counts():
+    apart = np.zeros((120, 200), np.float32)
+    apart[0, :11] = apart[:11, 0] = 9
+    weight = _weigh(Square(0, 0, 80), Difference(apart, np.zeros_like(apart)))
+    assert weight == pytest.approx(0.25 + 21 / 121)
