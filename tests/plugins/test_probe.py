@@ -1,11 +1,14 @@
 """What is known of a video before it is read: its rate, its length and its first picture, from what headers say."""
 
+from datetime import timedelta
 from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from deepdance.errors import InputError
+from deepdance_plugins.sources.ffmpeg.command import MOST_SECONDS
 from deepdance_plugins.sources.ffmpeg.probe import (
     Video,
     _choose_stream,
@@ -14,6 +17,7 @@ from deepdance_plugins.sources.ffmpeg.probe import (
     _parse_duration,
     _parse_picture,
     _read_seconds,
+    refuse_long,
 )
 
 
@@ -152,3 +156,9 @@ def test_the_stream_that_moves_is_taken_then_the_default_then_the_largest_then_t
         assert _choose_stream(ranked[first:][::-1], stamps) is ranked[first]
     moving = {each.index: [0] for each in ranked} | {4: [0, 1]}
     assert _choose_stream(ranked, moving) is ranked[4]
+
+
+def test_no_video_is_longer_than_a_day():
+    with pytest.raises(InputError, match="a video of at most 24 hours, got more"):
+        refuse_long("a.mp4")
+    assert timedelta(days=1).total_seconds() == MOST_SECONDS
