@@ -1,5 +1,6 @@
 """Tables as text and in notebooks: nothing in a name can break the format, and no figure is lost."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -148,3 +149,32 @@ def test_what_has_no_figure_is_left_out_and_named():
     assert shown.legend == "What.\nLeft out, for nothing could be measured: B, C (needs 16 frames); D, y, 2 ahead."
     empty = Table("T", columns, [], "None.")
     assert empty.shown == empty
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_notebook_has_the_headings_above_and_the_names_to_the_left(upright):
+    rows = [Row(name, role, dict.fromkeys("ab", FIGURE)) for name, role in (("walk", "model"), ("real", "real"))]
+    page = Table("T", [Column("a", "A"), Column("b", "B")], rows, upright=upright)._repr_html_()
+    above, left = (re.findall(f'<th scope="{scope}">(.*?)</th>', page) for scope in ("col", "row"))
+    names, figures = ["walk", "real"], ["A", "B"]
+    assert (above, left) == ((["", *names], figures) if upright else (["", *figures], names))
+    assert page.count("opacity") == (0 if upright else 1)  # what is there to compare with
+
+
+def test_an_interval_is_lopsided_where_a_half_is_half_as_long_again_as_the_other():
+    def show(low, high, decimals=3):
+        return format_cell(Row("a", "model", {"x": Estimate(0.0, low, high)}), Column("x", "x", decimals))
+
+    assert show(-0.1, 0.149) == ".000 ±.124"
+    assert show(-0.1, 0.151).startswith(".000 [")
+    assert show(-0.001, 0.003) == ".000 ±.002"  # which rounding hides
+    assert show(-0.001, 0.0032).startswith(".000 [")
+    assert show(-0.1, 0.4, decimals=0).endswith("±0")
+
+
+def test_a_slope_is_flat_where_its_interval_holds_0():
+    def show(low, high, slope=True):
+        return format_cell(Row("a", "model", {"x": Estimate(0.1, low, high)}), Column("x", "x", slope=slope))
+
+    assert [show(*ends).endswith(" flat") for ends in ((-0.1, 0.3), (0.0, 0.2), (0.01, 0.19))] == [True, True, False]
+    assert not show(-0.1, 0.3, slope=False).endswith(" flat")
