@@ -278,3 +278,9 @@ def test_no_rate_is_advised_where_there_is_no_usual_one():
     model = guarded(MyCodec, options=Rated(learning_rate=0.5), fit=lambda *_: [{"loss": np.nan}])
     with pytest.raises(TrainingError, match="train it longer or more carefully, or choose another component$"):
         model.fit(GREY, GREY[:0], Training())
+
+
+def test_the_last_entry_of_a_history_may_be_in_units_of_its_own():
+    history = [{"loss": 0.5}, {"loss": 5000.0}]
+    model = guarded(MySequence, context=2, fit=lambda *_: history)
+    assert model.fit([LATENTS], [], Training()) == history

@@ -131,3 +131,6 @@ def test_what_is_told_of_a_stages_end_is_what_is_known():
 
     assert tell(StageFinished("codec", False, "pca")) == "codec pca"
     assert tell(StageStarted("codec"), StageFinished("codec", True, "pca")) == "codec pca (kept)"
+    epoch = EpochFinished("codec", 2, 9, {})
+    assert tell(epoch, StageFinished("latents", False)) == "latents"
+    assert tell(epoch, StageFinished("sequence", True)) == "sequence (kept)"

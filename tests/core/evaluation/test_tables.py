@@ -83,10 +83,10 @@ def test_a_table_is_printed_as_aligned_text():
 
 
 def test_the_papers_table_has_its_figures_below_the_runs():
-    row = PaperRow("codec", "conv-ae", 16, 0.95, 0.01, 0.94, 0.001068, 0.97, 0.9, 0.000333, 1358)
+    row = PaperRow("codec", "conv-ae", 16, 0.95, 0.012345, 0.94, 0.001068, 0.97, 0.9, 0.00033333, 1358)
     table = PaperTable([row]).as_table()
     assert table.cells == [
-        ["conv-ae", "16", ".950", ".01", ".940", ".00107", ".970", ".900", ".000333"],
+        ["conv-ae", "16", ".950", ".0123", ".940", ".00107", ".970", ".900", ".000333"],
         ["the paper", "27", ".964", ".007", ".964", ".007", "–", "–", "–"],
     ]
     assert table.legend.endswith("Held out: 1,358 frames.")
