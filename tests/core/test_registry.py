@@ -75,7 +75,7 @@ def test_a_name_of_two_kinds_must_be_chosen_with_its_kind():
         (offer("a"), "ready", ""),
         (offer("a", requires=("numpy>=1",)), "ready", ""),
         (offer("a", target="no_such_module:X"), "broken", "there is no no_such_module"),
-        (offer("a", options="deepdance_plugins.none:X"), "broken", "there is no deepdance_plugins.none"),
+        (offer("a", options="deepdance.none:X"), "broken", "there is no deepdance.none"),
         (offer("a", requires=("no-such-thing>=2",)), "needs", "no-such-thing>=2"),
     ],
 )

@@ -162,6 +162,8 @@ def test_a_faint_picture_is_spread_and_half_of_the_range_is_enough():
     assert read_masks(draw(100, 0))[0].min() == 0
     ramp = find_tones(draw(0, 128), "auto", boolean=False).table
     assert (ramp[0], ramp[64], ramp[128]) == (0, 128, 255)
+    faint = find_tones(draw(200, 100), "auto", boolean=False).table
+    assert (faint[50], faint[100], faint[125], faint[200]) == (255, 255, 191, 0)
     bright = find_tones(draw(200, 20), "auto", boolean=False).table
     assert np.array_equal(bright, 255 - np.arange(256))
 

@@ -2,12 +2,13 @@
 
 import re
 import subprocess
+from datetime import timedelta
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from deepdance_plugins.sources.ffmpeg.command import SHOW, close_gaps, lay_on_white, sample_at
+from deepdance_plugins.sources.ffmpeg.command import MOST_SECONDS, SHOW, close_gaps, lay_on_white, sample_at
 
 
 def run(source: str, graph: str, *output: str) -> subprocess.CompletedProcess[bytes]:
@@ -89,3 +90,7 @@ def test_transparent_frames_are_blended_with_white(alpha, level):
     raw = run(source, f"{lay_on_white('w')}format=rgb24", "-frames:v", "1", "-f", "rawvideo").stdout
     shown = np.frombuffer(raw, np.uint8).astype(int)
     assert np.abs(shown - level).max() <= (0 if alpha in (0, 255) else 2)
+
+
+def test_a_video_may_take_a_day():
+    assert timedelta(seconds=MOST_SECONDS) == timedelta(days=1)

@@ -5,10 +5,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from deepdance.interfaces import Training
 from deepdance_plugins.sequences.flow import sampling
 from deepdance_plugins.sequences.flow.manifold import choose_landmarks, pull_back
 from deepdance_plugins.sequences.flow.model import Flow, _find_positions
-from deepdance_plugins.sequences.flow.network import describe_window, embed_time
+from deepdance_plugins.sequences.flow.network import (
+    build_velocity,
+    build_window_encoder,
+    describe_window,
+    embed_time,
+    join_networks,
+)
 from deepdance_plugins.sequences.flow.options import FlowOptions
 
 DIM = 3
@@ -90,7 +97,7 @@ def test_the_nearest_landmarks_draw_the_nearer_the_more():
 
 def dance(monkeypatch, velocity, noise, guard=0.0, high=100.0):
     """Frames of a loop whose velocity is a function of where the change stands, the last latent and the time."""
-    monkeypatch.setattr(sampling, "_apply", lambda model, weights, inputs: model(inputs))
+    monkeypatch.setattr(sampling, "_apply", lambda model, weights, inputs: weights(inputs))
     arrays = {
         "change": np.float32([2, 1]),
         "low": np.full(2, -high, np.float32),
@@ -99,9 +106,9 @@ def dance(monkeypatch, velocity, noise, guard=0.0, high=100.0):
         "reach": np.float32(1),
     }
     options = SimpleNamespace(level=0.0, guard=guard)
-    loop = sampling.build_sampling_loop(lambda described: described, velocity, np.array([0, 1]), options)
+    loop = sampling.build_sampling_loop(None, None, np.array([0, 1]), options)
     last = np.float32([[[1, 1], [0, 0]]])
-    outputs, after = loop([None, None], arrays, last, np.asarray(noise, np.float32))
+    outputs, after = loop([lambda described: described, velocity], arrays, last, np.asarray(noise, np.float32))
     return np.asarray(outputs)[:, 0], np.asarray(after)[0]
 
 
@@ -145,3 +152,60 @@ def test_examples_lead_from_the_draw_to_the_true_next_latent_in_unit_time():
     noise = (last - window[:, 0]) / model._arrays["change"] / level
     assert noise.std() == pytest.approx(1, abs=0.03)
     assert described[:, :DIM] == pytest.approx(last)
+
+
+def draw_weights(model, seed=0):
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def test_the_networks_that_are_trained_together_are_those_that_dance():
+    encoder, velocity = draw_weights(build_window_encoder(2, DIM, 8, 7)), draw_weights(build_velocity(DIM, 7, 1))
+    rng = np.random.default_rng(1)
+    described, here, last, time = (rng.random((4, size), np.float32) for size in (2 * DIM + 1, DIM, DIM, 12))
+    together = np.asarray(join_networks(encoder, velocity)([described, here, last, time]))
+    encoded = sampling._apply(encoder, encoder.variables, described)
+    apart = np.asarray(sampling._apply(velocity, velocity.variables, [here, last, time, encoded]))
+    assert together.shape == (4, DIM)
+    assert together == pytest.approx(apart, abs=1e-5)
+    assert np.ptp(together, axis=0).min() > 0.01
+
+
+def test_a_velocity_begins_at_0():
+    velocity = build_velocity(DIM, 7, 2)
+    assert not np.asarray(velocity([np.ones((4, size), np.float32) for size in (DIM, DIM, 12, 7)])).any()
+
+
+def circle(count, start=0.0):
+    """Round a centre far from 0, a tenth of a turn a frame."""
+    angles = start + np.arange(count) * 2 * np.pi / 10
+    return np.stack([50 + 3 * np.cos(angles), -20 + 3 * np.sin(angles)], 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def circling():
+    options = FlowOptions(context=4, units=32, width=32, blocks=1, steps=600, batch_size=64, noise=0.1)
+    model = Flow(options)
+    told = []
+    training = Training(on_epoch=lambda epoch, epochs, metrics: told.append((epoch, epochs)))
+    history = model.fit([circle(64, start) for start in range(10)], [circle(40, 0.5)], training)
+    return model, history, told
+
+
+def test_a_circle_is_danced_on(circling):
+    model, _, _ = circling
+    dance = model.generate(circle(4)[None], 20)[0] - [50, -20]
+    assert np.linalg.norm(dance, axis=1) == pytest.approx(np.full(20, 3), abs=0.6)
+    turned = np.diff(np.unwrap(np.arctan2(dance[:, 1], dance[:, 0])))
+    assert turned == pytest.approx(np.full(19, 2 * np.pi / 10), abs=0.25)
+    assert dance[0] == pytest.approx(circle(5)[4] - [50, -20], abs=0.6)
+
+
+def test_its_figures_are_those_of_the_expected_next_latent(circling):
+    """In units of the latents, where a step is 1.85 long."""
+    _, history, told = circling
+    assert {"loss", "acc", "val_loss", "val_acc"} <= history[-1].keys()
+    assert history[-1]["val_loss"] < 0.25 * 1.85**2 / 2  # of what copying the last one is off by
+    assert history[-1]["val_acc"] == 1
+    assert len(history) == len(told) == 64  # 10 clips of 60 windows are 9.4 batches, of which 600 are 64 epochs

@@ -158,3 +158,11 @@ def test_a_body_is_what_is_seen_and_moves():
     assert combine(half, [], moved)[middle] > 0.5
     assert combine(half, [], differ((40, 80, 80, 120, np.nan)))[middle] > 0.5
     assert combine(half, [], differ())[middle] < 0.1
+
+
+@pytest.mark.parametrize(("logit", "is_body"), [(0.5, True), (0.0, False), (-0.5, False)])
+def test_a_body_is_what_is_likelier_one_than_not(logit, is_body):
+    moved = differ((0, 120, 0, 200, MOVED))
+    looks = [look(200, 120, 80, logit)]
+    assert (measure_moving(looks, moved) == 1) == is_body
+    assert (measure_agreement(looks, moved) > 0) == is_body

@@ -1,6 +1,5 @@
 """What is known of a video before it is read: its rate, its length and its first picture, from what headers say."""
 
-from datetime import timedelta
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -8,15 +7,16 @@ import numpy as np
 import pytest
 
 from deepdance.errors import InputError
-from deepdance_plugins.sources.ffmpeg.command import MOST_SECONDS
 from deepdance_plugins.sources.ffmpeg.probe import (
     Video,
     _choose_stream,
+    _explain,
     _may_be_interlaced,
     _measure_rate,
     _parse_duration,
     _parse_picture,
     _read_seconds,
+    check_memory,
     refuse_long,
 )
 
@@ -161,4 +161,16 @@ def test_the_stream_that_moves_is_taken_then_the_default_then_the_largest_then_t
 def test_no_video_is_longer_than_a_day():
     with pytest.raises(InputError, match="a video of at most 24 hours, got more"):
         refuse_long("a.mp4")
-    assert timedelta(days=1).total_seconds() == MOST_SECONDS
+
+
+def test_ffmpegs_words_are_told_without_its_numbers():
+    assert _explain(OSError(2, "No such file")) == "No such file"
+    assert _explain(ValueError("no such option")) == "no such option"
+
+
+def test_how_much_memory_ffmpeg_may_have_is_told_where_it_lacked_any():
+    short = SimpleNamespace(memory=512 << 20, messages=["[h264] get_buffer() failed"])
+    with pytest.raises(InputError, match="reads with at most 512 MB, got one that takes more"):
+        check_memory("a.mp4", short)
+    check_memory("a.mp4", SimpleNamespace(memory=512 << 20, messages=["broken"]))
+    check_memory("a.mp4", SimpleNamespace(memory=0, messages=short.messages))
