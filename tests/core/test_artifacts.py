@@ -263,3 +263,15 @@ def test_what_was_made_at_the_very_time_is_not_made_again(tmp_path):
     at = datetime.fromisoformat(made.manifest()["created"])
     assert store.build("codec", {}, lambda folder: {}, since=at).reused
     assert not store.build("codec", {}, lambda folder: {}, since=at + timedelta(microseconds=1)).reused
+
+
+def test_the_manifests_of_a_stage_are_its_own_and_whole(tmp_path):
+    store = ArtifactStore(tmp_path)
+    for stage in ("codec", "codec_table", "latents"):
+        for number in range(2):
+            store.build(stage, {"number": number}, lambda folder: {})
+    damaged = store.build("codec", {"number": 2}, lambda folder: {})
+    (damaged.folder / "manifest.json").write_text("{")
+    assert sorted(each["inputs"]["number"] for each in store.manifests("codec")) == [0, 1]
+    assert {each["stage"] for each in store.manifests("codec_table")} == {"codec_table"}
+    assert not list(store.manifests("sequence"))

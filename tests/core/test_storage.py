@@ -149,3 +149,16 @@ def test_a_key_is_16_digits_whatever_the_order():
 def test_a_hash_is_what_other_programs_tell_of_the_file(tmp_path):
     (tmp_path / "a").touch()
     assert hash_file(tmp_path / "a") == "cae66941d9efbd404e4d88758ea67670"  # b2sum -l 128 /dev/null
+
+
+def test_only_a_plain_file_is_read(tmp_path):
+    (tmp_path / "file").write_text("dance")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("nothing")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "dangling", "folder", "pipe"):
+        with pytest.raises(ValueError, match="what is no plain file"):
+            read_text(tmp_path / name, 100)
+    with pytest.raises(FileNotFoundError):
+        read_text(tmp_path / "nothing", 100)

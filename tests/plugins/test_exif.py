@@ -72,6 +72,7 @@ NONE = {
     "other RIFF": write_webp((b"EXIF", write_exif(6))).replace(b"WEBP", b"WAVE"),
     "no TIFF": write_png((b"eXIf", b"??" + write_exif(6)[2:])),
     "no orientation": write_png((b"eXIf", write_exif(6).replace(struct.pack("<H", 274), struct.pack("<H", 275)))),
+    "behind the last entry": write_png((b"eXIf", write_exif(6, before=1).replace(b"\2\0", b"\1\0", 1))),
     "its second byte is no part of it": write_png((b"eXIf", write_exif(0x0600, ">")[:-3])),
     "its first byte is no part of it": write_png((b"eXIf", write_exif(6, "<")[:-4])),
 }

@@ -9,6 +9,7 @@ import pytest
 from deepdance.errors import InputError
 from deepdance_plugins.sources.ffmpeg.probe import (
     Video,
+    _choose_decoder,
     _choose_stream,
     _explain,
     _may_be_interlaced,
@@ -103,6 +104,7 @@ def test_matroskas_lengths_are_read(metadata, seconds):
         ({"start_time": -500}, 9_000_000, 9),
         ({"start_time": 9000}, 9_000_000, None),
         ({}, None, None),
+        ({"start_time": 500, "time_base": None}, 9_000_000, 9),
     ],
 )
 def test_the_length_is_from_the_first_frame_to_the_end(values, whole, seconds):
@@ -134,6 +136,7 @@ def test_the_first_picture_is_measured_and_looked_through():
         ("yuv420p", 15, 100, False),
         ("yuv420p", 100, 15, False),
         ("yuyv422", 100, 100, False),
+        ("gbrp", 100, 100, False),
         ("rgb24", 100, 100, False),
         (None, 100, 100, False),
     ],
@@ -174,3 +177,17 @@ def test_how_much_memory_ffmpeg_may_have_is_told_where_it_lacked_any():
         check_memory("a.mp4", short)
     check_memory("a.mp4", SimpleNamespace(memory=512 << 20, messages=["broken"]))
     check_memory("a.mp4", SimpleNamespace(memory=0, messages=short.messages))
+
+
+@pytest.mark.parametrize(
+    ("codec", "metadata", "decoder"),
+    [
+        ("vp9", {"ALPHA_MODE": "1"}, "libvpx-vp9"),
+        ("vp8", {"language": "eng", "alpha_mode": "1"}, "libvpx"),
+        ("vp9", {"alpha_mode": "0"}, None),
+        ("vp9", {"language": "1"}, None),
+        ("h264", {"alpha_mode": "1"}, None),
+    ],
+)
+def test_transparency_has_a_decoder_of_its_own(codec, metadata, decoder):
+    assert _choose_decoder(stream(codec_context=SimpleNamespace(name=codec), metadata=metadata)) == decoder
