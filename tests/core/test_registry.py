@@ -4,6 +4,7 @@ import pytest
 
 from deepdance.errors import PluginError
 from deepdance.plugins import ComponentSpec, Entry, Registry
+from deepdance.plugins.isolation import Problem
 
 PCA = "deepdance_plugins.codecs.pca:PCA"
 
@@ -98,3 +99,19 @@ def test_the_first_component_for_a_suffix_is_taken_in_any_case():
     assert registry.for_suffix("codec", ".mp4").spec.name == "b"
     assert registry.for_suffix("codec", ".png") is None
     assert registry.for_suffix("renderer", ".gif") is None
+
+
+def test_where_a_plugin_failed_that_is_meant_no_other_is_blamed():
+    cause = ImportError("no torch")
+    problems = [
+        Problem("more", "dance-more", "2.0", "no torch", error=cause),
+        Problem("other", "dance-x", "1.0", "no x"),
+    ]
+    registry = Registry([offer("pca")], problems)
+    with pytest.raises(PluginError, match="dance-more 2.0 failed to load: no torch$") as told:
+        registry.find("codec", "dance-more:tiles")
+    assert told.value.__cause__ is cause
+    both = "dance-more 2.0 failed to load: no torch; dance-x 1.0 failed to load: no x$"
+    with pytest.raises(PluginError, match=both) as told:
+        registry.find("codec", "tiles")
+    assert told.value.__cause__ is None

@@ -75,7 +75,7 @@ def test_what_has_no_backdrop_may_move_and_specks_do_not():
     (square,) = surround_movement(differ((30, 70, 20, 40, np.nan)))
     assert (square.x, square.y) == (60, 100)
     assert surround_movement(differ((30, 32, 20, 22, MOVED))) == []
-    assert len(surround_movement(differ((30, 33, 20, 23, MOVED)))) == 1
+    assert len(surround_movement(differ((30, 33, 20, 23, DIFFERENT)))) == 1
     assert surround_movement(differ()) == []
     assert surround_movement(differ((30, 70, 20, 40, 0.99 * DIFFERENT))) == []
 

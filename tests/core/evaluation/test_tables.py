@@ -178,3 +178,12 @@ def test_a_slope_is_flat_where_its_interval_holds_0():
 
     assert [show(*ends).endswith(" flat") for ends in ((-0.1, 0.3), (0.0, 0.2), (0.01, 0.19))] == [True, True, False]
     assert not show(-0.1, 0.3, slope=False).endswith(" flat")
+
+
+def test_a_table_comes_back_from_json_with_what_it_has_and_lacks():
+    figures = {"a": Estimate(0.5, 0.25, 1.0), "b": None, "c": Estimate(1.5)}
+    rows = [Row("x", "model", figures, 1), Row("y", "model", {"a": Estimate(9.0)}, 1), Row("z", "model", {}, 2)]
+    table = Table("T", [Column(key, key) for key in "abc"], rows, "L.", curves={"x": {"a": [[0.5, None]]}})
+    assert Table.from_json(table.as_json()) == table
+    assert table.figure("model", "a", 1) == figures["a"]  # of the first row that fits
+    assert (table.figure("model", "a", 2), table.figure("real", "a", 1)) == (None, None)
