@@ -163,7 +163,7 @@ def test_the_error_and_the_agreement_are_those_of_the_expected_latent():
     _, error, agreement = build_losses(2, CHANGE)
     expected = WEIGHTS @ MEANS  # 1.5, .625 and -.25, in deviations of the change
     truth = np.array([0.5, 1.0, -1.0])
-    for start, agrees in (([0, 0, 9], 1), ([1.2, 0, 0], 0), ([9, 0, 0], 1)):
+    for start, agrees in (([0, 0, 9], 1), ([1.2, 0, 0], 0), ([9, 0, 0], 1), ([0, 1, 0], 1)):
         # of the second, 1.7, 2 and -4 are true, and 2.7, 1.25 and -1 expected: the largest stands elsewhere
         given = np.concatenate([truth, start]).astype(np.float32)[None, None]
         assert np.asarray(error(given, OUTPUTS))[0, 0] == pytest.approx(np.mean(((truth - expected) * CHANGE) ** 2))
