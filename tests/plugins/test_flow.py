@@ -107,9 +107,11 @@ def dance(monkeypatch, velocity, noise, guard=0.0, high=100.0):
     }
     options = SimpleNamespace(level=0.0, guard=guard)
     loop = sampling.build_sampling_loop(None, None, np.array([0, 1]), options)
-    last = np.float32([[[1, 1], [0, 0]]])
-    outputs, after = loop([lambda described: described, velocity], arrays, last, np.asarray(noise, np.float32))
-    return np.asarray(outputs)[:, 0], np.asarray(after)[0]
+    last = np.float32([[[1, 1], [0, 0]]] * 2)  # two dances, side by side
+    noise = np.asarray(noise, np.float32).repeat(2, axis=1)
+    outputs, after = map(np.asarray, loop([lambda described: described, velocity], arrays, last, noise))
+    assert np.array_equal(outputs[:, 0], outputs[:, 1])
+    return outputs[:, 0], after[0]
 
 
 def test_a_constant_velocity_leads_once_its_length_from_the_draw(monkeypatch):
