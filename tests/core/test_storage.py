@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from deepdance import storage
 from deepdance.errors import WorkspaceError
 from deepdance.storage import (
     digest,
@@ -162,3 +163,27 @@ def test_only_a_plain_file_is_read(tmp_path):
             read_text(tmp_path / name, 100)
     with pytest.raises(FileNotFoundError):
         read_text(tmp_path / "nothing", 100)
+
+
+def test_half_a_file_of_who_died_never_takes_the_files_place(tmp_path, dead):
+    (tmp_path / f".dance.{dead}.part.mp4").write_text("half")
+    (tmp_path / f".frames.{dead}.part").mkdir()
+    remove_leftovers(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_put_aside_goes_where_another_is_in_its_place(tmp_path, dead):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / f".frames.{dead}.old").mkdir()
+    (tmp_path / f".frames.{dead}.old" / "1.png").touch()
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "frames"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows writes names to the disk by itself")
+def test_content_is_on_the_disk_before_its_name_and_the_name_then(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(storage, "_synchronize", lambda path, flags: told.append((path, (tmp_path / "a").exists())))
+    with write_atomically(tmp_path / "a") as temporary:
+        temporary.touch()
+    assert told == [(temporary, False), (tmp_path, True)]
