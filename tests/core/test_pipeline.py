@@ -130,3 +130,11 @@ def test_latents_are_those_of_all_frames_in_their_order(tmp_path, monkeypatch):
     made = encode(session, Recipe(), SimpleNamespace(key="codec"), [SimpleNamespace(key="a", folder=folder)])
     assert load_latents(made)[:, 0].tolist() == list(range(150))
     assert [each.done for each in told if isinstance(each, Progress)] == [64, 128, 150]
+
+
+@pytest.mark.parametrize(("temperature", "deterministic", "told"), [(2, True, 1), (2, False, 0), (1, True, 0)])
+def test_a_temperature_that_a_model_does_not_know_is_told(caplog, log, temperature, deterministic, told):
+    model = Circling()
+    model.is_deterministic = deterministic
+    dance(Recipe(frames=20, fps=10, render_fps=10, temperature=temperature), model, LATENTS, CLIPS)
+    assert caplog.text.count("knows no --temperature") == told

@@ -83,11 +83,11 @@ def test_a_tiff_takes_all_its_samples_at_the_depth_of_the_deepest(bits, samples,
     assert measure_picture(data) == PictureSize(WIDE, TALL, pixel_bytes)
 
 
-@pytest.mark.parametrize(("tall", "is_allocated"), [(1024, False), (1025, False), (1026, True)])
-def test_a_tile_is_allocated_whole_and_told_where_it_is_far_larger_than_its_picture(tall, is_allocated):
+@pytest.mark.parametrize(("wide", "tall", "is_allocated"), [(1024, 1025, False), (1_049_601, 1, True)])
+def test_a_tile_is_allocated_whole_and_told_where_it_is_far_larger_than_its_picture(wide, tall, is_allocated):
     """By more than four times the picture and a million pixels: the tiles at the edges are always somewhat larger."""
-    told = measure_picture(write_tiff((256, 16), (257, 16), (322, 1024), (323, tall)))
-    assert told.pixels == (1024 * tall if is_allocated else 16 * 16)
+    told = measure_picture(write_tiff((256, 16), (257, 16), (322, wide), (323, tall)))
+    assert told.pixels == (wide * tall if is_allocated else 16 * 16)
 
 
 @pytest.mark.parametrize("count", [0, 1, 20, 40])
