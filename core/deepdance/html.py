@@ -51,8 +51,9 @@ class TrainingHistories(dict[str, list[dict[str, float]]]):
 def _write_history(stage: str, epochs: Sequence[dict[str, float]]) -> str:
     """At most `MOST_EPOCHS` of them, evenly spread: the first and the last among them."""
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch))
-    step = max(len(epochs) - 1, 1) / (min(len(epochs), MOST_EPOCHS) - 1 or 1)
-    shown = sorted({round(number * step) for number in range(min(len(epochs), MOST_EPOCHS))})
+    count = min(len(epochs), MOST_EPOCHS)
+    step = (len(epochs) - 1) / (count - 1 or 1)
+    shown = [round(number * step) for number in range(count)]
     rows = [[str(n + 1), *(f"{epochs[n][name]:.4g}" if name in epochs[n] else "–" for name in names)] for n in shown]
     legend = "" if len(shown) == len(epochs) else f"{len(shown)} of {len(epochs)} epochs"
     return write_html_table(stage, ["epoch", *names], rows, legend)

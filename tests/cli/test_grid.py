@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
@@ -195,3 +196,75 @@ def test_signs_that_are_two_columns_wide_are_counted():
     lines = [str(line) for line in lay_out(Grid(("名前", "b"), [["踊り 踊り 踊り", "1"]]), 8)]
     assert max(map(cell_len, lines)) <= 8
     assert fold("踊り 踊り", 8) == ["踊り", "踊り"]
+
+
+def draw(grid, width):
+    return [str(line) for line in lay_out(grid, width)]
+
+
+PROSE_GRID = Grid(("name", "meaning"), [["luma", "the brightest of all that is not the dancer's"], ["auto", "any"]])
+
+
+def test_nothing_is_folded_where_all_fits_and_a_column_less_folds_prose_between_words():
+    natural = len("luma") + 2 + len("the brightest of all that is not the dancer's")
+    assert draw(PROSE_GRID, natural) == [
+        "name  meaning",
+        "luma  the brightest of all that is not the dancer's",
+        "auto  any",
+    ]
+    assert draw(PROSE_GRID, natural - 1) == [
+        "name meaning",
+        "luma the brightest of all that is not the dancer's",
+        "auto any",
+    ]
+    assert draw(PROSE_GRID, natural - 2)[1:3] == ["luma the brightest of all that is not the", "     dancer's"]
+
+
+def test_prose_is_folded_into_no_less_than_can_be_read():
+    """24 columns; where there are less, a block a row."""
+    assert max(map(len, draw(PROSE_GRID, 29))) <= 29
+    assert draw(PROSE_GRID, 29)[0] == "name meaning"
+    assert draw(PROSE_GRID, 28)[:4] == ["luma", "meaning", "the brightest of all that is", "not the dancer's"]
+
+
+FIGURES = Grid(("", "first", "second"), [["walk", "1.25", "2.5"], ["stand still", "10.125", "2"]], figures=True)
+
+
+def test_figures_stand_beneath_one_another_on_the_right_and_names_on_the_left():
+    assert draw(FIGURES, 27) == [
+        "              first  second",
+        "walk           1.25     2.5",
+        "stand still  10.125       2",
+    ]
+
+
+def test_figures_that_do_not_fit_side_by_side_are_turned():
+    wide = Grid(("", *(f"figure {n}" for n in range(5))), [["walk", *"12345"]], figures=True)
+    assert draw(wide, 14) == ["          walk", *(f"figure {n}     {n + 1}" for n in range(5))]
+    upright = Grid(wide.headings, wide.rows, figures=True, upright=True)
+    assert draw(upright, 200) == draw(wide, 14)
+
+
+def test_blocks_compare_names_if_they_fit_beside_a_figure_and_else_have_a_block_a_name():
+    grid = Grid(
+        ("", *(f"heading{n}" for n in range(3))), [[f"name{n}", *["12.345"] * 3] for n in range(9)], figures=True
+    )
+    assert draw(grid, 12)[:3] == ["heading0", "name0 12.345", "name1 12.345"]
+    assert draw(grid, 11)[0] == "name0"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_line_is_too_wide_and_no_word_is_lost_at_any_width(seed):
+    rng = np.random.default_rng(seed)
+
+    def write():
+        return " ".join("x" * length for length in rng.integers(1, 9, rng.integers(0, 7)))
+
+    shape = rng.integers(2, 5, 2)
+    rows = [[f"row{n}", *(write() for _ in range(shape[1]))] for n in range(shape[0])]
+    grid = Grid(("name", *(f"head{n}" for n in range(shape[1]))), rows)
+    words = sorted(word for row in rows for cell in row for word in cell.split())
+    for width in range(8, 100):
+        lines = draw(grid, width)
+        assert max(map(len, lines)) <= width
+        assert sorted(word for line in lines for word in line.split() if "x" in word or "row" in word) == words

@@ -1,5 +1,6 @@
 """What commands write: into pipes, full disks and nowhere, and what they show of a stranger's files."""
 
+import io
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ from deepdance.events import Progress, StageStarted
 from deepdance.html import write_html_table
 from deepdance.progress import ProgressLine
 from deepdance.workspace import RunRecord
+from deepdance_cli.output import print_json
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and terminals")
 
@@ -218,3 +220,13 @@ def test_tables_in_notebooks_are_escaped():
 def test_what_is_printable_stays():
     text = "Tänzerin\t東京 🕺 عربي\nnext"
     assert escape_controls(text) == text
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", "é\\u009b"), ("ascii", "\\u00e9\\u009b")])
+def test_json_has_letters_as_they_are_where_the_output_has_them_and_no_sign_that_steers(monkeypatch, encoding, shown):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    print_json({"a": "é\x9b"})
+    text = written.getvalue().decode(encoding)
+    assert f'"{shown}"' in text
+    assert json.loads(text) == {"a": "é\x9b"}

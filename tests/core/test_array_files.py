@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepdance.array_files import load_array, load_arrays
+from deepdance.array_files import load_array, load_arrays, open_archive, read_member
 from deepdance.errors import WorkspaceError
 from deepdance.testing.subject import measure_memory
 
@@ -125,3 +125,48 @@ def test_a_damaged_member_is_told(tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(WorkspaceError, match="Bad CRC-32"):
         load_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(10_000, True), (10_001, False)])
+def test_a_header_may_be_as_long_as_numpy_takes_it(tmp_path, length, is_read):
+    text = "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 6), }"
+    header = b"\x93NUMPY\x01\x00" + struct.pack("<H", length) + f"{text:<{length - 1}}\n".encode()
+    path = tmp_path / "a.npy"
+    path.write_bytes(header + NUMBERS.tobytes())
+    for load in (load_array, np.load):
+        if is_read:
+            assert np.array_equal(load(path), NUMBERS)
+        else:
+            with pytest.raises((WorkspaceError, ValueError), match="10001|10,001|Header info length"):
+                load(path)
+
+
+def test_an_archive_may_inflate_a_hundredfold(tmp_path):
+    path = save_npz(tmp_path / "a.npz", {"a": encode(np.zeros(100_000, np.uint8))})
+    packed = path.stat().st_size
+    for size, is_read in ((1000, True), (999, False)):
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.comment = b" " * (size - packed)
+        assert path.stat().st_size == size
+        if is_read:
+            assert len(load_arrays(path)["a"]) == 100_000
+        else:
+            with pytest.raises(WorkspaceError, match="999 bytes that inflate to 100,000, where at most 99,900"):
+                load_arrays(path)
+
+
+def test_an_array_may_be_as_large_as_is_asked_for(tmp_path):
+    path = save_npz(tmp_path / "a.npz", {"a": encode(NUMBERS)})
+    with open_archive(path) as archive:
+        assert np.array_equal(read_member(archive, "a", 96), NUMBERS)
+        with pytest.raises(ValueError, match="a of 96 bytes, where at most 95 are wanted"):
+            read_member(archive, "a", 95)
+
+
+def test_an_archive_holds_at_most_4096_arrays(tmp_path):
+    members = {f"{number}": encode(NUMBERS[:0]) for number in range(4097)}
+    with pytest.raises(WorkspaceError, match=r"4,097 arrays, where at most 4,096"):
+        load_arrays(save_npz(tmp_path / "a.npz", members))
+    members.popitem()
+    with open_archive(save_npz(tmp_path / "b.npz", members)) as archive:
+        assert len(archive.infolist()) == 4096

@@ -3,7 +3,7 @@ import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -255,3 +255,23 @@ def test_what_a_dead_process_was_writing_is_no_part_of_an_artifact(tmp_path):
     made = ArtifactStore(tmp_path).build("codec", {}, leave, resumable=True)
     assert set(made.manifest()["files"]) == {"data.npy", "deep/more"}
     assert not list(made.folder.glob(".*"))
+
+
+def test_what_was_made_at_the_very_time_is_not_made_again(tmp_path):
+    store = ArtifactStore(tmp_path)
+    made = store.build("codec", {}, lambda folder: {})
+    at = datetime.fromisoformat(made.manifest()["created"])
+    assert store.build("codec", {}, lambda folder: {}, since=at).reused
+    assert not store.build("codec", {}, lambda folder: {}, since=at + timedelta(microseconds=1)).reused
+
+
+def test_the_manifests_of_a_stage_are_its_own_and_whole(tmp_path):
+    store = ArtifactStore(tmp_path)
+    for stage in ("codec", "codec_table", "latents"):
+        for number in range(2):
+            store.build(stage, {"number": number}, lambda folder: {})
+    damaged = store.build("codec", {"number": 2}, lambda folder: {})
+    (damaged.folder / "manifest.json").write_text("{")
+    assert sorted(each["inputs"]["number"] for each in store.manifests("codec")) == [0, 1]
+    assert {each["stage"] for each in store.manifests("codec_table")} == {"codec_table"}
+    assert not list(store.manifests("sequence"))

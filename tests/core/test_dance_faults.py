@@ -77,3 +77,64 @@ def test_short_dances_and_videos_that_stand_still_are_told_nothing_of(count):
     assert tell(VIDEO[:count]) == []
     still = np.ones((600, 4), np.float32)
     assert tell(still[:100], still) == []
+
+
+TURN = 60
+"""Latents of a whole round, all of them 1 from the mean and one step apart."""
+
+
+def circle(count, radius=1.0):
+    angles = 2 * np.pi * np.arange(count) / TURN
+    return (radius * np.stack([np.cos(angles), np.sin(angles)], 1)).astype(np.float32)
+
+
+def stand(dance, start, count):
+    """The dance, which takes `count` steps of no length from `start` on, and then goes on."""
+    return np.concatenate([dance[:start], np.repeat(dance[start : start + 1], count, axis=0), dance[start:]])
+
+
+def tell_of_circle(dance, learned=None):
+    learned = circle(10 * TURN) if learned is None else learned
+    return list(FaultFinder(learned, [Clip(0, len(learned), "a", FPS)], FPS).look(dance))
+
+
+def test_more_than_four_times_as_far_as_anything_learned_is_too_far():
+    corners = np.tile(np.float32([[1, 0], [0, 1], [-1, 0], [0, -1]]), (20, 1))
+    assert tell_of_circle(4 * corners, corners) == []
+    dance = circle(100)
+    dance[42] *= 4.01
+    assert tell_of_circle(dance) == ["the dance leaves what was learned from at 4.2 s"]
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(0.009, True), (0.02, False)])
+def test_a_step_is_none_below_a_hundredth_of_the_usual_one(share, is_told):
+    dance = circle(100)
+    usual = np.linalg.norm(dance[1] - dance[0])
+    dance[50:] = dance[49] + share * usual * np.arange(50)[:, None] * np.float32([1, 0])
+    assert bool(tell_of_circle(dance)) == is_told
+
+
+def test_two_seconds_of_standing_are_none_too_many():
+    dance = circle(100)
+    assert tell_of_circle(stand(dance, 30, 2 * FPS)) == []
+    assert tell_of_circle(stand(dance, 30, 2 * FPS + 1)) == ["the dance stands still from 3.0 s on"]
+
+
+def test_the_first_rest_that_is_too_long_is_told_whatever_pauses_were_before():
+    dance = stand(stand(stand(circle(200), 100, 30), 60, 5), 20, 5)
+    assert tell_of_circle(dance) == ["the dance stands still from 11.0 s on"]
+
+
+def test_a_dance_may_stand_twice_as_long_as_its_video():
+    learned = stand(circle(10 * TURN), 100, 30)
+    assert tell_of_circle(stand(circle(200), 30, 60), learned) == []
+    assert tell_of_circle(stand(circle(200), 30, 61), learned) == ["the dance stands still from 3.0 s on"]
+
+
+def test_a_cut_of_the_video_is_no_step():
+    """Two clips that meet at the same latent are two, and the one's rest is not gone on with in the other."""
+    half = stand(circle(TURN), TURN - 1, 15)
+    clips = [Clip(0, len(half), "a", FPS), Clip(len(half), 2 * len(half), "b", FPS)]
+    learned = np.concatenate([half, half[::-1]])
+    (fault,) = FaultFinder(learned, clips, FPS).look(stand(circle(100), 30, 31))
+    assert fault == "the dance stands still from 3.0 s on"

@@ -18,7 +18,7 @@ from my_source.source import MySource
 from deepdance.errors import InputError, PluginError, RenderError, TrainingError
 from deepdance.frames import Silhouettes
 from deepdance.guards import guard
-from deepdance.interfaces import Training
+from deepdance.interfaces import Options, Training
 
 RGB = np.arange(72, dtype=np.uint8).reshape(4, 2, 3, 3)
 GREY = RGB[..., 0]
@@ -219,3 +219,68 @@ def test_a_guarded_class_is_one_of_its_component(tmp_path):
 def test_the_registry_hands_out_guarded_classes(monkeypatch):
     codec = registry_of(monkeypatch, acme=my_codec).component("codec", "my-codec")
     assert codec is guard(MyCodec) is not MyCodec
+
+
+@pytest.mark.parametrize(
+    ("rate", "advice"),
+    [
+        (0.5, "its learning rate of 0.5 is too high: try --set codec.learning_rate=0.02"),
+        (0.02, "try --set codec.learning_rate=0.002, or a longer training"),
+        (0.01, "try --set codec.learning_rate=0.001, or a longer training"),
+    ],
+)
+def test_a_training_that_lost_its_way_is_advised_a_smaller_rate(rate, advice):
+    class Rated(Options):
+        learning_rate: float = 0.02
+
+    model = guarded(MyCodec, options=Rated(learning_rate=rate), fit=lambda *_: [{"loss": np.nan}])
+    with pytest.raises(TrainingError, match=re.escape(f"in epoch 1 of 1; {advice}") + "$"):
+        model.fit(GREY, GREY[:0], Training())
+
+
+def test_the_step_from_which_a_dance_is_no_number_is_told():
+    dance = np.zeros((2, 4, 5), np.float32)
+    dance[1, 2, 3] = np.nan
+    with pytest.raises(PluginError, match="NaN or infinity from step 3 of 4;"):
+        hand_on("generate", dance)
+
+
+@pytest.mark.parametrize(("count", "is_one"), [(1, True), (np.int64(3), True), (0, False), (1.0, False)])
+def test_a_context_is_a_whole_number_from_1(count, is_one):
+    model = guarded(MySequence, context=count, fit=lambda *_: [{"loss": 0.5}])
+    if is_one:
+        assert model.fit([LATENTS], [], Training())
+    else:
+        with pytest.raises(PluginError, match="expected context to be a whole number from 1, got"):
+            model.fit([LATENTS], [], Training())
+
+
+def test_a_clip_must_be_one_latent_longer_than_the_context():
+    model = guarded(MySequence, context=4, fit=lambda *_: [{"loss": 0.5}])
+    with pytest.raises(InputError, match="a clip of more than 4 latents to learn from .*, got at most 4"):
+        model.fit([LATENTS, LATENTS[:1]], [], Training())
+    assert model.fit([np.zeros((5, 2), np.float32)], [], Training())
+
+
+def test_nothing_in_is_nothing_out_and_the_component_is_not_asked():
+    codec, model = guarded(MyCodec, encode=pytest.fail), guarded(MySequence, generate_shots=pytest.fail)
+    assert codec.encode(GREY[:0]).shape == (0, 2)
+    assert guarded(MyRemover, remove=pytest.fail).remove(RGB[:0]).shape == (0, 2, 3)
+    latents, cuts = model.generate_shots(SEEDS, 0)
+    assert (latents.shape, cuts.shape) == ((2, 0, 5), (2, 0))
+    assert model.generate(SEEDS, 0).shape == (2, 0, 5)
+
+
+def test_no_rate_is_advised_where_there_is_no_usual_one():
+    class Rated(Options):
+        learning_rate: float | None = None
+
+    model = guarded(MyCodec, options=Rated(learning_rate=0.5), fit=lambda *_: [{"loss": np.nan}])
+    with pytest.raises(TrainingError, match="train it longer or more carefully, or choose another component$"):
+        model.fit(GREY, GREY[:0], Training())
+
+
+def test_the_last_entry_of_a_history_may_be_in_units_of_its_own():
+    history = [{"loss": 0.5}, {"loss": 5000.0}]
+    model = guarded(MySequence, context=2, fit=lambda *_: history)
+    assert model.fit([LATENTS], [], Training()) == history

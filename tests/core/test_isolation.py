@@ -1,10 +1,11 @@
 import os
+import sys
 
 import pytest
 
 from deepdance.errors import PluginError
 from deepdance.interfaces import FrameCodec
-from deepdance.plugins.isolation import import_class
+from deepdance.plugins.isolation import import_class, is_missing
 from deepdance.plugins.redirection import capture_output
 
 
@@ -42,3 +43,36 @@ def test_captures_of_several_threads_may_end_in_any_order(capfd):
     os.write(1, b"shown")
     assert (one, two) == (["one"], ["twostill two"])
     assert capfd.readouterr() == ("shown", "")
+
+
+@pytest.mark.parametrize(
+    ("distribution", "text", "shown"),
+    [
+        ("dance-loud", "import os; os.write(1, b'hello \\x1b[31m')", "hello \\x1b[31m\n"),
+        ("dance-loud", "", ""),
+        ("deepdance", "import os; os.write(1, b'hello')", ""),
+    ],
+)
+def test_what_a_plugin_prints_goes_to_standard_error_and_a_frameworks_chatter_nowhere(
+    tmp_path, monkeypatch, capfd, distribution, text, shown
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "dance_loud", raising=False)
+    (tmp_path / "dance_loud.py").write_text(f"{text}\nclass Loud:\n    pass\n")
+    assert import_class("dance_loud:Loud", object, "the codec", distribution).__name__ == "Loud"
+    assert capfd.readouterr() == ("", shown)
+    del sys.modules["dance_loud"]
+
+
+@pytest.mark.parametrize(
+    ("target", "missing"),
+    [
+        ("deepdance.frames:X", False),
+        ("deepdance.no_such:X", True),
+        ("no_such_module:X", True),
+        ("no_such_package.module:X", False),  # nobody knows before it is imported
+        ("json:X", False),
+    ],
+)
+def test_a_module_is_missing_where_its_package_is_there_and_has_none(target, missing):
+    assert is_missing(target) == missing

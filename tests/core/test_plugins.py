@@ -1,8 +1,10 @@
+import os
+
 import pytest
 from conftest import registry_of
 
 from deepdance.errors import PluginError
-from deepdance.plugins import ComponentSpec, Entry, Registry, discover, hookimpl
+from deepdance.plugins import ComponentSpec, Entry, Registry, discover, discovery, hookimpl
 from deepdance.plugins.isolation import Problem
 from deepdance.plugins.requirements import describe_unmet, look_up
 from deepdance_plugins.catalog import COMPONENTS
@@ -89,3 +91,17 @@ def test_requirements_are_looked_up():
     assert [need.requirement for need in found if not need.met] == ["NumPy<1", "no-such-thing", "not a requirement!"]
     assert "NumPy<1 (" in describe_unmet(["numpy>=1", "NumPy<1"])
     assert describe_unmet(["numpy"]) == ""
+
+
+def test_a_plugin_that_is_slow_or_writes_when_it_is_loaded_is_noted(monkeypatch):
+    clock = iter([100.0, 109.04, 200.0, 200.1])
+    monkeypatch.setattr(discovery, "perf_counter", lambda: next(clock))
+    load = discovery._load
+    monkeypatch.setattr(discovery, "_load", lambda *given: (os.write(1, b"x" * 40 + b" " + b"y" * 200), load(*given)))
+    notes = registry_of(monkeypatch, slow=Module(spec("one")), quick=Module(spec("two"))).notes
+    assert [(note.plugin, note.text.partition(":")[0]) for note in notes] == [
+        ("slow", "takes 9.0 s to load; every command waits for it"),
+        ("slow", "writes when it is loaded"),
+        ("quick", "writes when it is loaded"),
+    ]
+    assert notes[1].text.endswith(f"{'x' * 40} …'")

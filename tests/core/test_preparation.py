@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,8 +16,18 @@ from deepdance.errors import InputError, MissingModelError, OptionError, PluginE
 from deepdance.events import ArtifactReady, Progress, StageFinished, StageStarted
 from deepdance.frames import Silhouettes, shrink
 from deepdance.inputs import resolve
+from deepdance.plausibility import Doubt
 from deepdance.plugins import discover
-from deepdance.preparation import check_dancer, decide_remover, decide_removers, prepare, prepare_all
+from deepdance.preparation import (
+    _advise,
+    _SharedListener,
+    check_dancer,
+    decide_remover,
+    decide_removers,
+    find_box,
+    prepare,
+    prepare_all,
+)
 from deepdance.recipe import Choice, Recipe
 from deepdance.session import Session
 from deepdance_plugins.removers.person import model
@@ -366,3 +377,53 @@ def test_the_command_tells_its_choice(dd, inputs):
     assert result.code == 0, result.err
     assert f"scene.npy: --remover person: {REASON}" in result.err
     assert "bright.npy: --remover threshold --set remover.invert=true: a bright figure" in result.err
+
+
+def test_backgrounds_are_removed_at_four_times_the_size():
+    assert find_box(Recipe(size=(120, 200))) == (480, 800)  # the paper's
+
+
+@pytest.mark.parametrize(
+    ("used", "inverted", "advice"),
+    [
+        (None, True, "save it with 0 for the dancer and 255 for the ground"),
+        (None, False, "choose another input"),
+        (("threshold", {"invert": False, "level": 230}), True, "try --set remover.invert=true"),
+        (
+            ("threshold", {"invert": False, "level": 90}),
+            True,
+            "try --set remover.invert=true --set remover.level=90",
+        ),
+        (("threshold", {"invert": True, "level": 90}), True, "try --remover person"),
+        (("threshold", {"invert": False, "level": 90}), False, "try --remover person"),
+        (("person", {}), False, "try --remover threshold"),
+    ],
+)
+def test_what_may_give_a_dancer_instead_is_another_way_than_the_one_that_was_used(used, inverted, advice):
+    remover = used and dict(zip(("name", "options"), used, strict=True))
+    assert _advise(remover, Doubt("a wall", inverted)) == advice
+
+
+def test_progress_of_threads_is_added_up_and_what_was_finished_stays_counted():
+    told = []
+    listen = _SharedListener(told.append)
+
+    def work(*events):
+        with ThreadPoolExecutor(1) as thread:  # a number of its own
+            for event in events:
+                thread.submit(listen, event).result()
+
+    begun, release = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as other:
+        held = other.submit(lambda: (listen(Progress("silhouettes", 3, 10)), begun.set(), release.wait(60)))
+        begun.wait(60)
+        work(Progress("silhouettes", 5, 20), Progress("latents", 1, 2), StageFinished("silhouettes", False))
+        work(Progress("silhouettes", 1, None))
+        release.set()
+        held.result()
+    assert [(each.stage, each.done, each.total) for each in told if isinstance(each, Progress)] == [
+        ("silhouettes", 3, 10),
+        ("silhouettes", 8, 30),
+        ("latents", 1, 2),
+        ("silhouettes", 9, None),
+    ]

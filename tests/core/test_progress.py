@@ -4,9 +4,12 @@ import io
 import re
 import sys
 
+import pytest
+
 import deepdance
+from deepdance import progress
 from deepdance.events import EpochFinished, Progress, StageFinished, StageStarted
-from deepdance.progress import WIDTH, ProgressLine, is_watched
+from deepdance.progress import WIDTH, ProgressLine, describe_epoch, is_watched
 
 MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": (24, 40), "frames": 10}
 
@@ -80,3 +83,54 @@ def test_a_notebook_is_watched(monkeypatch):
     assert not is_watched(None)
     monkeypatch.setitem(sys.modules, "ipykernel", io)
     assert is_watched(io.StringIO())
+
+
+@pytest.mark.parametrize(("stage", "seen"), [("codec", "codec 2/9 loss 0.25"), ("silhouettes", "silhouettes 5 of 10")])
+def test_what_an_epoch_ended_with_stays_while_the_next_one_is_trained(monkeypatch, stage, seen):
+    clock = iter(range(100))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    show = ProgressLine(stream)
+    show(StageStarted(stage))
+    show(Progress(stage, 3, 10))
+    assert lines(stream.getvalue()) == [f"{stage} 3 of 10"]
+    if stage == "codec":
+        show(EpochFinished(stage, 2, 9, {"loss": 0.25}))
+    show(Progress(stage, 5, 10))
+    assert lines(stream.getvalue()) == [seen]
+
+
+def test_a_stage_ends_with_the_seconds_that_it_took(monkeypatch):
+    times = iter([100.0, 100.0, 107.4, 107.4])
+    monkeypatch.setattr(progress, "monotonic", lambda: next(times))
+    stream = io.StringIO()
+    show = ProgressLine(stream)
+    show(StageStarted("long_table", "gru"))
+    show(StageFinished("long_table", False, "gru"))
+    assert lines(stream.getvalue()) == ["long dances' table gru (7 s)", ""]
+
+
+def test_the_line_fits_80_columns_without_wrapping():
+    assert WIDTH < 80
+
+
+@pytest.mark.parametrize(
+    ("epoch", "epochs", "shown"), [(3, 27, "3/27 loss 0.00754 val 0.5"), (1, 1, "loss 0.00754 val 0.5")]
+)
+def test_epochs_are_counted_where_there_is_more_than_one(epoch, epochs, shown):
+    assert describe_epoch(epoch, epochs, {"loss": 0.0075434, "acc": 1.0, "val_loss": 0.5}) == shown
+
+
+def test_what_is_told_of_a_stages_end_is_what_is_known():
+    def tell(*events):
+        stream = io.StringIO()
+        show = ProgressLine(stream)
+        for event in events:
+            show(event)
+        return lines(stream.getvalue())[0]
+
+    assert tell(StageFinished("codec", False, "pca")) == "codec pca"
+    assert tell(StageStarted("codec"), StageFinished("codec", True, "pca")) == "codec pca (kept)"
+    epoch = EpochFinished("codec", 2, 9, {})
+    assert tell(epoch, StageFinished("latents", False)) == "latents"
+    assert tell(epoch, StageFinished("sequence", True)) == "sequence (kept)"

@@ -338,3 +338,34 @@ def test_the_samples_have_the_remover_they_need(path, name, options, find_people
     assert {key: decision.options.get(key) for key in options} == options
     if not options:
         assert decision.options == {}
+
+
+@pytest.mark.parametrize(("light", "level"), [(0, 700), (9, 700), (10, 760), (100, 760)])
+def test_light_clothes_are_kept_where_they_are_a_tenth_of_the_figure(light, level):
+    """R+G+B from 701 to 760; what was transparent is white, and brighter than both."""
+    frame = np.full((20, 20, 3), 255, np.uint8)
+    figure = frame[5:15, 5:15].reshape(100, 3).copy()
+    figure[:] = (40, 50, 60)
+    figure[:light] = (234, 234, 233)
+    figure[: light // 2] = (254, 253, 253)
+    frame[5:15, 5:15] = figure.reshape(10, 10, 3)
+    frame[0, :10] = (254, 254, 253)  # compressed, and no figure
+    assert _choose_white(frame[None]) == level
+
+
+def test_masks_agree_by_the_median_of_their_overlap_and_two_empty_ones_do():
+    masks = np.zeros((3, 4, 4), bool)
+    others = masks.copy()
+    assert _measure_agreement(masks, others) == 1
+    masks[:2, :2] = others[:2, :3] = True
+    assert _measure_agreement(masks, others) == pytest.approx(2 / 3)
+    others[2, 0, 0] = True
+    assert _measure_agreement(masks, others) == pytest.approx(2 / 3)
+    others[1] = ~masks[1]
+    assert _measure_agreement(masks, others) == 0
+
+
+def test_the_edge_of_a_picture_is_a_fortieth_of_it_and_at_least_a_pixel():
+    for size, width in (((80, 200), 2), ((20, 30), 1), ((119, 119), 2), ((120, 200), 3)):
+        inner = (size[0] - 2 * width) * (size[1] - 2 * width)
+        assert len(_take_edge(np.zeros((*size, 3), np.uint8))) == size[0] * size[1] - inner

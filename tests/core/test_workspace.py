@@ -232,3 +232,17 @@ def test_ten_at_once_with_other_recipes_never_share_a_name(tmp_path):
         names = list(threads.map(work, range(10)))
     assert len(set(names)) == 10
     assert sorted(run.inputs[0] for run in Workspace(tmp_path).runs()) == [str(number) for number in range(10)]
+
+
+def test_the_latest_run_is_that_which_was_finished_last(tmp_path):
+    """One of before has no time of its end, and counts as finished when it was begun."""
+    place = Workspace(tmp_path)
+    times = {"early": ("2026-01-01", "2026-01-09"), "late": ("2026-01-02", "2026-01-03"), "old": ("2026-01-05", "")}
+    for name, (created, finished) in times.items():
+        place.run_folder(name).mkdir(parents=True)
+        place.record(RunRecord(name, ["a.mp4"], status="finished", created=created, finished=finished), Recipe())
+    place.run_folder("open").mkdir(parents=True)
+    place.record(RunRecord("open", ["a.mp4"], created="2026-02-01"), Recipe())
+    assert place.find_latest() == "early"
+    (place.run_folder("early") / "run.json").unlink()
+    assert place.find_latest() == "old"

@@ -109,3 +109,13 @@ def test_conv_ae_gives_what_its_networks_predict(silhouettes, once):
         grey = silhouettes[:count, ..., None] / np.float32(255)
         assert np.abs(latents - codec._encoder.predict_on_batch(grey)).max() < 1e-5
         assert np.abs(codec.decode(latents) / 255 - codec._decoder.predict_on_batch(latents)[..., 0]).max() < 0.0021
+
+
+def test_conv_ae_begins_at_the_mean_grey_level_whatever_that_is():
+    assert conv_ae._logit(0.5) == 0
+    for grey in (0.002, 0.3, 0.9):
+        assert 1 / (1 + np.exp(-conv_ae._logit(grey))) == pytest.approx(grey)
+    assert conv_ae._logit(0.0) == pytest.approx(np.log(0.001 / 0.999))  # and not infinite
+    assert conv_ae._logit(1.0) == pytest.approx(-np.log(0.001 / 0.999))
+    frames = Silhouettes.of(np.repeat(np.array([0, 51, 255], np.uint8), 4 * 40 * 8).reshape(12, 8, 40))
+    assert conv_ae._measure_mean_grey(frames) == pytest.approx(0.4)

@@ -12,7 +12,15 @@ from deepdance.testing.subject import measure_memory
 from deepdance_plugins._ffmpeg import process as ffmpeg_process
 from deepdance_plugins.sources.demo.source import DemoOptions, DemoSource
 from deepdance_plugins.sources.ffmpeg import cuts
-from deepdance_plugins.sources.ffmpeg.cuts import GRID, find_cut_frames, find_cuts
+from deepdance_plugins.sources.ffmpeg.cuts import (
+    GRID,
+    LEAST,
+    SIDE,
+    _find_distinct,
+    _find_peaks,
+    find_cut_frames,
+    find_cuts,
+)
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 
 VIDEOS = Path(__file__).parents[2].parent / "shared/data/shadowdance"
@@ -156,3 +164,41 @@ def test_precision_and_recall_on_dances_before_changing_visuals():
         known += len(true)
     assert hits / found >= 0.95
     assert hits / known >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("jumps", "peaks"),
+    [
+        ({5: LEAST}, [5]),
+        ({5: 0.99 * LEAST}, []),
+        ({0: LEAST, 29: LEAST}, [0, 29]),
+        ({10: 2 * LEAST, 10 + SIDE: 3 * LEAST}, [10 + SIDE]),
+        ({10: 3 * LEAST, 10 + SIDE: 2 * LEAST}, [10]),
+        ({10: 2 * LEAST, 11 + SIDE: 3 * LEAST}, [10, 11 + SIDE]),
+        ({10: 3 * LEAST, 11 + SIDE: 2 * LEAST}, [10, 11 + SIDE]),
+        ({10: LEAST, 11: LEAST}, [10]),  # of two alike the first
+        ({0: LEAST, 1: 2 * LEAST}, [1]),
+    ],
+)
+def test_a_cut_is_the_largest_jump_nearby(jumps, peaks):
+    series = np.zeros(30)
+    series[list(jumps)] = list(jumps.values())
+    assert _find_peaks(series) == peaks
+
+
+def test_frames_that_repeat_the_one_before_are_left_out_in_blocks_too(monkeypatch):
+    monkeypatch.setattr(cuts, "BLOCK", 3)
+    levels = np.uint64([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])
+    assert _find_distinct(levels[:, None] * np.ones((1, 2), np.uint64)).tolist() == [0, 2, 5, 6, 8]
+
+
+def test_two_dancers_are_apart_by_what_they_do_not_share():
+    """One smaller than a hundredth of the picture is measured as if it were that large."""
+    words = np.zeros((3, 96), np.uint64)
+    words[0, :4] = words[1, 2:6] = 2**64 - 1  # 256 points each, 128 of them in common
+    words[2, 0] = 2**64 - 1
+    assert cuts._measure_distances(words[:2], words[1:]) == pytest.approx([1 - 128 / 384, 1])
+    assert cuts._measure_distances(words[:1], words[2:]) == pytest.approx([1 - 64 / 256])
+    words[:2] = 0
+    words[0, 0] = 2**32 - 1
+    assert cuts._measure_distances(words[:1], words[1:2])[0] == pytest.approx(32 / (0.01 * 64 * 96))

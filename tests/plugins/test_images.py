@@ -413,3 +413,48 @@ def test_many_images_come_in_chunks(tmp_path):
     assert len(chunks) > 1
     assert max(chunk.nbytes for chunk in chunks) <= 16 << 20
     assert np.concatenate(chunks)[:, 0, 0, 0].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "place"),
+    [
+        ((10, 20), (20, 20), (5, 15, 0, 20)),
+        ((10, 20), (21, 20), (5, 15, 0, 20)),  # what is left of an odd edge is below
+        ((20, 10), (20, 21), (0, 20, 5, 15)),
+        ((40, 40), (20, 30), (0, 20, 5, 25)),
+        ((20, 30), (20, 30), (0, 20, 0, 30)),
+    ],
+)
+def test_a_picture_of_another_shape_stands_in_the_middle_and_its_edges_go_on(image, size, place):
+    top, bottom, left, right = place
+    picture = np.full((*image, 3), 90, np.uint8)
+    picture[:, : image[1] // 2] = 30
+    fitted = images._letterbox(picture, size)
+    assert fitted.shape == (*size, 3)
+    middle = (left + right) // 2
+    assert (fitted[:, :middle] == 30).all()
+    assert (fitted[:, middle:] == 90).all()
+    picture[: image[0] // 2] += 100
+    shown = images._letterbox(picture, size)[:, 0, 0]
+    assert np.count_nonzero(shown == 130) == (top + bottom) // 2
+    assert shown[-1] == 30
+
+
+@pytest.mark.parametrize(
+    ("values", "are_labels"),
+    [([0, 1], True), ([0, 63], True), ([0, 64], False), (range(16), True), (range(17), False), ([0], False)],
+)
+def test_a_grey_picture_of_few_low_values_numbers_its_dancers(values, are_labels):
+    picture = np.resize(np.array(list(values), np.uint8), (5, 8))
+    shown = images._spread_labels(picture)
+    assert np.array_equal(shown, np.where(picture > 0, 255, 0) if are_labels else picture)
+    assert images._spread_labels(picture[..., None].repeat(3, 2)).max() == picture.max()  # colours are none
+
+
+def test_of_sixteen_bits_the_nearest_eight_are_taken():
+    levels = np.arange(0, 65536, 7, dtype=np.uint16).reshape(1, -1)
+    shown = images._to_eight_bits(levels, Path("a.png"))
+    assert np.abs(shown - levels / 257).max() <= 0.5
+    floats = np.array([[0.0, 0.5, 1.0]])
+    assert images._to_eight_bits(floats, Path("a.tif")).tolist() == [[0, 128, 255]]
+    assert images._to_eight_bits(200 * floats, Path("a.tif")).tolist() == [[0, 100, 200]]

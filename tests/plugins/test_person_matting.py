@@ -121,3 +121,11 @@ def test_the_system_of_every_pixel_is_solved():
     upper = {(i, j): systems[..., i, j] for i in range(3) for j in range(i, 3)}
     solved = matting._solve(upper, [right[..., channel] for channel in range(3)])
     assert np.allclose(np.stack(solved, axis=-1), np.linalg.solve(systems, right[..., None])[..., 0])
+
+
+def test_a_refined_probability_is_one():
+    """The filter is linear, and overshoots at an edge."""
+    ground = np.full((*BODY.shape, 3), (40, 90, 140), np.uint8)
+    sure = spoil(BODY, 3) > 0.5
+    refined = refine_edges(paint(ground, BODY), sure.astype(np.float32))
+    assert (refined.min(), refined.max()) == (0, 1)

@@ -209,3 +209,26 @@ def test_what_is_fetched_is_told(monkeypatch):
     monkeypatch.setattr(model.weights, "fetch_weights", lambda tell: tell("weights", 1, 2))
     Person.fetch(lambda *progress: told.append(progress))
     assert told == [("weights", 1, 2)]
+
+
+@pytest.mark.parametrize(("size", "half"), [((240, 400), (120, 200)), ((241, 401), (120, 200)), ((1, 5), (1, 2))])
+def test_half_of_a_frame_is_at_least_a_pixel(size, half):
+    assert model.halve(np.zeros((*size, 3), np.uint8)).shape == (*half, 3)
+
+
+def test_where_nobody_is_seen_and_nothing_can_move_there_is_nobody():
+    sketch = model._sketch(np.zeros((120, 200, 3), np.uint8), [], None)
+    assert sketch.probability.shape == sketch.mask.shape == (120, 200)
+    assert not sketch.probability.any()
+    assert not sketch.mask.any()
+    assert not sketch.seen
+
+
+def test_what_moves_where_nobody_is_seen_must_be_about_as_large_as_the_dancer_was(make):
+    """From a quarter to four times, of a size that follows the dancer's slowly."""
+    person = make()
+    assert not person._is_likely(100, seen=False)  # nobody was
+    assert person._is_likely(100, seen=True)
+    assert [person._is_likely(area, seen=False) for area in (24, 26, 399, 401)] == [False, True, True, False]
+    assert person._is_likely(200, seen=True)  # 120 from now on
+    assert [person._is_likely(area, seen=False) for area in (29, 31, 479, 481)] == [False, True, True, False]

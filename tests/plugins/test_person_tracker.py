@@ -5,8 +5,16 @@ import pytest
 from people import DANCER, OTHER, SIZE, STATUE, ColourDetector, ColourLandmarker, draw_scene, find_body, paint, surround
 
 from deepdance_plugins.removers.person.backdrop import Difference
-from deepdance_plugins.removers.person.networks import Look, Square
-from deepdance_plugins.removers.person.tracker import MEMORY, RARELY, Tracker, _holds_still, _lay_windows, _weigh
+from deepdance_plugins.removers.person.networks import Look, Sighting, Square
+from deepdance_plugins.removers.person.tracker import (
+    MEMORY,
+    RARELY,
+    Tracker,
+    _holds_still,
+    _lay_windows,
+    _weigh,
+    drop_twins,
+)
 
 EMPTY = draw_scene()
 
@@ -208,3 +216,69 @@ def test_the_middle_of_a_square_tells_whether_it_moves():
     assert _weigh(Square(300, 120, 80), difference) == pytest.approx(0.25)
     assert _weigh(Square(900, 120, 80), difference) == 1
     assert _weigh(Square(100, 120, 80), None) == 1
+
+
+def imagine(*squares):
+    """Looks that want these squares."""
+    return [Look(0.9, np.zeros((256, 256), np.float32), square, square) for square in squares]
+
+
+def test_two_looks_are_at_one_body_unless_they_are_a_third_of_a_square_apart():
+    here = Square(100, 100, 100)
+    for other, count in ((here._replace(x=134), 1), (here._replace(x=136), 2), (here._replace(side=150), 2)):
+        assert len(drop_twins(imagine(here, other))) == count
+    row = imagine(here, here._replace(x=130), here._replace(x=160))
+    assert [look.wanted.x for look in drop_twins(row)] == [100, 160]  # the second is a twin of the first alone
+
+
+@pytest.mark.parametrize(("side", "is_looked_at"), [(9, True), (3.9 * SIZE[1], True), (4 * SIZE[1], False)])
+def test_a_square_may_be_nearly_four_times_the_frame(side, is_looked_at):
+    landmarker = ColourLandmarker()
+    Tracker(ColourDetector(), landmarker).look_at(EMPTY, [Square(200, 120, side)])
+    assert bool(landmarker.looked) == is_looked_at
+
+
+def test_the_longer_a_dancer_is_lost_the_farther_away_they_are_sought():
+    """A square and a fifth at first, and a fifth more with each frame."""
+    for lost, reach in ((0, 1.2), (1, 1.4), (5, 2.2)):
+        tracker = Tracker(ColourDetector(), ColourLandmarker())
+        for looks in (imagine(Square(0, 0, 100)), *[[]] * lost):
+            tracker.keep(looks)
+        sightings = [Sighting(0.9, Square(100 * (reach + more), 0, 100)) for more in (0.01, -0.01, -0.1)]
+        assert tracker._rank(sightings, None) == [sightings[2], sightings[1]]
+
+
+def test_the_surest_of_two_alike_is_taken():
+    one, other = Sighting(0.5, Square(50, 50, 60)), Sighting(0.9, Square(200, 50, 60))
+    assert Tracker(ColourDetector(), ColourLandmarker())._rank([one, other], None) == [other, one]
+
+
+@pytest.mark.parametrize("presence", [0.49, 0.5])
+def test_a_look_shows_somebody_who_is_as_likely_there_as_not(presence):
+    class Unsure(ColourLandmarker):
+        def look(self, frame, square):
+            return super().look(frame, square)._replace(presence=presence)
+
+    tracker = Tracker(ColourDetector(), Unsure())
+    assert bool(tracker.find(show((DANCER, 200, 120, 150)))) == (presence >= 0.5)
+
+
+def test_three_people_are_looked_at_and_no_more():
+    class Blind(ColourLandmarker):
+        def look(self, frame, square):
+            return super().look(frame, square)._replace(presence=0.0)
+
+    class Crowd(ColourDetector):
+        def detect(self, frame, window=None):
+            return [Sighting(0.9, Square(40 * n, 100, 60)) for n in range(1, 7)]
+
+    landmarker = Blind()
+    assert Tracker(Crowd(), landmarker).find(EMPTY) == []
+    assert len(landmarker.looked) == 3
+
+
+def test_at_a_corner_the_part_of_the_middle_that_is_in_the_frame_counts():
+    apart = np.zeros((120, 200), np.float32)
+    apart[0, :11] = apart[:11, 0] = 9
+    weight = _weigh(Square(0, 0, 80), Difference(apart, np.zeros_like(apart)))
+    assert weight == pytest.approx(0.25 + 21 / 121)

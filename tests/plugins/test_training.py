@@ -157,3 +157,67 @@ def test_no_learning_rate_but_a_positive_finite_one(name, rate):
 def test_sizes_that_no_machine_has_are_refused(option):
     with pytest.raises(OptionError, match=f"{option}: expected less than or equal to"):
         sequence("lstm4", **{option: 10**9})
+
+
+@pytest.mark.parametrize(
+    ("steps", "samples", "batch_size", "epochs"),
+    [(100, 320, 32, 10), (104, 320, 32, 10), (106, 320, 32, 11), (1, 320, 32, 1), (100, 8, 32, 100), (100, 0, 32, 100)],
+)
+def test_steps_become_whole_epochs(steps, samples, batch_size, epochs):
+    """Ten batches an epoch; where there is less than a batch, an epoch is one."""
+    assert loop.count_epochs(steps, samples, batch_size) == epochs
+
+
+def test_the_rate_rises_and_falls_as_a_cosine():
+    schedule = loop.build_adamw(0.1, steps=100, warmup=20)._learning_rate
+    rates = [float(schedule(step)) for step in (0, 10, 20, 70, 120, 500)]
+    assert rates == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0], abs=1e-6)
+
+
+def test_samples_are_all_taken_once_and_the_held_out_ones_in_their_order():
+    taken = []
+    samples = loop.Samples(lambda numbers, rng: (taken.append(numbers.tolist()), numbers), 10, 5, 4)
+    for given, count in ((samples.iterate_training, 10), (samples.iterate_held_out, 5)):
+        taken.clear()
+        made = given(np.random.default_rng(0))
+        assert (made.samples, len(list(made.batches))) == (count, -(-count // 4))
+        if count == 10:
+            assert [len(batch) for batch in taken] == [4, 4, 2]
+            order = [number for batch in taken for number in batch]
+            assert sorted(order) == list(range(10)) != order
+        else:
+            assert taken == [[10, 11, 12, 13], [14]]
+
+
+@pytest.mark.parametrize(
+    ("weights", "loss"), [(None, (3 * 1 + 1 * 5) / 4), (([1, 1, 0], [0.5]), (2 * 1 + 0.5 * 5) / 2.5)]
+)
+def test_a_loss_is_the_mean_over_samples_by_their_weight(weights, loss):
+    """A last batch that is small counts for less."""
+    losses, told = iter([1.0, 5.0]), []
+    batches = [(np.zeros(count), np.zeros(count)) for count in (3, 1)]
+    if weights:
+        batches = [(*batch, np.array(each)) for batch, each in zip(batches, weights, strict=True)]
+    data = loop.Pass(4, iter(batches))
+    noted, first = loop._run(lambda *_, **__: {"loss": next(losses)}, data, {"loss": "loss"}, lambda *p: told.append(p))
+    assert (noted, first) == ({"loss": pytest.approx(loss)}, {"loss": 1.0})
+    assert told == [(3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "is_told"),
+    [
+        ([1.0, 99.0], False),  # the first batch, then the epoch: its samples may have been easy ones
+        ([1.0, 101.0], True),
+        ([1.0, 50.0, 499.0], False),  # ten times the first epoch, whatever the first batch was
+        ([1.0, 50.0, 501.0], True),
+        ([0.001, 0.5, 4.0], False),
+    ],
+)
+def test_a_loss_is_compared_with_the_first_epochs_or_in_it_with_the_first_batchs(losses, is_told):
+    model, noted = build(0), [{"loss": loss} for loss in losses]
+    if is_told:
+        with pytest.raises(TrainingError, match=f"in epoch {len(losses) - 1} of 7"):
+            loop._check_epoch(model, noted, 7)
+    else:
+        loop._check_epoch(model, noted, 7)

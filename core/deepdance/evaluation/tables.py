@@ -250,4 +250,4 @@ def _shorten(value: float, column: Column) -> str:
         text = np.format_float_positional(value, column.digits, fractional=False, trim="-")
     else:
         text = f"{value:z.{column.decimals}f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 and text.lstrip("-").startswith("0.") else text
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

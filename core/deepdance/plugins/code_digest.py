@@ -196,8 +196,9 @@ def _open_cell(cell: CellType) -> Any:
 
 
 def _hash_library_file(module: str) -> str:
-    """The file of a base class that is a library's: another version of it has another."""
-    file = _find_file(module) if module.partition(".")[0] not in OURS | sys.stdlib_module_names else None
+    """The file of a base class that is a library's: its versions differ in it. One's own is known by its code."""
+    noted = module.partition(".")[0] in OURS | sys.stdlib_module_names
+    file = _find_file(module) if is_library(module) and not noted else None
     return _hash(file.read_bytes().hex()) if file and file.is_file() else ""
 
 

@@ -19,7 +19,7 @@ def find_orientation(data: bytes) -> int:
     """
     try:
         return _read_orientation(_find_exif(data))
-    except (struct.error, ValueError):  # cut short
+    except struct.error:  # there is none, or it is cut short
         return UPRIGHT
 
 
@@ -44,13 +44,13 @@ def _find_exif(data: bytes) -> bytes:
 
 
 def _find_chunk(data: bytes, wanted: bytes, start: int, order: str, after: int) -> bytes:
-    while start + 8 <= len(data):
+    """The content of the first chunk of this name. Raises struct.error where there is none."""
+    while True:
         first, second = struct.unpack_from(order, data, start)
         name, length = (first, second) if isinstance(first, bytes) else (second, first)
         if name == wanted:
             return data[start + 8 : start + 8 + length]
         start += 8 + length + after + (0 if after else length % 2)  # WebP pads its chunks to even lengths
-    return b""
 
 
 def _read_orientation(exif: bytes) -> int:

@@ -80,7 +80,7 @@ def _measure_tiff(data: bytes) -> PictureSize:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     file = io.BytesIO(data)
-    directory = ImageFileDirectory_v2(file.read(16 if data[2:3] == b"+" or data[3:4] == b"+" else 8))
+    directory = ImageFileDirectory_v2(file.read(16 if b"+" in data[2:4] else 8))
     file.seek(directory.next)
     directory.load(file)
     tile = int(directory.get(TILE_WIDTH, 1)), int(directory.get(TILE_HEIGHT, 1))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance.evaluation.codec import COLUMNS, measure_codec
+from deepdance.evaluation.codec import COLUMNS, _convert_to_decibels, _multiply_means, measure_codec
 from deepdance.frames import Clip, Silhouettes
 
 
@@ -102,3 +102,9 @@ def test_one_frame_alone_has_no_copy():
     table = measure_codec(Passing(), "same", Silhouettes.of(box(10)[None]))
     assert values(table, "model")["iou"] == 1
     assert all(value is None for value in values(table, "copy").values())
+
+
+def test_pooled_figures_are_of_means_and_not_means_of_figures():
+    """A PSNR of squared errors, an ST-RRED of both its terms, from their sums over frames."""
+    assert _convert_to_decibels(np.array([[0.02, 2], [0.4, 4]])) == pytest.approx(np.array([20, 10]))
+    assert _multiply_means(np.array([[6.0, 8, 2], [1, 1, 1]])) == pytest.approx(np.array([12, 1]))

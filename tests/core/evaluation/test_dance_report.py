@@ -1,6 +1,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from dancers import FPS, SIZE, draw_dancer
 
 from deepdance.errors import InputError
+from deepdance.evaluation import dance_report
 from deepdance.evaluation.dance_report import report_copy, report_dances, report_real
 from deepdance.evaluation.reference import Reference
 from deepdance.frames import Clip, Silhouettes
@@ -156,3 +158,18 @@ def test_other_sizes_and_nothing_at_all_are_refused(reference, train):
             report_dances(reference, streams)
     with pytest.raises(InputError, match="held-out"):
         Reference.fit(train, train.between(0, 0))
+
+
+def test_within_a_block_a_shot_begins_as_many_frames_after_the_blocks_first(monkeypatch):
+    told = []
+    monkeypatch.setattr(dance_report, "measure_loop_strength", lambda *given: told.append(given) or 0.5)
+    stream = SimpleNamespace(features=np.arange(2000), starts=[0, 300, 1000, 1500])
+    for block in (slice(0, 1000), slice(1000, 2000)):
+        assert dance_report._measure_loop(stream, block, 10) == 0.5
+    assert [(features[0], starts, fps) for features, starts, fps in told] == [(0, [0, 300], 10), (1000, [0, 500], 10)]
+
+
+def test_what_there_is_nothing_of_has_no_ratio():
+    assert dance_report._divide(1.0, 4.0) == 0.25
+    assert dance_report._divide(0.0, 4.0) == 0
+    assert [dance_report._divide(*pair) for pair in ((None, 4.0), (1.0, 0.0), (1.0, None))] == [None] * 3

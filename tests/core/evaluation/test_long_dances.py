@@ -67,6 +67,14 @@ def test_dances_start_from_real_contexts_held_out_and_not(real):
     assert (choose_starts(real.clips, 395, 40, 3) < 355).all()
 
 
+def test_a_context_may_take_the_whole_of_a_clip_and_its_last_frames():
+    clips = [Clip(0, 5, "a", 10.0), Clip(5, 9, "a", 10.0), Clip(9, 20, "b", 10.0), Clip(20, 25, "b", 10.0)]
+    assert choose_starts(clips, 20, 5, 1).tolist() == [20]
+    assert choose_starts(clips, 20, 5, 3).tolist() == [20, 20, 12]  # held out 20 alone, before it 0 and 9 to 15
+    assert choose_starts(clips, 9, 5, 2).tolist() == [13, 0]  # held out 9 to 15 and 20, before it 0 alone
+    assert choose_starts(clips, 9, 4, 4).tolist() == [12, 15, 1, 1]  # 9 to 16, 20 and 21; 0, 1 and 5
+
+
 def test_a_cut_is_no_motion_neither_in_a_dance_nor_in_a_video(real, monkeypatch):
     shots = np.concatenate([np.arange(60), np.arange(250, 310)])
     cuts = np.arange(120) == 60

@@ -154,3 +154,9 @@ def test_skill_is_pooled_over_windows():
     assert figure.value == 0.75
     assert figure.low == 0.5
     assert figure.high == 1
+
+
+def test_progress_ends_with_the_last_horizon():
+    told = []
+    measure_next_frame(opened(Straight(), CLIPS, 75), lambda *progress: told.append(progress))
+    assert told == [(done, 5) for done in range(1, 6)]

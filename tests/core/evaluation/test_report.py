@@ -1,8 +1,15 @@
+import json
 import logging
 
-from deepdance.evaluation.report import LONG_SUMMARY, SUMMARY, Evaluation, compare
+import pytest
+from pydantic import TypeAdapter
+
+import deepdance
+from deepdance.evaluation import codec, long_dances, next_frame, report
+from deepdance.evaluation.report import LONG_SUMMARY, SUMMARY, Evaluation, compare, evaluate
 from deepdance.evaluation.tables import Column, Row, Table
 from deepdance.metrics.bootstrap import Estimate
+from deepdance.session import Session
 
 
 def evaluation(run, iou, skill, frames="the same"):
@@ -48,3 +55,53 @@ def test_runs_with_other_frames_are_compared_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         compare([evaluation("a", 0.8, 0.3), evaluation("b", 0.9, 0.2, frames="others")])
     assert "different frames" in caplog.text
+
+
+def test_a_comparison_shows_a_figure_as_its_own_table_does():
+    """With as many decimals, and for want of the same."""
+    own = {"codec": codec.COLUMNS, "next_frame": next_frame.COLUMNS}
+    own["long"] = (*long_dances.WHOLE, *long_dances.TOLD)
+    columns = {f"{table}.{column.key}": column for table, columns in own.items() for column in columns}
+    for shown in (*SUMMARY, *LONG_SUMMARY):
+        same = columns[".".join(shown.key.split(".")[:2])]
+        assert (shown.decimals, shown.digits, shown.slope) == (same.decimals, same.digits, same.slope)
+        assert shown.needs == same.needs
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What was measured, and how: each table a single figure."""
+    asked = []
+
+    def measure(name):
+        def made(*_, **settings):
+            asked.append((name, settings))
+            return Table(name, [Column("x", "x")], [Row("a", "model", {"x": Estimate(0.5)})])
+
+        return made
+
+    for name in ("measure_codec", "measure_next_frame", "measure_long_dances"):
+        monkeypatch.setattr(report, name, measure(name))
+    return asked
+
+
+def test_what_an_evaluation_measured_lies_in_the_runs_folder_and_is_measured_once(silhouettes, tmp_path, measured):
+    made = deepdance.run(
+        silhouettes,
+        codec={"name": "pca", "latent_dim": 4},
+        sequence="ridge",
+        size=(24, 40),
+        frames=5,
+        workspace=tmp_path,
+    )
+    session = Session.open(tmp_path)
+    first = evaluate(session, made.folder.name)
+    assert [name for name, _ in measured] == ["measure_codec", "measure_next_frame", "measure_long_dances"]
+    assert measured[-1][1] == {"length": 1000, "seeds": 5}
+    kept = json.loads((made.folder / "evaluation.json").read_text())
+    assert {name: TypeAdapter(Table).validate_python(table) for name, table in kept.items()} == first.tables
+    assert list(first.all_tables) == ["paper", "codec", "next_frame", "long"]
+    assert evaluate(session, made.folder.name).tables == first.tables
+    assert len(measured) == 3
+    evaluate(session, made.folder.name, length=7)
+    assert [name for name, _ in measured[3:]] == ["measure_long_dances"]

@@ -1,7 +1,5 @@
-"""Tables as files and in notebooks: nothing in a name can break the format, and no figure is lost."""
+"""Tables as text and in notebooks: nothing in a name can break the format, and no figure is lost."""
 
-import csv
-import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,7 +7,6 @@ from html.parser import HTMLParser
 import pytest
 from pydantic import TypeAdapter
 
-from deepdance.errors import OptionError
 from deepdance.evaluation.tables import Column, PaperTable, Row, Table, Tables, format_cell, join_paper_tables
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.paper_table import PaperRow
@@ -29,75 +26,6 @@ TABLES = Tables.of(
     ),
     two=Table("Second", [Column("mse", "MSE", 4)], [Row("gru", "model", {"mse": Estimate(12.5)}, 10)]),
 )
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(name):
-        TABLES.write(tmp_path / name)
-        assert [path.name for path in tmp_path.iterdir()] == [name]
-        return (tmp_path / name).read_text(encoding="utf-8")
-
-    return write
-
-
-def test_csv_has_a_line_for_each_figure_with_its_interval(written):
-    lines = list(csv.DictReader(written("t.csv").splitlines()))
-    assert len(lines) == 2 * 3 + 1
-    first = lines[0]
-    assert (first["table"], first["row"], first["figure"], first["ahead"]) == ("one", NAME, "iou", "")
-    assert [float(first[key]) for key in ("value", "low", "high")] == [0.93123, 0.92, 0.94]
-    assert lines[1]["value"] == ""
-    assert (lines[-1]["table"], lines[-1]["ahead"], lines[-1]["low"]) == ("two", "10", "")
-
-
-def test_json_is_what_the_tables_are(written):
-    read = json.loads(written("t.json"))
-    assert {name: TypeAdapter(Table).validate_python(table).figure("model", "iou") for name, table in read.items()} == {
-        "one": FIGURE,
-        "two": None,
-    }
-
-
-def test_markdown_has_as_many_cells_in_each_row(written):
-    text = written("T.MD")
-    assert re.findall("^## (.*)$", text, re.MULTILINE) == [r"First & \<b\>", "Second"]
-    blocks = [[line for line in part.splitlines() if line.startswith("|")] for part in text.split("## ")[1:]]
-    for block in blocks:
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block}) == 1
-    assert "| IoU | .931 ±.010 | – |" in text
-    assert "| grey ÷ outline | – | -2.59 \\[-7.16,\u00a0-1.21\\] |" in text
-    assert "1 − x, so 0 \\< 1\\_000.  \nMore.  \n±: half a 95 % interval" in text
-    assert ".100 ±.200 flat" in text
-    assert r"\<i\>" in text
-
-
-def test_tex_is_escaped_and_whole(written):
-    text = written("t.tex")
-    assert [text.count(part) for part in (r"\begin{table}", r"\end{table}", r"\begin{tabular}{lrr}")] == [2, 2, 2]
-    assert r"IoU & $.931 \pm .010$ & -- \\" in text
-    assert r"outline & -- & $-2.59\ [-7.16, -1.21]$ \\" in text
-    assert r"slope & $.100 \pm .200$ flat & -- \\" in text
-    assert r"a\textbar{}b\_c \& \textless{}i\textgreater{}50\%" in text
-    assert r"\$x\$ \{y\} \textasciitilde{}\textasciicircum{}\textbackslash{} \#" in text
-    assert r"\caption[First \& \textless{}b\textgreater{}]{First \& \textless{}b\textgreater{}. 1 $-$ x, so 0" in text
-    assert r"1\_000. More. $\pm$: half a 95 \% interval" in text
-    assert r"\label{tab:my-run-other\_run-two}".replace(r"\_", "_") in text
-    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
-
-
-def test_a_suffix_that_nobody_knows_is_told_before_a_file_is_there(tmp_path):
-    with pytest.raises(OptionError, match=r"that ends in \.csv, \.json, \.md or \.tex, got .*t\.xlsx"):
-        TABLES.write(tmp_path / "t.xlsx")
-    assert not list(tmp_path.iterdir())
-
-
-def test_what_was_there_stays_where_writing_fails(tmp_path):
-    (tmp_path / "t.md").write_text("mine")
-    broken = Tables(one=Table("T", [Column("x", "x", "three")], [Row("a", "model", {"x": FIGURE})]))
-    with pytest.raises(ValueError, match="precision"):
-        broken.write(tmp_path / "t.md")
-    assert (tmp_path / "t.md").read_text() == "mine"
 
 
 class WellFormed(HTMLParser):
@@ -156,10 +84,10 @@ def test_a_table_is_printed_as_aligned_text():
 
 
 def test_the_papers_table_has_its_figures_below_the_runs():
-    row = PaperRow("codec", "conv-ae", 16, 0.95, 0.01, 0.94, 0.001068, 0.97, 0.9, 0.000333, 1358)
+    row = PaperRow("codec", "conv-ae", 16, 0.95, 0.012345, 0.94, 0.001068, 0.97, 0.9, 0.00033333, 1358)
     table = PaperTable([row]).as_table()
     assert table.cells == [
-        ["conv-ae", "16", ".950", ".01", ".940", ".00107", ".970", ".900", ".000333"],
+        ["conv-ae", "16", ".950", ".0123", ".940", ".00107", ".970", ".900", ".000333"],
         ["the paper", "27", ".964", ".007", ".964", ".007", "–", "–", "–"],
     ]
     assert table.legend.endswith("Held out: 1,358 frames.")
@@ -222,3 +150,41 @@ def test_what_has_no_figure_is_left_out_and_named():
     assert shown.legend == "What.\nLeft out, for nothing could be measured: B, C (needs 16 frames); D, y, 2 ahead."
     empty = Table("T", columns, [], "None.")
     assert empty.shown == empty
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_notebook_has_the_headings_above_and_the_names_to_the_left(upright):
+    rows = [Row(name, role, dict.fromkeys("ab", FIGURE)) for name, role in (("walk", "model"), ("real", "real"))]
+    page = Table("T", [Column("a", "A"), Column("b", "B")], rows, upright=upright)._repr_html_()
+    above, left = (re.findall(f'<th scope="{scope}">(.*?)</th>', page) for scope in ("col", "row"))
+    names, figures = ["walk", "real"], ["A", "B"]
+    assert (above, left) == ((["", *names], figures) if upright else (["", *figures], names))
+    assert page.count("opacity") == (0 if upright else 1)  # what is there to compare with
+
+
+def test_an_interval_is_lopsided_where_a_half_is_half_as_long_again_as_the_other():
+    def show(low, high, decimals=3):
+        return format_cell(Row("a", "model", {"x": Estimate(0.0, low, high)}), Column("x", "x", decimals))
+
+    assert show(-0.1, 0.149) == ".000 ±.124"
+    assert show(-0.1, 0.151).startswith(".000 [")
+    assert show(-0.001, 0.003) == ".000 ±.002"  # which rounding hides
+    assert show(-0.001, 0.0032).startswith(".000 [")
+    assert show(-0.1, 0.4, decimals=0).endswith("±0")
+
+
+def test_a_slope_is_flat_where_its_interval_holds_0():
+    def show(low, high, slope=True):
+        return format_cell(Row("a", "model", {"x": Estimate(0.1, low, high)}), Column("x", "x", slope=slope))
+
+    assert [show(*ends).endswith(" flat") for ends in ((-0.1, 0.3), (0.0, 0.2), (0.01, 0.19))] == [True, True, False]
+    assert not show(-0.1, 0.3, slope=False).endswith(" flat")
+
+
+def test_a_table_comes_back_from_json_with_what_it_has_and_lacks():
+    figures = {"a": Estimate(0.5, 0.25, 1.0), "b": None, "c": Estimate(1.5)}
+    rows = [Row("x", "model", figures, 1), Row("y", "model", {"a": Estimate(9.0)}, 1), Row("z", "model", {}, 2)]
+    table = Table("T", [Column(key, key) for key in "abc"], rows, "L.", curves={"x": {"a": [[0.5, None]]}})
+    assert TypeAdapter(Table).validate_python(table.as_json()) == table
+    assert table.figure("model", "a", 1) == figures["a"]  # of the first row that fits
+    assert (table.figure("model", "a", 2), table.figure("real", "a", 1)) == (None, None)

@@ -116,7 +116,7 @@ def drop_twins(looks: Sequence[Look]) -> list[Look]:
 def _holds_still(square: Square, wanted: Square) -> bool:
     moved = math.hypot(wanted.x - square.x, wanted.y - square.y) / square.side
     grown = abs(math.log(wanted.side / square.side))
-    turned = abs((wanted.angle - square.angle + math.pi) % (2 * math.pi) - math.pi)
+    turned = abs(math.remainder(wanted.angle - square.angle, math.tau))
     return moved < 0.04 and grown < 0.08 and turned < 0.15
 
 
