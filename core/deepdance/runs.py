@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
-from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,16 @@ import numpy as np
 from deepdance import pipeline, preparation
 from deepdance.arrays import Float32, UInt8
 from deepdance.artifacts import Artifact
+from deepdance.continuation import append, join, take_last_keyframes
 from deepdance.errors import InputError, WorkspaceError
 from deepdance.events import Progress, RunFinished, RunStarted
 from deepdance.folders import show_path
-from deepdance.frames import Clip, Silhouettes, blur_error, draw_distances, is_grey, measure_distances, redraw
+from deepdance.frames import Clip, Silhouettes, redraw
 from deepdance.generation import take_opening
 from deepdance.impression import SECONDS, Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
-from deepdance.metrics.shapes import iou
 from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
@@ -39,10 +38,6 @@ from deepdance.storage import now, read_as, write_json
 from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
 
 VERSION = version("deepdance")
-FADE_SECONDS = 0.5
-"""How long the last real frame lingers in a continuation."""
-LEAST_ALIKE = 0.9
-"""IoU of a last real frame with what the codec makes of it, from which on they differ in their outline alone."""
 LEAST_TITLE = 10
 """Letters of a video's name that a run's name keeps, however long those of its models are."""
 
@@ -280,7 +275,7 @@ def extend(
     It is of the `render_size`, else of the recipe's, else as large as the video, at most 1080 lines.
 
     The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
-    new frames, fading within `FADE_SECONDS`, so that nothing jumps at the joint.
+    new frames, fading, so that nothing jumps at the joint.
     """
     location, *more = expand_inputs(session.registry, [typed])
     if more:
@@ -299,73 +294,19 @@ def extend(
     prepared = preparation.prepare(session, read_as, location, fps=recipe.render_fps)
     preparation.check_dancer(session, read_as, location, prepared, force=True)
     video = Silhouettes.load([prepared.folder])
-    last = _last_keyframes(video, opened.model.context, recipe)
+    last = take_last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
     new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
     size = _choose_size(opened, recipe, prepared)
-    fade = round(FADE_SECONDS * recipe.render_fps)
-    continuation = _join(_decode(opened, recipe, new, size), redraw(last[-1:], size)[0], fade)
+    continuation = join(_decode(opened, recipe, new, size), redraw(last[-1:], size)[0], recipe.render_fps)
     shown = (redraw(chunk, size) for chunk in video.chunks(pipeline.find_chunk_length(size)))
-    pipeline.render(session, recipe, _append(shown, continuation), out)
+    pipeline.render(session, recipe, append(shown, continuation), out)
     session.listen(RunFinished(name, out))
     return out
 
 
-def _last_keyframes(video: Silhouettes, context: int, recipe: Recipe) -> UInt8:
-    """Of a video at `render_fps` the last `context` frames that lie as far apart as the model's. Raises InputError."""
-    stride = recipe.render_fps / recipe.fps
-    picks = len(video) - 1 - np.rint(np.arange(context)[::-1] * stride).astype(int)
-    start = video.clips[-1].start
-    if picks[0] < start:
-        raise InputError(
-            f"expected at least {context / recipe.fps:.1f} s after the last camera cut of {recipe.start} to "
-            f"continue from, got {(len(video) - start) / recipe.render_fps:.1f} s; give a longer video"
-        )
-    return video[picks]
-
-
 def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
     session.listen(RunStarted(record.name, session.workspace.run_folder(record.name), recipe.table()))
-
-
-def _join(chunks: Iterator[UInt8], last: UInt8, fade: int) -> Iterator[UInt8]:
-    """Decoded frames that begin at `last`: the first one's error is taken off, less and less over `fade` frames."""
-    first = next(chunks)
-    measure, draw = _choose_error(first[0], last)
-    error = measure(last) - measure(first[0])
-    error = blur_error(error) if measure is measure_distances else error
-    shown = 0
-    for chunk in chain([first], chunks):
-        joined = chunk.copy()
-        for number, frame in enumerate(joined[: max(fade - shown, 0)], shown):
-            field = measure(frame)
-            change = draw(field + np.float32(1 - number / fade) * error) - draw(field)
-            frame[:] = np.rint(np.clip(frame + change, 0, 255))
-        yield joined
-        shown += len(chunk)
-
-
-def _choose_error(first: UInt8, last: UInt8) -> tuple[Callable[[UInt8], Float32], Callable[[Float32], Float32]]:
-    """What an error is measured of, and what makes grey levels of that again.
-
-    An error of levels would stay where the body was, a ghost; one of distances moves the outline as it is now. But of a
-    picture, or of a body that the codec hardly knows, distances tell little.
-    """
-    known = iou(last[None], first[None])[0] >= LEAST_ALIKE and not is_grey(last)
-    return (measure_distances, draw_distances) if known else (_as_levels, _as_levels)
-
-
-def _as_levels(frame: UInt8 | Float32) -> Float32:
-    return frame.astype(np.float32)
-
-
-def _append(video: Iterator[UInt8], continuation: Iterator[UInt8]) -> Iterator[UInt8]:
-    """The video, then its continuation without the frame that both share."""
-    yield from video
-    first = next(continuation)
-    if len(first) > 1:
-        yield first[1:]
-    yield from continuation
 
 
 def measure_paper_table(run: OpenedRun, name: str) -> list[PaperRow]:
