@@ -255,3 +255,19 @@ def test_what_a_dead_process_was_writing_is_no_part_of_an_artifact(tmp_path):
     made = ArtifactStore(tmp_path).build("codec", {}, leave, resumable=True)
     assert set(made.manifest()["files"]) == {"data.npy", "deep/more"}
     assert not list(made.folder.glob(".*"))
+
+
+def test_a_file_in_place_of_what_is_unfinished_gives_way(tmp_path):
+    store = ArtifactStore(tmp_path)
+    name = store.build("codec", {}, make).folder.name
+    (tmp_path / name).rename(tmp_path / "elsewhere")
+    (tmp_path / f".unfinished-{name}").touch()
+    assert store.build("codec", {}, make, resumable=True).folder.name == name
+
+
+def test_a_manifest_that_lost_its_files_is_not_one_from_before_there_were_hashes(tmp_path):
+    store = ArtifactStore(tmp_path)
+    made = store.build("codec", {}, make)
+    manifest = {key: value for key, value in made.manifest().items() if key != "files"}
+    (made.folder / "manifest.json").write_text(json.dumps(manifest))
+    assert store.find_damage(made.folder.name) == "has a manifest.json that is not as it was written"
