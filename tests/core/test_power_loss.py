@@ -13,7 +13,6 @@ import deepdance
 from deepdance.events import ArtifactReady
 from deepdance.storage import hash_file
 
-
 Names = dict[str, tuple[int, bool]]
 """What is in a folder: the inode of each name, and whether it is a folder too."""
 
