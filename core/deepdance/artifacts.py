@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -28,6 +27,7 @@ from deepdance.storage import (
     read_json,
     read_text,
     remove_leftovers,
+    set_aside,
     write_json,
     write_text,
 )
@@ -36,8 +36,8 @@ from deepdance.strict_json import make_plain
 MANIFEST = "manifest.json"
 NAME = re.compile(r"[a-z_]+-[0-9a-f]{16}")
 """A stage and a key."""
-UNFINISHED, DAMAGED = ".unfinished-", ".damaged-"
-"""Before the name of what is being made, and of what was found to be damaged."""
+UNFINISHED = ".unfinished-"
+"""Before the name of what is being made."""
 
 T = TypeVar("T")
 
@@ -204,11 +204,7 @@ class ArtifactStore:
         folder = self.root / name
         damage = self.find_damage(name) if folder.exists() else ""
         if damage:
-            numbered = (f"{DAMAGED}{name}{f'-{number}' if number > 1 else ''}" for number in count(1))
-            aside = next(path for path in map(folder.with_name, numbered) if not path.exists())
-            folder.rename(aside)
-            flush_names(self.root)
-            log.warning("%s %s; it is set aside as %s and made anew", name, damage, aside.name)
+            log.warning("%s %s; it is set aside as %s and made anew", name, damage, set_aside(folder).name)
 
     def _make(
         self,
@@ -219,7 +215,7 @@ class ArtifactStore:
     ) -> Artifact:
         final = self.root / name
         unfinished = final.with_name(f"{UNFINISHED}{name}")
-        if unfinished.is_symlink():
+        if unfinished.is_symlink() or unfinished.is_file():
             unfinished.unlink()
         if not resumable or find_link(unfinished):
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -279,7 +275,7 @@ def _is_whole(manifest: Mapping[str, Any], name: str) -> bool:
         own = f"{content['stage']}-{content['key']}" == name and isinstance(content["inputs"], dict)
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
-    written = "files" not in content or manifest.get("digest") == digest(content)
+    written = not {"files", "digest"} & manifest.keys() or manifest.get("digest") == digest(content)
     return own and written and all(isinstance(size, int) for size in sizes)
 
 

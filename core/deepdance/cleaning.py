@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepdance.artifacts import DAMAGED, MANIFEST, UNFINISHED
+from deepdance.artifacts import MANIFEST, UNFINISHED
 from deepdance.errors import WorkspaceError
 from deepdance.folders import show_path
 from deepdance.progress import TRAININGS
-from deepdance.storage import find_free_place, find_leftovers, flush_names, measure_bytes, read_json, read_text
+from deepdance.storage import DAMAGED, find_free_place, find_leftovers, flush_names, measure_bytes, read_json, read_text
 from deepdance.workspace import RUN_STAGES, RunRecord, Workspace
 
 FOLDERS = ("artifacts", "runs", "arrays", "sheets")
@@ -59,6 +59,7 @@ def find_waste(workspace: Workspace) -> Finding:
     left = [f"{show_path(path)} cannot be read; what could be its is left" for path in unreadable]
     left += [f"{name} is being made; what could be its is left" for name in held]
     waste = [*_find_leftovers(workspace.root), *_find_idle_runs(workspace, runs, held), *_find_sheets(workspace.root)]
+    waste += _find_damaged(workspace.root)
     if not left:
         waste += [*_find_artifacts(workspace, runs), *_find_arrays(workspace.root, runs)]
         left = _describe_interrupted(workspace, runs)
@@ -127,6 +128,11 @@ def _find_leftovers(root: Path) -> Iterator[Waste]:
             )
 
 
+def _find_damaged(root: Path) -> Iterator[Waste]:
+    paths = (path for name in FOLDERS for path in sorted((root / name).glob(f"{DAMAGED}*")))
+    return (_make_waste(path, "damaged, and set aside") for path in paths)
+
+
 def _find_idle_runs(workspace: Workspace, runs: Iterable[RunRecord], held: list[str]) -> Iterator[Waste]:
     """Runs that came to nothing: they have not even begun to train."""
     locks = workspace.root / "runs" / LOCKS
@@ -149,16 +155,14 @@ def _find_arrays(root: Path, runs: Iterable[RunRecord]) -> Iterator[Waste]:
 
 
 def _find_artifacts(workspace: Workspace, runs: list[RunRecord]) -> Iterator[Waste]:
-    """Artifacts that no run needs, finished, unfinished or damaged, and what is noted of such."""
+    """Artifacts that no run needs, finished or unfinished, and what is noted of such."""
     folder = workspace.root / "artifacts"
     needed = _find_needed(workspace, runs)
     interrupted = _find_interrupted(runs)
     for path in sorted(folder.glob("*-*")):
-        name = path.name.removeprefix(UNFINISHED).removeprefix(DAMAGED)
+        name = path.name.removeprefix(UNFINISHED)
         lock = folder / LOCKS / f"{name}.lock"
-        if path.name.startswith(DAMAGED):
-            yield _make_waste(path, "damaged, and set aside")
-        elif path.name.startswith(UNFINISHED) and name.rpartition("-")[0] not in interrupted and not _is_held(lock):
+        if path.name.startswith(UNFINISHED) and name.rpartition("-")[0] not in interrupted and not _is_held(lock):
             yield _make_waste(path, "unfinished, and nothing goes on from it", lock)
         elif path.name in workspace.artifacts.names() and path.name not in needed and not _is_held(lock):
             yield _make_waste(path, "no run needs it", lock)

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 MOST_JSON_BYTES = 64 << 20
 """A record or a manifest is smaller; a file of more is none."""
+DAMAGED = ".damaged-"
+"""Before the name of what was found to be damaged."""
 LEFTOVER = re.compile(r"\.(?P<target>.+)-(?P<process>\d+)-(?P<kind>part|old)(?P<suffix>\.\w+)?")
 """The name of what a process was writing, or putting aside, for a target beside it."""
 
@@ -100,6 +103,15 @@ def _synchronize(path: Path, flags: int) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def set_aside(folder: Path) -> Path:
+    """Rename a damaged folder to a name that nothing reads, which is given; all that it holds is kept."""
+    numbered = (f"{DAMAGED}{folder.name}{f'-{number}' if number > 1 else ''}" for number in count(1))
+    aside = next(path for path in map(folder.with_name, numbered) if not os.path.lexists(path))
+    folder.rename(aside)
+    flush_names(folder.parent)
+    return aside
 
 
 def find_leftovers(folder: Path, target: Path | None = None) -> list[Path]:

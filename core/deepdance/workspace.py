@@ -16,7 +16,7 @@ from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance.folders import FOLDER, describe_kind, show_path
 from deepdance.locks import hold_lock
 from deepdance.recipe import Recipe
-from deepdance.storage import make_folder, now, read_json, write_json, write_text
+from deepdance.storage import hash_file, make_folder, now, read_json, set_aside, write_json, write_text
 from deepdance.validation import nearest
 
 log = logging.getLogger("deepdance")
@@ -47,6 +47,8 @@ class RunRecord:
     """When its video was last written, or found to be there."""
     video: str = ""
     version: str = ""
+    recipe: str = ""
+    """The hash of its recipe's file; records of 0.1.0 have none."""
 
     @property
     def is_trained(self) -> bool:
@@ -115,19 +117,29 @@ class Workspace:
                 yield True
 
     def _take_over(self, name: str, inputs: list[str], recipe: Recipe) -> RunRecord | None:
-        """The run as it is, or a new one in its place; None where it holds another recipe, or nobody knows what."""
+        """The run as it is, or a new one in its place, which a damaged one is moved from; None for another recipe."""
         found = self._find_run(name)
-        if found is None and (self.run_folder(name) / RECORD).exists():
-            log.warning("%s is left as it is: its record or its recipe cannot be read", self.run_folder(name))
-            return None
+        if found is None:
+            self._set_aside(self.run_folder(name))
         if found and (found[0].inputs, found[1]) == (inputs, recipe):
             return found[0]
         if found and (found[0].is_trained or found[0].status == "finished"):
             return None
         self._make_folder(self.run_folder(name))
+        (self.run_folder(name) / RECORD).unlink(missing_ok=True)  # the next recipe is not that of this record
         run = RunRecord(name, inputs, created=found[0].created if found else now())
         self.record(run, recipe)
         return run
+
+    def _set_aside(self, folder: Path) -> None:
+        """Rename a run's folder that nobody can read, and tell; one that was only begun may be written over."""
+        if folder.is_symlink() or (folder.is_dir() and {path.name for path in folder.glob("[!.]*")} - {RECIPE}):
+            aside = set_aside(folder)
+            log.warning(
+                "%s has no record and recipe that can be read; it is set aside as %s and made anew",
+                show_path(folder),
+                show_path(aside.name),
+            )
 
     def _find_run(self, name: str) -> tuple[RunRecord, Recipe] | None:
         """A run, if there is one that can be read."""
@@ -149,6 +161,7 @@ class Workspace:
         """Write the run's record and recipe."""
         folder = self.run_folder(run.name)
         write_text(folder / RECIPE, recipe.to_toml())
+        run.recipe = hash_file(folder / RECIPE)
         write_json(folder / RECORD, asdict(run))
 
     def open_run(self, name: str) -> tuple[RunRecord, Recipe]:
@@ -160,7 +173,13 @@ class Workspace:
             raise WorkspaceError(
                 f"expected a run in {self.root / 'runs'}, got {name!r}{nearest(name, known)}; there are: {told}"
             )
-        return self._read_record(folder), Recipe.read(folder / RECIPE)
+        record, recipe = self._read_record(folder), Recipe.read(folder / RECIPE)
+        if record.recipe not in ("", hash_file(folder / RECIPE)):
+            raise WorkspaceError(
+                f"expected the recipe that {record.name!r} was made by, got another in {show_path(folder / RECIPE)}; "
+                "make the run again"
+            )
+        return record, recipe
 
     def _read_record(self, folder: Path) -> RunRecord:
         """A run's record, whoever wrote it: all that it names lies in its workspace. Raises WorkspaceError."""
@@ -216,7 +235,7 @@ def is_plain_name(name: str) -> bool:
 
 def _check_record(record: RunRecord) -> None:
     """Raise ValueError for what no run writes."""
-    texts = (record.status, record.created, record.finished, record.video, record.version)
+    texts = (record.status, record.created, record.finished, record.video, record.version, record.recipe)
     if not all(isinstance(text, str) for text in (*texts, *_as_list(record.inputs))):
         raise ValueError("something else where text is wanted")
     if record.video and not is_plain_name(record.video):

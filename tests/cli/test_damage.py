@@ -135,7 +135,8 @@ def test_what_cannot_be_made_again_is_told_and_a_new_run_is_made(
     assert dd("run", "dance.npy", *RUN).code == 0
     assert dd("generate", "x", "--out", "new.mp4").code == 0
     (tmp_path / "dance.npy").unlink()
-    shutil.rmtree((tmp_path / "workspace/artifacts").glob("latents-*").__next__())
+    for latents in (tmp_path / "workspace/artifacts").glob("latents-*"):
+        shutil.rmtree(latents)
     result = dd("generate", "x", "--out", "newer.mp4")
     assert (result.code, len(result.err.splitlines())) == (2, 2)
 

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -272,6 +273,22 @@ def test_the_manifests_of_a_stage_are_its_own_and_whole(tmp_path):
             store.build(stage, {"number": number}, lambda folder: {})
     damaged = store.build("codec", {"number": 2}, lambda folder: {})
     (damaged.folder / "manifest.json").write_text("{")
-    assert sorted(each["inputs"]["number"] for each in store.manifests("codec")) == [0, 1]
-    assert {each["stage"] for each in store.manifests("codec_table")} == {"codec_table"}
-    assert not list(store.manifests("sequence"))
+    assert sorted(each["inputs"]["number"] for each in store.list_notes("codec", dict[str, Any])) == [0, 1]
+    assert {each["stage"] for each in store.list_notes("codec_table", dict[str, Any])} == {"codec_table"}
+    assert not list(store.list_notes("sequence", dict[str, Any]))
+
+
+def test_a_file_in_place_of_what_is_unfinished_gives_way(tmp_path):
+    store = ArtifactStore(tmp_path)
+    name = store.build("codec", {}, make).folder.name
+    (tmp_path / name).rename(tmp_path / "elsewhere")
+    (tmp_path / f".unfinished-{name}").touch()
+    assert store.build("codec", {}, make, resumable=True).folder.name == name
+
+
+def test_a_manifest_that_lost_its_files_is_not_one_from_before_there_were_hashes(tmp_path):
+    store = ArtifactStore(tmp_path)
+    made = store.build("codec", {}, make)
+    manifest = {key: value for key, value in made.manifest().items() if key != "files"}
+    (made.folder / "manifest.json").write_text(json.dumps(manifest))
+    assert store.find_damage(made.folder.name) == "has a manifest.json that is not as it was written"

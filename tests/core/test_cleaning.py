@@ -238,3 +238,12 @@ def test_the_store_makes_again_what_was_removed(workspace):
     clean(workspace)
     assert make_artifact(workspace, "codec", a=1) == name
     assert ArtifactStore(workspace.root / "artifacts").find_damage(name) == ""
+
+
+@pytest.mark.parametrize("place", ["runs/.damaged-x", "artifacts/.damaged-codec-0123456789abcdef"])
+def test_what_was_set_aside_can_go(workspace, place):
+    (workspace.root / place).mkdir()
+    (workspace.root / place / "data").write_bytes(bytes(10))
+    assert list_waste(workspace) == {place: "damaged, and set aside"}
+    clean(workspace)
+    assert not (workspace.root / place).exists()

@@ -13,6 +13,9 @@ import deepdance
 from deepdance.events import ArtifactReady
 from deepdance.storage import hash_file
 
+Names = dict[str, tuple[int, bool]]
+"""What is in a folder: the inode of each name, and whether it is a folder too."""
+
 
 class PowerLoss(BaseException):
     """No code of ours catches it."""
@@ -29,7 +32,7 @@ class Disk:
         self.root = root
         self.flushed = 0
         self.stops_at: int | None = None
-        self._kept: dict[int, bytes | dict[str, int]] = {}
+        self._kept: dict[int, bytes | Names] = {}
         self._open: list[int] = []
         self._synchronize = os.fsync
 
@@ -44,8 +47,8 @@ class Disk:
             inode = os.fstat(number).st_ino
             self._kept[inode] = self._list(path) if path.is_dir() else path.read_bytes()
 
-    def _list(self, folder: Path) -> dict[str, int]:
-        return {path.name: path.lstat().st_ino for path in folder.iterdir()}
+    def _list(self, folder: Path) -> Names:
+        return {path.name: (path.lstat().st_ino, path.is_dir()) for path in folder.iterdir()}
 
     def restore(self, place: Path, *, names_last: bool) -> None:
         """Write what is on the disk to `place`."""
@@ -53,16 +56,16 @@ class Disk:
         folders = {inode: self._list(path) for inode, path in live.items() if path.is_dir()}
         entries = folders if names_last else {i: kept for i, kept in self._kept.items() if isinstance(kept, dict)}
 
-        def write(inode: int, path: Path) -> None:
-            kept = self._kept.get(inode, b"")
-            if inode in folders or isinstance(kept, dict):
+        def write(inode: int, is_folder: bool, path: Path) -> None:
+            if is_folder:
                 path.mkdir()
                 for name, below in entries.get(inode, {}).items():
-                    write(below, path / name)
+                    write(*below, path / name)
             else:
-                path.write_bytes(kept)
+                kept = self._kept.get(inode)
+                path.write_bytes(kept if isinstance(kept, bytes) else b"")
 
-        write(self.root.stat().st_ino, place)
+        write(self.root.stat().st_ino, True, place)
 
     def close(self) -> None:
         """Let go of the files that are held."""

@@ -24,7 +24,7 @@ from deepdance.artifacts import _list_files, _write_manifest
 from deepdance.errors import DeepDanceError, OptionError, WorkspaceError
 from deepdance.generation import MOST_KEYS, count_keyframes
 from deepdance.recipe import MOST_FRAMES, Recipe
-from deepdance.storage import read_as
+from deepdance.storage import hash_file, read_as
 
 SECRET = "nobody but I may read or write this"
 COMMANDS = {
@@ -110,6 +110,7 @@ def edit_recipe(**changes: Any) -> Spoil:
         for key, value in changes.items():
             table[key] = {**table[key], **value} if isinstance(value, dict) else value
         path.write_text(tomli_w.dumps(table))
+        edit_record(recipe=hash_file(path))(theirs)
 
     return spoil
 

@@ -156,7 +156,7 @@ def test_a_run_is_never_sought_outside_of_the_workspace(tmp_path, name):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\0" * 100, b"[1]", b"5", b"[" * 100_000, b"\xff\xfe"])
-def test_a_damaged_record_is_told_passed_over_and_never_written_over(tmp_path, content):
+def test_a_damaged_record_is_told_passed_over_set_aside_and_never_written_over(tmp_path, content, caplog):
     workspace = Workspace(tmp_path)
     claim(workspace, "x", ["a"], Recipe())
     path = workspace.run_folder("x") / "run.json"
@@ -164,10 +164,53 @@ def test_a_damaged_record_is_told_passed_over_and_never_written_over(tmp_path, c
     with pytest.raises(WorkspaceError, match="expected JSON in .*run.json, got"):
         workspace.open_run("x")
     assert workspace.runs() == []
-    assert claim(workspace, "x", ["a"], Recipe(), exact=False).name == "x-2"
-    with pytest.raises(WorkspaceError, match="choose --name"):
+    assert claim(workspace, "x", ["a"], Recipe()).name == "x"
+    assert "is set aside as .damaged-x and made anew" in caplog.messages[-1]
+    assert (tmp_path / "runs/.damaged-x/run.json").read_bytes() == content
+    assert workspace.open_run("x")[1] == Recipe()
+
+
+def test_a_dance_without_a_record_is_set_aside_too(tmp_path):
+    workspace = Workspace(tmp_path)
+    claim(workspace, "x", ["a"], Recipe())
+    for number in range(2):
+        (workspace.run_folder("x") / "run.json").unlink()
+        (workspace.run_folder("x") / "dance.mp4").write_text(str(number))
         claim(workspace, "x", ["a"], Recipe())
-    assert path.read_bytes() == content
+    kept = [tmp_path / f"runs/{name}/dance.mp4" for name in (".damaged-x", ".damaged-x-2")]
+    assert [path.read_text() for path in kept] == ["0", "1"]
+
+
+@pytest.mark.parametrize("content", ["", "fps = 20.0\n"])
+def test_a_recipe_that_lost_its_end_is_no_other_recipe(tmp_path, content):
+    workspace = Workspace(tmp_path)
+    claim(workspace, "x", ["a"], Recipe(fps=20))
+    (workspace.run_folder("x") / "recipe.toml").write_text(content)
+    with pytest.raises(WorkspaceError, match="expected the recipe that 'x' was made by, got another in .*; make the"):
+        workspace.open_run("x")
+    assert claim(workspace, "x", ["a"], Recipe(fps=20)).name == "x"
+    assert (tmp_path / "runs/.damaged-x/recipe.toml").read_text() == content
+
+
+def test_a_record_without_its_recipes_hash_is_one_of_0_1_0(tmp_path):
+    workspace = Workspace(tmp_path)
+    change_record(workspace, recipe="")
+    (workspace.run_folder("x") / "recipe.toml").write_text("fps = 20.0")
+    assert workspace.open_run("x")[1] == Recipe(fps=20)
+
+
+def test_a_run_that_is_begun_anew_by_another_recipe_is_never_half_of_each(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    claim(workspace, "x", ["a"], Recipe())
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("deepdance.workspace.write_json", interrupt)
+        claim(workspace, "x", ["a"], Recipe(seed=1))
+    assert claim(workspace, "x", ["a"], Recipe(seed=1)).name == "x"
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [".locks", "x"]
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("linked", ["", "run.json", "recipe.toml"])

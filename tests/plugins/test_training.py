@@ -97,6 +97,7 @@ DAMAGES = {
     "half of it zero": zero_half,
     "one bit": lambda path: path.write_bytes(bytes(b ^ (n == 3000) for n, b in enumerate(path.read_bytes()))),
     "no archive": lambda path: path.write_text("{}"),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
     "another shape": lambda path: rewrite(path, lambda a: a.update({"0": a["0"][:, :-1]})),
     "another type": lambda path: rewrite(path, lambda a: a.update({"0": a["0"].astype(np.float64)})),
     "NaN": lambda path: rewrite(path, lambda a: a.update({"0": a["0"] * np.float32("nan")})),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,7 +192,7 @@ def _restore(model: keras.Model, folder: Path, epochs: int) -> History:
         values, history = _read_checkpoint(path, variables, epochs)
     except Exception as error:  # damage shows in the archive, in an array's header or in JSON: in many ways
         log.warning("%s is damaged, and the training begins anew: %s", path, error or type(error).__name__)
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
         return []
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
