@@ -38,18 +38,18 @@ class FaultFinder:
         """What is wrong with a dance that comes to its next latents `(n, d)`, each fault once."""
         lost = _measure_norms(latents - self._mean) > self._farthest
         if lost.any():
-            yield from self._tell("leaves what was learned from at", self._done + int(lost.argmax()), "")
+            yield from self._tell("the dance leaves what was learned from at ", self._done + int(lost.argmax()), "")
         steps = np.diff(np.concatenate([self._last, latents]), axis=0)
         for number, rests in enumerate(_measure_norms(steps) <= self._least, self._done - len(self._last)):
             self._resting = self._resting + 1 if rests else 0
             if self._least and self._resting > self._longest:
-                yield from self._tell("stands still from", number + 1 - self._resting, " on")
+                yield from self._tell("the dance stands still from ", number + 1 - self._resting, " on")
         self._last, self._done = latents[-1:].copy(), self._done + len(latents)
 
     def _tell(self, what: str, number: int, end: str) -> Iterator[str]:
         if what not in self._told:
             self._told.add(what)
-            yield f"the dance {what} {number / self._fps:.1f} s{end}"
+            yield f"{what}{number / self._fps:.1f} s{end}"
 
 
 def _measure_norms(rows: Float32) -> Float64:

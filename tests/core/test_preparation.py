@@ -19,6 +19,7 @@ from deepdance.inputs import resolve
 from deepdance.plausibility import Doubt
 from deepdance.plugins import discover
 from deepdance.preparation import (
+    Made,
     _advise,
     _SharedListener,
     check_dancer,
@@ -400,7 +401,7 @@ def test_backgrounds_are_removed_at_four_times_the_size():
     ],
 )
 def test_what_may_give_a_dancer_instead_is_another_way_than_the_one_that_was_used(used, inverted, advice):
-    remover = used and dict(zip(("name", "options"), used, strict=True))
+    remover = used and Made(name=used[0], options=used[1])
     assert _advise(remover, Doubt("a wall", inverted)) == advice
 
 

@@ -80,7 +80,8 @@ def multiply_streams(data: bytes, count: int) -> bytes:
 
 
 READ = """
-import resource, sys
+import re, resource, sys
+from pathlib import Path
 from deepdance.errors import InputError
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 source = FfmpegSource(sys.argv[1], FfmpegOptions())
@@ -88,7 +89,9 @@ try:
     print(sum(map(len, source.frames(10, (480, 800)))), *source.shot_starts())
 except InputError as error:
     print(error)
-print(sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024)
+# not this process' ru_maxrss, which begins with that of the process it was forked from
+own = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+print((own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // 1024)
 """
 
 

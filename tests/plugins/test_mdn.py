@@ -5,7 +5,7 @@ import pytest
 
 from deepdance.interfaces import Training
 from deepdance_plugins.networks.scaling import measure_scales
-from deepdance_plugins.sequences.mdn.mixture import build_losses, split_into_calls, split_outputs
+from deepdance_plugins.sequences.mdn.mixture import MixtureStream, build_losses, split_outputs
 from deepdance_plugins.sequences.mdn.model import MDN, MDNOptions
 from deepdance_plugins.sequences.mdn.tbptt import PADDING, SpanDataset, Spans
 
@@ -173,7 +173,13 @@ def test_the_error_and_the_agreement_are_those_of_the_expected_latent():
 @pytest.mark.parametrize(("context", "steps"), [(1, 1), (4, 1), (4, 61), (4, 62), (10, 300), (70, 5)])
 def test_the_seed_comes_first_and_every_call_is_as_long(context, steps):
     seed = np.arange(2 * context * 3, dtype=np.float32).reshape(2, context, 3)
-    calls = list(split_into_calls(seed, steps))
+    calls = []
+
+    def loop(weights, scales, state, frames, is_given, noise):
+        calls.append((frames, is_given))
+        return frames, state
+
+    MixtureStream(loop, [], {}, MDNOptions(), seed, 1.0, 0).take(steps)
     assert {frames.shape for frames, _ in calls} == {(64, 2, 3)}
     frames, given = (np.concatenate(parts) for parts in zip(*calls, strict=True))
     assert np.array_equal(frames[:context].swapaxes(0, 1), seed)

@@ -135,7 +135,7 @@ def test_what_takes_seconds_beside_the_epochs_is_told():
     told = []
     frames = draw(12)
     training = Training(on_note=told.append, on_epoch=lambda *epoch: told.append("epoch"))
-    SdfAE(SdfAEOptions(prior="none", steps=2, batch_size=12)).fit(
+    SdfAE(SdfAEOptions(prior="none", steps=1, batch_size=12)).fit(
         Silhouettes.of(frames[:8]), Silhouettes.of(frames[8:]), training
     )
     first = told.index("epoch")

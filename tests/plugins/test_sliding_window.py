@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepdance_plugins.networks._sliding_window import RecurrentLayer, cut_into_blocks, dance_on, multiply
+from deepdance_plugins.networks._sliding_window import RecurrentLayer, SlidingStream, cut_into_blocks, multiply
 
 CONTEXT, DIM = 4, 3
 GATES = {"lstm": 4, "gru": 3}
@@ -73,7 +73,7 @@ def test_a_dance_is_that_of_the_plain_loop(cell, dances, steps):
     stack, rng = draw_weights(cell, [(DIM, 8), (8, 5)]), np.random.default_rng(1)
     head, seed = rng.normal(0, 0.7, (5, DIM)), rng.normal(0, 1, (dances, CONTEXT, DIM)).astype(np.float32)
     layers = [RecurrentLayer.of(cell, *weights) for weights in stack]
-    danced = dance_on(layers, lambda outputs: outputs @ head.astype(np.float32), seed, steps)
+    danced, _ = SlidingStream(layers, lambda outputs: outputs @ head.astype(np.float32), seed).take(steps)
     expected = np.stack([dance_plainly(cell, stack, head, each, steps) for each in seed])
     assert danced.shape == (dances, steps, DIM)
     assert np.abs(danced - expected).max() < 1e-5
