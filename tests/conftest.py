@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from deepdance.plugins import Registry, discovery
@@ -147,3 +148,10 @@ def registry_of(monkeypatch: pytest.MonkeyPatch, **modules: object) -> Registry:
         found.append(Installed(EntryPoint(name, f"plugin_{name}", "deepdance"), f"dance-{name}", "1.0"))
     monkeypatch.setattr(discovery, "find_installed", lambda: found)
     return discovery._discover.__wrapped__(None, None)
+
+
+@pytest.fixture
+def children() -> Callable[[], list[psutil.Process]]:
+    """The child processes of this one that the test has started."""
+    before = psutil.Process().children()
+    return lambda: [child for child in psutil.Process().children() if child not in before]

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, cast
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-RETRY_SECONDS = 0.05
+RETRY_SECONDS = 0.3
 
 
 class Stopped(KeyboardInterrupt):
@@ -21,7 +21,8 @@ class Signals:
     """What signals do from `catch` until the process has ended. One that is ignored, or somebody else's, stays so.
 
     The first raises in the main thread. While that is on its way up, all others are passed over, so that nothing is
-    put away by half; nothing is remembered, so that a signal which somebody's code swallowed can be sent again.
+    put away by half. Where somebody's code swallows it, a finalizer or an import that tries something else, it is sent
+    again until the program has heard of it.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Signals:
 
     def catch(self) -> None:
         """Begin."""
-        sys.unraisablehook = self._retry
+        sys.unraisablehook = self._show_others
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, self._stop)
@@ -52,17 +53,25 @@ class Signals:
             os._exit(self._code)
         if self._closed or _is_stopping():
             return
+        if not self.received:
+            self._send_later()
         self.received = number
         raise KeyboardInterrupt if number == signal.SIGINT else Stopped(signal.Signals(number).name)
 
-    def _retry(self, unraisable: Any) -> None:
-        """Send a signal again that arrived in a finalizer, out of which nothing can be raised."""
+    def _show_others(self, unraisable: Any) -> None:
+        """Show what came out of a finalizer, unless it was a signal, which is sent again."""
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             self._show_unraisable(unraisable)
-            return
-        timer = threading.Timer(RETRY_SECONDS, _send, [self.received])
+
+    def _send_later(self) -> None:
+        timer = threading.Timer(RETRY_SECONDS, self._send_again)
         timer.daemon = True
         timer.start()
+
+    def _send_again(self) -> None:
+        if not self._closed:
+            _send(self.received)
+            self._send_later()
 
 
 def _send(number: int) -> None:

@@ -176,8 +176,10 @@ def test_tensorboard_has_the_curves_of_both_trainings(dd, trained):
 
 
 def test_a_log_that_cannot_be_written_is_switched_off_and_the_run_goes_on(dd, dance, tmp_path):
-    (tmp_path / "workspace/runs/small/log.jsonl").mkdir(parents=True)
-    result = dd("run", dance, *SMALL, "--seq", "ridge", "--name", "small", "--log", "jsonl")
+    command = ("run", dance, *SMALL, "--seq", "ridge", "--name", "small")
+    assert dd(*command).code == 0
+    (tmp_path / "workspace/runs/small/log.jsonl").mkdir()
+    result = dd(*command, "--log", "jsonl")
     assert result.code == 0
     assert result.err.count("warning: ") == result.err.count("switched off") == 1
     assert "warning: the log jsonl failed at RunStarted and is switched off: IsADirectoryError" in result.err

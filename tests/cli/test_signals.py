@@ -120,11 +120,36 @@ def test_while_a_framework_is_imported(start, video, number):
     assert_stopped(running, running.stop(number), number)
 
 
+SWALLOWED = """
+import os, signal, time
+from deepdance_cli.signals import Signals
+
+signals = Signals()
+signals.catch()
+try:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    except BaseException:
+        pass
+    time.sleep(60)
+except KeyboardInterrupt as stopped:
+    signals.close()
+    time.sleep(1)
+    print(f"stopped by {stopped}")
+"""
+
+
+def test_a_signal_that_somebodys_code_swallows_is_heard_all_the_same():
+    ended = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=30)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("stopped by SIGTERM\n", "", 0)
+
+
 def test_while_a_network_is_trained_and_the_same_command_goes_on(start, video, tmp_path):
     running = start("run", video, *LONG)
     running.wait_for(event="EpochFinished", stage="sequence", epoch=3)
     assert_stopped(running, running.stop(signal.SIGINT, signal.SIGTERM, signal.SIGTERM), signal.SIGINT)
-    reached = running.events()[-2]["epoch"]
+    reached = max(event["epoch"] for event in running.events() if event["event"] == "EpochFinished")
     (tmp_path / "workspace/runs/x/log.jsonl").unlink()
     again = start("run", video, *LONG)
     again.wait_for(event="EpochFinished", stage="sequence")

@@ -35,24 +35,24 @@ def list_ffmpegs(parent: psutil.Process) -> list[psutil.Process]:
     return [child for child in parent.children() if "ffmpeg" in child.name()]
 
 
-def test_leaving_the_block_ends_the_child_and_its_watchdog():
+def test_leaving_the_block_ends_the_child_and_its_watchdog(children):
     with ChildProcess(STUCK) as child:
-        assert len(psutil.Process().children()) == 2
+        assert len(children()) == 2
     assert child.returncode == -signal.SIGKILL
-    assert not psutil.Process().children()
+    assert not children()
 
 
-def test_a_child_that_has_ended_keeps_its_status_and_leaves_no_watchdog():
+def test_a_child_that_has_ended_keeps_its_status_and_leaves_no_watchdog(children):
     with ChildProcess(("/bin/sh", "-c", "exit 3")) as child:
         assert child.wait() == 3
     assert child.returncode == 3
-    assert not psutil.Process().children()
+    assert not children()
 
 
-def test_a_program_that_is_not_there_leaves_no_watchdog(tmp_path):
+def test_a_program_that_is_not_there_leaves_no_watchdog(tmp_path, children):
     with pytest.raises(FileNotFoundError):
         ChildProcess((str(tmp_path / "nothing"),))
-    assert not psutil.Process().children()
+    assert not children()
 
 
 STARTING = f"""

@@ -210,21 +210,21 @@ def hanging_ffmpeg(tmp_path, monkeypatch):
     return program
 
 
-def test_an_ffmpeg_that_hangs_is_killed(tmp_path, hanging_ffmpeg):
+def test_an_ffmpeg_that_hangs_is_killed(tmp_path, hanging_ffmpeg, children):
     write_numbered(tmp_path / "video.mp4", constant(30, 3))
     with pytest.raises(InputError, match="delivered none for"):
         read(tmp_path / "video.mp4", 3)
-    assert not psutil.Process().children()
+    assert not children()
 
 
-def test_closing_the_generator_ends_ffmpeg(tmp_path, monkeypatch):
+def test_closing_the_generator_ends_ffmpeg(tmp_path, monkeypatch, children):
     write_numbered(tmp_path / "video.mp4", constant(30, 150), size=(240, 400))
     monkeypatch.setattr(ffmpeg_process, "CHUNK_BYTES", 1 << 20)
     chunks = source(tmp_path / "video.mp4").frames(30, BOX)
     next(chunks)
-    assert psutil.Process().children()
+    assert children()
     chunks.close()
-    assert not psutil.Process().children()
+    assert not children()
 
 
 INTERRUPTED = """

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from videos import constant, numbers, read, source, write_numbered
 
@@ -165,7 +164,7 @@ def test_whatever_a_file_claims_it_is_read_or_refused_with_bounded_means(tmp_pat
     assert outcome.split()[0].isdigit() or "; " in outcome
 
 
-def test_a_video_without_an_end_is_told(tmp_path, plain, monkeypatch):
+def test_a_video_without_an_end_is_told(tmp_path, plain, monkeypatch, children):
     monkeypatch.setattr(command, "MOST_SECONDS", 60)
     monkeypatch.setattr(ffmpeg_process, "CHUNK_BYTES", 1 << 18)
     (tmp_path / "endless.mp4").write_bytes(replace_box(plain, b"stts", pack_table([(60, 899_999)])))
@@ -173,7 +172,7 @@ def test_a_video_without_an_end_is_told(tmp_path, plain, monkeypatch):
         read(tmp_path / "endless.mp4", 10)
     with pytest.raises(InputError, match="at most 24 hours"):
         source(tmp_path / "endless.mp4").sample(12, (120, 200))
-    assert not psutil.Process().children()
+    assert not children()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")

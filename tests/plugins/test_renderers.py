@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 
 import deepdance
@@ -307,14 +306,14 @@ def test_frames_of_the_sheet_are_evenly_spaced(count):
 
 @each
 @pytest.mark.parametrize("place", ["no/such/folder/", "taken/"])
-def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path, suffix, place):
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path, suffix, place, children):
     path = tmp_path / f"{place}a.{suffix}"
     if place == "taken/":
         path.mkdir(parents=True)
     with pytest.raises(RenderError, match="expected to write") as error:
         RENDERERS[suffix].render([dance(3)] * 50, 10, path)
     assert "\n" not in str(error.value)
-    assert not psutil.Process().children()
+    assert not children()
 
 
 @each
@@ -335,11 +334,11 @@ def test_one_frame_and_odd_names_are_fine(tmp_path, suffix, monkeypatch):
 
 
 @each
-def test_an_error_of_the_frames_passes_and_leaves_no_child(tmp_path, suffix):
+def test_an_error_of_the_frames_passes_and_leaves_no_child(tmp_path, suffix, children):
     def chunks() -> Iterator[UInt8]:
         yield dance(3)
         raise KeyError("the decoder broke")
 
     with pytest.raises(KeyError, match="the decoder broke"):
         RENDERERS[suffix].render(chunks(), 10, tmp_path / f"a.{suffix}")
-    assert not psutil.Process().children()
+    assert not children()
