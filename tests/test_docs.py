@@ -22,6 +22,7 @@ from pydantic import ValidationError
 import deepdance
 from deepdance import events
 from deepdance.inputs import resolve
+from deepdance.metrics.paper_table import PAPER
 from deepdance.plugins import KINDS, Hooks, discover
 from deepdance.recipe import Recipe
 from deepdance_cli.arguments import make_recipe, parse_size
@@ -350,3 +351,15 @@ def test_each_promise_of_security_names_a_test_that_is_there():
     assert len(named) > 10
     assert all(named)
     assert all((ROOT / path).exists() for paths in named for path in paths)
+
+
+def test_the_papers_results_are_those_that_its_page_shows():
+    row = re.compile(r"^\| (autoencoder|sequence model) \| (\d+) \|((?: \.\d+ \|){4})$", re.MULTILINE)
+    shown = {
+        name: [float(epochs), *map(float, re.findall(r"\.\d+", figures))]
+        for name, epochs, figures in row.findall(read("docs/paper.md"))
+    }
+    keys = ("epochs", "acc", "loss", "val_acc", "val_loss")
+    assert [shown["autoencoder"], shown["sequence model"]] == [
+        [PAPER[kind][key] for key in keys] for kind in ("codec", "sequence")
+    ]

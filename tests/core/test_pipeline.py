@@ -113,6 +113,24 @@ def test_a_loop_is_sought_in_five_minutes_or_three_times_its_length(loop, steps)
     assert frames.shape == (30 * loop, 2)
 
 
+class Counted(Circling):
+    """Each latent is its number."""
+
+    def generate(self, seed, steps, *, temperature=1.0, rng=0):
+        return np.arange(steps, dtype=np.float32)[None, :, None] * np.ones(2, np.float32)
+
+    stream = SequenceModel.stream
+
+
+@pytest.mark.parametrize(("start", "ahead"), [("last", -1), ("noise", 0)])
+@pytest.mark.parametrize("keys", [3, 256, 257, 600])
+def test_a_dance_comes_to_its_last_keyframe_however_many_are_made_at_once(keys, start, ahead):
+    asked = Recipe(start=start, frames=3 * keys + 1, fps=10, render_fps=30, curve="linear")
+    frames = np.concatenate(list(dance(asked, Counted(), LATENTS, CLIPS)))
+    assert len(frames) == 3 * keys + 1
+    assert frames[3::3, 0] == pytest.approx(np.arange(1, keys + 1) + ahead, abs=1e-3)
+
+
 def test_latents_are_those_of_all_frames_in_their_order(tmp_path, monkeypatch):
     frames = np.arange(150, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 5), np.uint8)
     folder = tmp_path / "silhouettes"
