@@ -25,7 +25,9 @@ SMALL_RUN = ("--remover", "threshold", "--size", "24x40", "--fps", "10", "--fram
 FAST = (*SMALL_RUN, "--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-"""A shell's background job ignores Ctrl-C, and so would every program that the tests start and interrupt."""
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""A shell's background job ignores Ctrl-C, one under `nohup` SIGHUP, and so would every program that tests start."""
 
 
 @dataclass(frozen=True)
