@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance import runs
+from deepdance.array_files import load_array
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError, WorkspaceError
 from deepdance.events import Listener
@@ -442,7 +443,7 @@ def _store_array(frames: npt.NDArray[Any], workspace: Workspace) -> str:
 def _holds(path: Path, frames: npt.NDArray[Any]) -> bool:
     """Whether a file holds these frames, whole."""
     try:
-        kept = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        kept = load_array(path, mmap_mode="r")
+    except WorkspaceError:
         return False
     return kept.dtype == frames.dtype and np.array_equal(kept, frames, equal_nan=kept.dtype.kind == "f")

@@ -36,6 +36,8 @@ from deepdance.strict_json import make_plain
 MANIFEST = "manifest.json"
 NAME = re.compile(r"[a-z_]+-[0-9a-f]{16}")
 """A stage and a key."""
+LOCKS, NEWEST = ".locks", ".newest"
+"""Folders of an artifact store that are no artifacts."""
 UNFINISHED = ".unfinished-"
 """Before the name of what is being made."""
 
@@ -170,7 +172,7 @@ class ArtifactStore:
 
     def _newest(self, name: str) -> Path:
         """The file that says which artifact took the place of `name`."""
-        return self.root / ".newest" / name
+        return self.root / NEWEST / name
 
     def find_newest(self, name: str) -> str:
         """The artifact that took the place of `name`, or `name`."""
@@ -236,7 +238,7 @@ class ArtifactStore:
 
     @contextmanager
     def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
-        folder = self.root / ".locks"
+        folder = self.root / LOCKS
         try:
             make_folder(folder)
         except OSError as error:

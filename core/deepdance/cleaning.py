@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepdance.artifacts import MANIFEST, UNFINISHED
+from deepdance.artifacts import LOCKS, MANIFEST, NEWEST, UNFINISHED
 from deepdance.errors import WorkspaceError
 from deepdance.folders import show_path
 from deepdance.progress import TRAININGS
@@ -21,7 +21,6 @@ from deepdance.workspace import RUN_STAGES, RunRecord, Workspace
 FOLDERS = ("artifacts", "runs", "arrays", "sheets")
 """All that a workspace has."""
 SHEET = re.compile(r"[^.].*-[0-9a-f]{6}\.png")
-LOCKS, NEWEST = ".locks", ".newest"
 
 
 @dataclass(frozen=True)

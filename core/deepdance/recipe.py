@@ -34,7 +34,7 @@ THRESHOLD, PERSON = "threshold", "person"
 MOST_BYTES = 1 << 20
 """Of a recipe's file."""
 MOST_FRAMES = 24 * 3600 * 60
-"""Of a dance: a day at 60 a second. Its latents are in memory, and take hundreds of bytes a frame."""
+"""Of a dance: a day at 60 a second."""
 LENGTHS = ("loop", "seconds", "frames")
 """What says how long a dance is."""
 

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from deepdance.artifacts import NAME, ArtifactStore
+from deepdance.artifacts import LOCKS, NAME, NEWEST, ArtifactStore
 from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance.folders import FOLDER, describe_kind, show_path
 from deepdance.locks import hold_lock
@@ -64,7 +64,7 @@ class Workspace:
         self.artifacts = ArtifactStore(root / "artifacts")
 
     def _refuse_links(self) -> None:
-        names = ("runs", "runs/.locks", "artifacts", "artifacts/.locks", "artifacts/.newest")
+        names = ("runs", f"runs/{LOCKS}", "artifacts", f"artifacts/{LOCKS}", f"artifacts/{NEWEST}")
         _refuse_links(self.root / name for name in names)
 
     def run_folder(self, name: str) -> Path:
@@ -96,7 +96,7 @@ class Workspace:
     @contextmanager
     def _hold(self, name: str, inputs: list[str], recipe: Recipe) -> Iterator[bool]:
         """Whether this process has a run for itself while the block runs; not if another makes another one of it."""
-        locks = self.root / "runs" / ".locks"
+        locks = self.root / "runs" / LOCKS
         self._make_folder(locks)
         told: list[str] = []
 
