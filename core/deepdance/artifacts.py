@@ -4,6 +4,7 @@ before they are used."""
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -155,7 +156,7 @@ class ArtifactStore:
         status = path.stat()
         if status.st_size != noted["bytes"]:
             return f"has {status.st_size} bytes in {name}, where there were {noted['bytes']}"
-        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        seen = _sign(status)
         if self._checked.get(path) != seen and hash_file(path) != noted.get("blake2b"):
             return f"has other content in {name} than was written"
         self._checked[path] = seen
@@ -226,7 +227,8 @@ class ArtifactStore:
             notes = make(unfinished)
             remove_leftovers(unfinished)
             told = {"stage": name.rpartition("-")[0], "key": _read_key(name), "inputs": dict(inputs), "created": now()}
-            _write_manifest(unfinished, {**told, **notes, "files": _list_files(unfinished)})
+            files = _list_files(unfinished)
+            _write_manifest(unfinished, {**told, **notes, "files": files})
             flush(unfinished)
             unfinished.rename(final)
             flush_names(self.root)
@@ -234,6 +236,7 @@ class ArtifactStore:
             if not resumable or not any(unfinished.iterdir()):
                 shutil.rmtree(unfinished, ignore_errors=True)
             raise
+        self._checked.update({final / each: _sign((final / each).stat()) for each in files})  # hashed a moment ago
         return Artifact(final, _read_key(name), reused=False)
 
     @contextmanager
@@ -248,6 +251,11 @@ class ArtifactStore:
             ) from None
         with hold_lock(folder / f"{name}.lock", waiting):
             yield
+
+
+def _sign(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file does."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
