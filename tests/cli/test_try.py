@@ -8,6 +8,7 @@ import numpy as np
 from conftest import registry_of
 
 from deepdance import trial
+from deepdance.events import Progress
 from deepdance.interfaces import BackgroundRemover, Options
 from deepdance.plugins import ComponentSpec, hookimpl
 from deepdance.recipe import Recipe
@@ -67,11 +68,13 @@ def test_one_that_fails_says_why_and_a_plugins_has_its_row(monkeypatch, video, t
     others = [way for way in trial.list_ways(registry) if way.name in ("broken", "left")]
     monkeypatch.setattr(trial, "list_ways", lambda registry: others)
     recipe = Recipe(size=(48, 80))
-    sheet, (broken, left) = trial.try_removers(Session(Workspace(tmp_path), registry), recipe, str(video))
+    told = []
+    sheet, (broken, left) = trial.try_removers(Session(Workspace(tmp_path), registry, told.append), recipe, str(video))
     assert (broken.flags, broken.failed) == ("--remover broken", "its network is not there")
     assert (left.silhouettes[:, :, :40] == 0).all()
     assert (left.silhouettes[:, :, 40:] == 255).all()
     assert sheet.is_file()
+    assert [(event.done, event.total) for event in told if isinstance(event, Progress)] == [(1, 2), (2, 2)]
 
 
 def test_the_video_is_shown_in_its_colours(tmp_path):

@@ -30,11 +30,13 @@ MODELS = ("ridge", "motion-field")
 MOST_GROWTH = 16.0
 """Megabytes between the second tenth and the last."""
 MOST_SLOWING = 0.05
-"""Share of its rate, in frames a second of the processor, that the last tenth may be slower than the first."""
+"""Share of its rate that the last tenth may be slower than the first."""
 MOST_WRONG = 0.2
 """Share of the rest that the time left may be wrong by, at its median over the tenths."""
+SHORTEST_REST = 5.0
+"""Seconds: of less that is left, as much is counted. Nobody plans by it, and a bar shows whole seconds."""
 LOOKS = 20
-"""Looks at the memory in each tenth."""
+"""Looks at the memory and the clock in each tenth."""
 
 
 @dataclass
@@ -45,7 +47,10 @@ class Measures:
     length: int = 0
     megabytes: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
-    """Frames a second of this process' processor time: what others do on the machine does not count."""
+    """Frames in the processor time that `measure_yardstick` takes beside them, times 1,000: the median of a tenth.
+
+    So the machine's own slowing, by what others do on it or by its heat, does not count.
+    """
     seconds_left: list[float | None] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
     peak: float = 0.0
@@ -62,10 +67,11 @@ class Measures:
 
     @property
     def wrong(self) -> float:
-        """How wrong the time left was, as a share of what was left indeed: the median of the tenths before the last."""
+        """How wrong the time left was, as a share of what was left: the median of the tenths before the last."""
         rest = [self.ended[-1] - moment for moment in self.ended[:-1]]
         told = zip(self.seconds_left[:-1], rest, strict=True)
-        return float(np.median([abs(left - true) / true for left, true in told if left is not None and true]))
+        shares = [abs(left - true) / max(true, SHORTEST_REST) for left, true in told if left is not None]
+        return float(np.median(shares))
 
     @property
     def faults(self) -> list[str]:
@@ -90,6 +96,7 @@ class Meter:
         self._bars = make_bars(Console(file=io.StringIO(), force_terminal=True))
         self._show = StageBars(self._bars, Forecast(Workspace(workspace), discover()))
         self._began: tuple[int, float] | None = None
+        self._rates: list[float] = []
         self._most = 0.0
 
     def __call__(self, event: Any) -> None:
@@ -101,23 +108,36 @@ class Meter:
 
     def _advance(self, done: int, total: int) -> None:
         self.measures.length = total
-        self._began = self._began or (done, time.process_time())
         if done * 10 * LOOKS >= total * self._look:
             self._look += 1
-            self._most = max(self._most, psutil.Process().memory_info().rss / 2**20)
+            self._look_at(done)
         if done * 10 >= total * (self._tenth + 1):
-            self._end_tenth(done)
+            self._end_tenth()
 
-    def _end_tenth(self, done: int) -> None:
-        before, then = self._began or (0, 0.0)
-        now = time.process_time()
+    def _look_at(self, done: int) -> None:
+        if self._began:
+            before, then = self._began
+            taken = time.process_time() - then
+            self._rates.append(1000 * (done - before) * measure_yardstick() / max(taken, 1e-9))
+        self._most = max(self._most, psutil.Process().memory_info().rss / 2**20)
+        self._began = (done, time.process_time())
+
+    def _end_tenth(self) -> None:
         measures, task = self.measures, self._bars.tasks[-1]
         measures.megabytes.append(self._most)
-        measures.rates.append((done - before) / max(now - then, 1e-9))
+        measures.rates.append(float(np.median(self._rates)))
         measures.seconds_left.append(task.time_remaining)
         measures.ended.append(time.monotonic())
-        self._began, self._most = (done, now), 0.0
+        self._rates, self._most = [], 0.0
         self._tenth += 1
+
+
+def measure_yardstick() -> float:
+    """Seconds of the processor for a fixed piece of work such as a dance is made of: a loop over small arrays."""
+    began, rows = time.process_time(), np.ones(4096, np.float32)
+    for _ in range(400):
+        rows = np.tanh(rows + np.float32(0.1))  # a product of matrices would take as many threads as are free
+    return time.process_time() - began
 
 
 def make_long_video(place: Path, seconds: float) -> Path:

@@ -17,6 +17,11 @@ def test_the_distance_field_is_signed_and_cut():
     assert np.abs(field[2, 20, 32:34]).max() < 3
 
 
+def test_the_cut_and_the_size_go_with_the_height():
+    field = compute_signed_distances(np.full((1, 60, 101), 255, np.uint8))
+    assert field == pytest.approx(np.full((1, 20 * 34), -4))
+
+
 def test_components_are_the_directions_of_largest_variance():
     rng = np.random.default_rng(0)
     rows = (rng.normal(size=(500, 3)) * [1, 5, 0.1] + [7, 8, 9]).astype(np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deepdance.metrics.two_sample import MOST, _compute_kernel, _number_folds, _scale, tell_apart
+from deepdance.metrics.two_sample import MOST, _classify, _compute_kernel, _number_folds, _scale, tell_apart
 from deepdance.metrics.windows import Windows
 
 
@@ -96,3 +96,8 @@ def test_a_kind_counts_as_much_as_another_of_any_width_and_what_is_far_out_is_cu
     assert np.square(learned[:, :1]).sum(axis=1).mean() == pytest.approx(0.5, rel=0.02)
     assert np.square(learned[:, 1:]).sum(axis=1).mean() == pytest.approx(0.5, rel=0.02)
     assert asked[0, 0] == pytest.approx(4 / np.sqrt(2))
+
+
+def test_scores_are_drawn_towards_nought_by_a_penalty_of_one():
+    row, label = np.zeros((1, 1)), np.ones(1)
+    assert _classify(row, label, row) == pytest.approx([1 / 2])  # its likeness to itself is 1
