@@ -22,6 +22,7 @@ from deepdance_cli import (
     curves,
     doctor,
     evaluate,
+    export,
     extend,
     generate,
     measure,
@@ -109,6 +110,7 @@ app.command("run")(run.run)
 app.command("prepare")(prepare.prepare)
 app.command("generate")(generate.generate)
 app.command("extend")(extend.extend)
+app.add_typer(export.app, name="export")
 app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("measure")(measure.measure)

@@ -107,9 +107,7 @@ def _find_decoder(registry: Registry, recipe: Recipe) -> Callable[..., Graph]:
     return write
 
 
-def _find_writer(
-    registry: Registry, kind: str, name: str, writers: Mapping[str, str]
-) -> Callable[..., Graph] | None:
+def _find_writer(registry: Registry, kind: str, name: str, writers: Mapping[str, str]) -> Callable[..., Graph] | None:
     """What writes a built-in component, or None; it is imported when it is called, for it needs `onnx`."""
     spec = registry.find(kind, name).spec
     if registry.find(kind, name).distribution != BUILT_IN or spec.name not in writers:

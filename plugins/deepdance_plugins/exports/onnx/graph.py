@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from itertools import count
 from math import inf
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20
 """The first with GELU; runtimes know it since 2024."""
@@ -91,6 +92,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
+        self._numbers = count()
         self._constants: dict[str, onnx.TensorProto] = {}
         self.inputs: dict[str, Shape] = {}
         self.outputs: dict[str, Shape] = {}
@@ -101,31 +103,49 @@ class Graph:
     def input(self, name: str, shape: Shape) -> Value:
         """A float32 input."""
         self.inputs[name] = shape
-        self._described[name] = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        self._described[name] = _describe(name, TensorProto.FLOAT, shape)
         return Value(self, name)
 
-    def output(self, name: str, value: Value, shape: Shape, kind: int = onnx.TensorProto.FLOAT) -> None:
+    def output(self, name: str, value: Value, shape: Shape, kind: int = TensorProto.FLOAT) -> None:
         """Give a value out under a name."""
         self.outputs[name] = shape
-        self._described[name] = helper.make_tensor_value_info(name, kind, shape)
+        self._described[name] = _describe(name, kind, shape)
         self._nodes.append(helper.make_node("Identity", [value.name], [name]))
 
     def apply(self, operator: str, *operands: Operand, **attributes: Any) -> Value:
         """The first output of a new node."""
         return self.apply_many(1, operator, *operands, **attributes)[0]
 
-    def apply_many(self, count: int, operator: str, *operands: Operand, **attributes: Any) -> list[Value]:
-        """The first `count` outputs of a new node; an input that is None is left out."""
-        names = [f"{operator}_{len(self._nodes)}_{number}" for number in range(count)]
+    def apply_many(self, outputs: int, operator: str, *operands: Operand, **attributes: Any) -> list[Value]:
+        """The first `outputs` outputs of a new node; an input that is None is left out."""
+        names = [self._make_name(operator) for _ in range(outputs)]
         inputs = [self._name(operand) for operand in operands]
         self._nodes.append(helper.make_node(operator, inputs, names, **attributes))
         return [Value(self, name) for name in names]
+
+    def repeat_until_still(self, value: Value, change: Callable[[Value], Value]) -> Value:
+        """The value after as many changes as it takes until another one would change nothing."""
+        names = [self._make_name(each) for each in ("pass", "goes_on", "before")]
+        around, self._nodes = self._nodes, []
+        before = Value(self, names[2])
+        after = change(before)
+        goes_on = (after - before).apply("Abs").apply("ReduceMax", keepdims=0).apply("Greater", 0.0)
+        given = map(_describe, names, (TensorProto.INT64, TensorProto.BOOL, TensorProto.FLOAT), ([], [], None))
+        left = map(_describe, (goes_on.name, after.name), (TensorProto.BOOL, TensorProto.FLOAT), ([], None))
+        body = helper.make_graph(self._nodes, "body", [*given], [*left])
+        self._nodes = around
+        return self.apply("Loop", None, None, value, body=body)
+
+    def _make_name(self, what: str) -> str:
+        return f"{what}_{next(self._numbers)}"
 
     def _name(self, operand: Operand) -> str:
         if isinstance(operand, Value):
             return operand.name
         # A number is one of the arithmetic; whole ones for axes and shapes come in lists.
-        return "" if operand is None else self._keep(np.asarray(float(operand) if isinstance(operand, int) else operand))
+        return (
+            "" if operand is None else self._keep(np.asarray(float(operand) if isinstance(operand, int) else operand))
+        )
 
     def _keep(self, values: npt.NDArray[Any]) -> str:
         """The name of a constant; the same one is kept once, however often it is used."""
@@ -151,3 +171,7 @@ class Graph:
         helper.set_model_props(model, {**notes, **self.notes})
         onnx.checker.check_model(model, full_check=True)
         return model
+
+
+def _describe(name: str, kind: int, shape: Shape | None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)

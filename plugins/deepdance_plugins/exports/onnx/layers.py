@@ -6,8 +6,7 @@ A picture is `(n, channels, h, w)` in ONNX, and `(n, h, w, channels)` in Keras; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,10 @@ GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2)}
 def add_network(network: Any, *inputs: Value) -> Value:
     """A Keras model of one output, in which each layer is called once."""
     if type(network).__name__ == "Sequential":
-        return reduce(lambda value, layer: _translate(layer, value), network.layers, *inputs)
+        (value,) = inputs
+        for layer in network.layers:
+            value = _translate(layer, value)
+        return value
     values = {id(tensor): value for tensor, value in zip(network.inputs, inputs, strict=True)}
     for layer in network.layers:
         if type(layer).__name__ != "InputLayer":
@@ -67,7 +69,7 @@ def _add_recurrent(
     sequence: Value,
     kernel: Float32,
     recurrent_kernel: Float32,
-    biases: Sequence[Float32],
+    biases: Iterable[Float32],
     *states: Value,
     **attributes: Any,
 ) -> list[Value]:
@@ -94,7 +96,8 @@ def _translate_dense(layer: Any, value: Value) -> Value:
 
 
 def _translate_normalization(layer: Any, value: Value) -> Value:
-    return add_normalization(value, *layer.get_weights(), epsilon=layer.epsilon)
+    gamma, beta = layer.get_weights()
+    return add_normalization(value, gamma, beta, layer.epsilon)
 
 
 def _translate_reshape(layer: Any, value: Value) -> Value:

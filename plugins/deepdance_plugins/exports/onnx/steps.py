@@ -54,7 +54,7 @@ def write_mdn(folder: Path, options: Any) -> Graph:
     latents = graph.input("latents", [BATCH, ANY_LENGTH, dim])
     scaled = (latents - saved["mean"]) / saved["spread"]
     hidden = _add_layers(graph, scaled.transpose(1, 0, 2), weights[:-2], options)
-    mixture = _split_mixture(add_dense(hidden, *weights[-2:]), options.mixtures, dim)
+    mixture = _split_mixture(add_dense(hidden, weights[-2], weights[-1]), options.mixtures, dim)
     _give_draw(graph, latents.slice(-1).squeeze(1), mixture, saved, options.mixtures)
     return graph
 
