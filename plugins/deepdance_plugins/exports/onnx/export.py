@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepdance.errors import OptionError, PluginError
-from deepdance.outputs import check_place
+from deepdance.folders import show_path
+from deepdance.outputs import check_place, number_dance
 from deepdance.plugins import BUILT_IN, Registry
 from deepdance.recipe import Recipe
 from deepdance.runs import VERSION, OpenedRun, open_run
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deepdance")
 
+SUFFIX = ".onnx"
 DECODERS = {"sdf-ae": "write_sdf_ae", "conv-ae": "write_conv_ae", "pca": "write_pca"}
 STEPS = {
     **dict.fromkeys(("lstm4", "gru"), "write_recurrent"),
@@ -43,14 +45,17 @@ class OnnxFile:
     outputs: Mapping[str, Sequence[int | str]]
 
 
-def export_onnx(session: Session, name: str, out: Path, render_size: str | None = None) -> list[OnnxFile]:
-    """Write a run's decoder to `out`, and beside it `…-step.onnx` where its sequence model is a function.
+def export_onnx(session: Session, name: str, out: Path | None = None, render_size: str | None = None) -> list[OnnxFile]:
+    """Write a run's decoder to `out`, and the step of its sequence model, if it has one, beside it as `…-step.onnx`.
 
-    Pictures are of the size that the codec learned, or of `render_size`, `WIDTHxHEIGHT`. Raises OptionError,
-    PluginError for a codec that is not built in, or where `onnx` is not installed.
+    Without `out` it is `dance.onnx`, or `dance-2.onnx` where that is there. Pictures are of the size that the codec
+    learned, or of `render_size`, `WIDTHxHEIGHT`. Raises InputError, OptionError, WorkspaceError, and PluginError for a
+    codec that is not built in, or where `onnx` is not installed.
     """
+    out = out or number_dance(SUFFIX)
+    if out.suffix != SUFFIX:
+        raise OptionError(f"--out: expected a name ending in .onnx, got {show_path(out)}; such as --out dance.onnx")
     record, recipe = session.workspace.open_run(name)
-    _check_name(out)
     check_place(out, record.inputs)
     decoder = _find_decoder(session.registry, recipe)
     size = _read_size(recipe, render_size)
@@ -81,11 +86,6 @@ def _write(path: Path, title: str, graph: Graph, notes: Mapping[str, str]) -> On
     with write_atomically(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
     return OnnxFile(path, graph.inputs, graph.outputs)
-
-
-def _check_name(out: Path) -> None:
-    if out.suffix != ".onnx":
-        raise OptionError(f"--out: expected a name ending in .onnx, got {out.name!r}")
 
 
 def _check_installed() -> None:
