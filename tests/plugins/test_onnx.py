@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,7 @@ from deepdance.errors import OptionError, PluginError
 from deepdance.frames import Silhouettes
 from deepdance.interfaces import Training
 from deepdance.metrics.shapes import iou
-from deepdance.plugins import ComponentSpec, hookimpl
+from deepdance.plugins import ComponentSpec, discover, hookimpl
 from deepdance.recipe import Recipe
 from deepdance_plugins.codecs.conv_ae.model import ConvAE
 from deepdance_plugins.codecs.pca import PCA
@@ -40,11 +41,11 @@ DIM = 12
 CLOSE = 1e-4
 RECURRENT = {"layers": 2, "units": 16, "epochs": 2}
 MODELS = {
-    "ridge": (Ridge, steps.write_ridge, {}),
-    "lstm4": (LSTM4, steps.write_recurrent, RECURRENT),
-    "gru": (GRU, steps.write_recurrent, RECURRENT),
-    "mdn": (MDN, steps.write_mdn, RECURRENT),
-    "flow": (Flow, steps.write_flow, {"steps": 20, "units": 32, "width": 16}),
+    "ridge": (Ridge, {}),
+    "lstm4": (LSTM4, RECURRENT),
+    "gru": (GRU, RECURRENT),
+    "mdn": (MDN, RECURRENT | {"span": 2}),
+    "flow": (Flow, {"steps": 20, "units": 32, "width": 16}),
 }
 DRAWN_AHEAD = {"mdn": MDN_STEPS, "flow": FLOW_STEPS}
 
@@ -102,6 +103,21 @@ def test_outlines_are_drawn_as_the_codec_draws_them_at_any_size(placed, size):
     assert given["field"] == pytest.approx(codec.fields.decode(latents[:, 5:]), abs=CLOSE)
 
 
+def test_who_draws_the_field_as_the_page_says_gets_the_same_dancer(placed):
+    codec, folder, latents = placed
+    graph = decoders.write_sdf_ae(folder, codec.options, None)
+    canvas = json.loads(graph.notes["canvas"])
+    given = open_graph(graph)(latents=latents[:1])
+    column, row, lean, log_width, log_height = given["placement"][0]
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float32)
+    down = (y - row) * canvas["down"] / np.exp(log_height) + canvas["row"]
+    across = (x - column - lean * (y - row)) * canvas["across"] / np.exp(log_width) + (canvas["width"] - 1) / 2
+    distance = cv2.remap(given["field"][0], across, down, cv2.INTER_LINEAR, borderValue=-8)
+    distance *= np.exp(log_height) / canvas["reference"]
+    grey = np.clip(127.5 - 255 * distance, 0, 255).astype(np.uint8)
+    assert iou(given["silhouettes"], grey[None]).min() > 0.98
+
+
 def test_pieces_are_measured_as_opencv_measures_them():
     frames = (np.random.default_rng(0).random((3, 31, 47)) < [[[0.2]], [[0.4]], [[0.6]]]).astype(np.float32)
     frames[0] = np.kron(np.arange(31) % 4 < 2, np.ones(47)).reshape(31, 47)  # bands
@@ -134,12 +150,24 @@ def draw_noise(name, model, rng):
     return {key: values[begun:].astype(np.float32) for key, values in noise.items()}
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small model by its name, and its step."""
+
+    @cache
+    def train(name):
+        kind, options = MODELS[name]
+        folder, latents = tmp_path_factory.mktemp(name), make_latents(120)
+        model = saved(kind(**options), folder, [latents[:90]], [latents[90:]])
+        return model, open_graph(steps.STEPS[name](folder, model.options))
+
+    return train
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_steps_lead_where_the_model_leads(name, tmp_path):
-    kind, write, options = MODELS[name]
+def test_steps_lead_where_the_model_leads(name, trained):
+    model, step = trained(name)
     latents = make_latents(120)
-    model = saved(kind(**options), tmp_path, [latents[:90]], [latents[90:]])
-    step = open_graph(write(tmp_path, model.options))
     seed = np.stack([latents[: model.context], latents[20 : 20 + model.context]])
     wanted = model.generate(seed, 20, temperature=0.7, rng=3)
     noise = draw_noise(name, model, 3)
@@ -153,19 +181,16 @@ def test_steps_lead_where_the_model_leads(name, tmp_path):
         assert state["latents"][:, -1] == pytest.approx(wanted[:, number], abs=CLOSE)
 
 
-def test_a_mixture_is_told_in_latents(tmp_path):
-    latents = make_latents(120)
-    model = saved(MDN(**RECURRENT), tmp_path, [latents[:90]], [latents[90:]])
-    zeros = np.zeros((2, 1, 16), np.float32)
-    calm = {"gumbel": np.zeros((1, 5), np.float32), "normal": np.ones((1, DIM), np.float32)}
-    step = open_graph(steps.write_mdn(tmp_path, model.options))
-    given = step(latents=latents[None, :16], hidden=zeros, memory=zeros, temperature=np.array(1, np.float32), **calm)
+def test_a_mixture_is_told_in_latents(trained):
+    latents, zeros = make_latents(120), np.zeros((2, 1, 16), np.float32)
+    draws = {"gumbel": np.zeros((1, 5), np.float32), "normal": np.ones((1, DIM), np.float32)}
+    draws["temperature"] = np.array(1, np.float32)
+    given = trained("mdn")[1](latents=latents[None, :16], hidden=zeros, memory=zeros, **draws)
     assert np.exp(given["log_weights"]).sum() == pytest.approx(1, abs=CLOSE)
     heaviest = given["log_weights"][0].argmax()
     drawn = given["means"][0, heaviest] + given["deviations"][0, heaviest]
-    assert given["next_latents"][0, 0] == pytest.approx(
-        np.clip(drawn, latents[:90].min(0), latents[:90].max(0)), abs=CLOSE
-    )
+    kept = np.clip(drawn, latents[:90].min(axis=0), latents[:90].max(axis=0))
+    assert given["next_latents"][0, 0] == pytest.approx(kept, abs=CLOSE)
 
 
 @pytest.fixture
@@ -207,6 +232,8 @@ def test_what_cannot_be_written_is_told_in_one_line(run_of, dd, monkeypatch):
     run_of("pca", "ridge")
     assert "--render-size: expected none for pca" in dd("export", "onnx", "--render-size", "64x48").err
     assert "--out: expected a name ending in .onnx" in dd("export", "onnx", "--out", "dance.mp4").err
+    for name in [name for name in sys.modules if name.startswith("deepdance_plugins.exports.onnx")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "onnx", None)
     result = dd("export", "onnx")
     assert (result.code, "pip install 'deepdance[onnx]'" in result.err) == (2, True)
@@ -223,11 +250,11 @@ def test_of_somebody_elses_models_it_is_said_what_can_be_written(monkeypatch):
     recipe = Recipe().changed({"codec": "my-codec"})
     with pytest.raises(PluginError, match=r"\(sdf-ae, conv-ae, pca\), got my-codec"):
         export._find_decoder(registry, recipe)
-    assert export._find_writer(registry, "sequence", "my-sequence", export.STEPS) is None
+    assert export._find_writer(registry, "sequence", "my-sequence", steps.STEPS) is None
     assert "lstm4, gru, ridge, mdn, flow" in export._explain_no_step(registry, "my-sequence")
 
 
 def test_a_size_is_read_as_the_dances_is():
-    assert export._read_size(Recipe(), "1920x1080") == (1080, 1920)
+    assert export._read_size(discover(), Recipe().changed({"codec": "sdf-ae"}), "1920x1080") == (1080, 1920)
     with pytest.raises(OptionError, match="1920x1080"):
-        export._read_size(Recipe(), "large")
+        export._read_size(discover(), Recipe().changed({"codec": "sdf-ae"}), "large")

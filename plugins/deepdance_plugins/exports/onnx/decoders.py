@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -92,3 +92,12 @@ def _add_decoder(pose: Value, arrays: Mapping[str, Float32]) -> Value:
         inner = dense(normalize(hidden, f"norm{block}"), f"inner{block}")
         hidden = hidden + dense(inner.apply("Gelu"), f"outer{block}")
     return pose @ weights["straight.kernel"] + dense(normalize(hidden, "norm"), "end")
+
+
+DECODERS: dict[str, Callable[[Path, Any, Size | None], Graph]] = {
+    "sdf-ae": write_sdf_ae,
+    "conv-ae": write_conv_ae,
+    "pca": write_pca,
+}
+ANY_SIZE = ("sdf-ae",)
+"""Codecs whose pictures a graph can draw at another size than they were learned at."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from deepdance.errors import OptionError, PluginError
 from deepdance.folders import show_path
@@ -18,22 +16,13 @@ from deepdance.runs import VERSION, OpenedRun, open_run
 from deepdance.session import Session
 from deepdance.storage import write_atomically
 from deepdance.strict_json import dump_json
-
-if TYPE_CHECKING:
-    from deepdance_plugins.exports.onnx.graph import Graph
+from deepdance_plugins.exports.onnx.decoders import ANY_SIZE, DECODERS
+from deepdance_plugins.exports.onnx.graph import Graph
+from deepdance_plugins.exports.onnx.steps import STEPS
 
 log = logging.getLogger("deepdance")
 
 SUFFIX = ".onnx"
-DECODERS = {"sdf-ae": "write_sdf_ae", "conv-ae": "write_conv_ae", "pca": "write_pca"}
-STEPS = {
-    **dict.fromkeys(("lstm4", "gru"), "write_recurrent"),
-    **{"ridge": "write_ridge", "mdn": "write_mdn", "flow": "write_flow"},
-}
-SEARCHES = ("motion-field", "texture")
-"""Built-in models that look for the next latent among those of the video: no function of the last ones."""
-ANY_SIZE = ("sdf-ae",)
-"""Codecs whose pictures can be drawn at any size by a graph."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +47,7 @@ def export_onnx(session: Session, name: str, out: Path | None = None, render_siz
     record, recipe = session.workspace.open_run(name)
     check_place(out, record.inputs)
     decoder = _find_decoder(session.registry, recipe)
-    size = _read_size(recipe, render_size)
-    _check_installed()
+    size = _read_size(session.registry, recipe, render_size)
     run = open_run(session, recipe, record)
     notes = {"run": name, "fps": f"{recipe.fps:g}", "latent_dim": str(run.codec.latent_dim)}
     with run.translate_misfit():
@@ -88,15 +76,6 @@ def _write(path: Path, title: str, graph: Graph, notes: Mapping[str, str]) -> On
     return OnnxFile(path, graph.inputs, graph.outputs)
 
 
-def _check_installed() -> None:
-    try:
-        import onnx  # noqa: F401
-    except ImportError:
-        raise PluginError(
-            "expected the package onnx, got none; install it with: pip install 'deepdance[onnx]'"
-        ) from None
-
-
 def _find_decoder(registry: Registry, recipe: Recipe) -> Callable[..., Graph]:
     write = _find_writer(registry, "codec", recipe.codec.name, DECODERS)
     if write is None:
@@ -107,18 +86,12 @@ def _find_decoder(registry: Registry, recipe: Recipe) -> Callable[..., Graph]:
     return write
 
 
-def _find_writer(registry: Registry, kind: str, name: str, writers: Mapping[str, str]) -> Callable[..., Graph] | None:
-    """What writes a built-in component, or None; it is imported when it is called, for it needs `onnx`."""
-    spec = registry.find(kind, name).spec
-    if registry.find(kind, name).distribution != BUILT_IN or spec.name not in writers:
-        return None
-    module = "decoders" if kind == "codec" else "steps"
-
-    def write(*arguments: Any) -> Graph:
-        written: Graph = getattr(import_module(f"{__package__}.{module}"), writers[spec.name])(*arguments)
-        return written
-
-    return write
+def _find_writer(
+    registry: Registry, kind: str, name: str, writers: Mapping[str, Callable[..., Graph]]
+) -> Callable[..., Graph] | None:
+    """What writes a component; None for one of a plugin, whatever its name."""
+    entry = registry.find(kind, name)
+    return writers.get(entry.spec.name) if entry.distribution == BUILT_IN else None
 
 
 def _explain_no_step(registry: Registry, name: str) -> str:
@@ -127,12 +100,12 @@ def _explain_no_step(registry: Registry, name: str) -> str:
     return f"{name} is not one of the models whose step can be written ({', '.join(STEPS)})"
 
 
-def _read_size(recipe: Recipe, render_size: str | None) -> tuple[int, int] | None:
+def _read_size(registry: Registry, recipe: Recipe, render_size: str | None) -> tuple[int, int] | None:
     """Height and width. Raises OptionError where the codec has one size alone."""
     if render_size is None:
         return None
     size = recipe.changed({"render_size": render_size}).render_size
-    if recipe.codec.name not in ANY_SIZE:
+    if registry.find("codec", recipe.codec.name).spec.name not in ANY_SIZE:
         raise OptionError(
             f"--render-size: expected none for {recipe.codec.name}, whose pictures have the size that it learned, "
             f"got {render_size}; leave it out"

@@ -5,7 +5,7 @@ Each reads the folder that its model's `load` reads. What is called `next_NAME` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +157,13 @@ def _pull_back(latents: Value, landmarks: Float32, reach: Float32, strength: flo
     distance = (0.0 - negative).apply("ReduceMean", [1]).apply("Sqrt")
     farther = distance.apply("Max", reach)
     return latents + strength * ((farther - reach) / farther) * (target - latents)
+
+
+STEPS: dict[str, Callable[[Path, Any], Graph]] = {
+    "lstm4": write_recurrent,
+    "gru": write_recurrent,
+    "ridge": write_ridge,
+    "mdn": write_mdn,
+    "flow": write_flow,
+}
+"""The other built-in models look for the next latent among those of the video: no function of the last ones."""
