@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil, prod
 
+import cv2
 import numpy as np
 from onnx import TensorProto
 
@@ -14,8 +15,6 @@ from deepdance_plugins.codecs.sdf_ae.distance_field import PLACEMENT, Canvas
 from deepdance_plugins.exports.onnx.graph import Value
 
 Size = tuple[int, int]
-CUBIC = {"mode": "cubic", "coordinate_transformation_mode": "half_pixel", "cubic_coeff_a": -0.75}
-"""The interpolation that OpenCV means by it."""
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32) / 8
 
 
@@ -33,21 +32,31 @@ def draw_silhouettes(
     inside = _place(field, placement, canvas, smaller, zoom) + fields.OUTWARD * zoom[0]
     distance = (inside / _measure_steepness(inside)).clip(-fields.BAND, fields.BAND)
     distance = _remove_specks(distance, smaller, smallest)
-    if times > 1:
-        distance = distance.apply("Resize", None, np.array([1, 1, times, times], np.float32), **CUBIC)
-    cropped = distance.slice(0, drawn[0], axis=2).slice(0, drawn[1], axis=3)
+    cropped = _enlarge(distance, smaller, times).slice(0, drawn[0], axis=2).slice(0, drawn[1], axis=3)
     return _surround((127.5 - 255.0 * times * cropped).clip(0, 255).squeeze(1), drawn, size)
 
 
 def _place(field: Value, placement: Value, canvas: Canvas, size: Size, zoom: Float32) -> Value:
     """Fields in pictures of `size`, a pixel of which is `1 / zoom` (down, across) of the silhouettes'."""
     unit = placement.slice(4, 5).apply("Exp") * float(zoom[0] / canvas.reference)
-    scales = np.array([1, 1, fields.FINER, fields.FINER], np.float32)
-    finer = (field * unit.unsqueeze(2, 3)).apply("Resize", None, scales, **CUBIC)
+    finer = _enlarge(field * unit.unsqueeze(2, 3), canvas.shape, fields.FINER)
     grid = _find_sources(placement, canvas, size, zoom)
     # The sampler knows no other border than 0.
     lifted = (finer - fields.OUTSIDE).apply("GridSample", grid, mode="linear", padding_mode="zeros", align_corners=0)
     return lifted + fields.OUTSIDE
+
+
+def _enlarge(pictures: Value, size: Size, times: int) -> Value:
+    """Pictures `(n, 1, *size)` enlarged by OpenCV's cubic, each of whose pixels is a sum of those in a row or column.
+
+    As two matrix products: onnxruntime's own `Resize` would take two thirds of the time of a picture of 1080 lines.
+    """
+    if times == 1:
+        return pictures
+    rows, columns = (
+        cv2.resize(np.eye(side, dtype=np.float32), None, fx=1, fy=times, interpolation=cv2.INTER_CUBIC) for side in size
+    )
+    return pictures.graph.apply("MatMul", rows, pictures).apply("MatMul", columns.T)
 
 
 def _find_sources(placement: Value, canvas: Canvas, size: Size, zoom: Float32) -> Value:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from deepdance.errors import OptionError, PluginError
 from deepdance.folders import show_path
+from deepdance.generation import take_opening
 from deepdance.outputs import check_place, number_dance
 from deepdance.plugins import BUILT_IN, Registry
-from deepdance.recipe import Recipe
+from deepdance.recipe import Opening, Recipe
 from deepdance.runs import VERSION, OpenedRun, open_run
 from deepdance.session import Session
 from deepdance.storage import write_atomically
@@ -49,10 +50,18 @@ def export_onnx(session: Session, name: str, out: Path | None = None, render_siz
     decoder = _find_decoder(session.registry, recipe)
     size = _read_size(session.registry, recipe, render_size)
     run = open_run(session, recipe, record)
-    notes = {"run": name, "fps": f"{recipe.fps:g}", "latent_dim": str(run.codec.latent_dim)}
     with run.translate_misfit():
+        notes = _describe(run, name)
         files = [_write(out, "decoder", decoder(run.artifacts["codec"][0].folder, run.codec.options, size), notes)]
         return files + _write_step(run, out.with_name(f"{out.stem}-step.onnx"), notes)
+
+
+def _describe(run: OpenedRun, name: str) -> dict[str, str]:
+    """What both files say of themselves, where a dance can start too."""
+    context = run.model.context
+    opening = take_opening(Opening("last"), context, run.latents, run.frames.clips, run.recipe.seed)
+    numbers = {"fps": f"{run.recipe.fps:g}", "latent_dim": str(run.codec.latent_dim), "context": str(context)}
+    return {"run": name, **numbers, "opening": dump_json(opening.tolist())}
 
 
 def _write_step(run: OpenedRun, out: Path, notes: Mapping[str, str]) -> list[OnnxFile]:
@@ -62,10 +71,6 @@ def _write_step(run: OpenedRun, out: Path, notes: Mapping[str, str]) -> list[Onn
     if write is None:
         log.info("%s: the decoder alone is written", _explain_no_step(run.session.registry, name))
         return []
-    context = run.model.context
-    clip = next(clip for clip in reversed(run.frames.clips) if len(clip) >= context)
-    opening = run.latents[clip.stop - context : clip.stop]
-    notes = {**notes, "context": str(context), "opening": dump_json(opening.tolist())}
     return [_write(out, "step", write(run.artifacts["sequence"][0].folder, run.model.options), notes)]
 
 
