@@ -100,8 +100,11 @@ def write(folder: Path, name: str, content: object) -> None:
     (folder / f"{name}.json").write_text(json.dumps(content))
 
 
-def packed(codec: SdfAE, model: MotionField, **more: float) -> dict:
-    meta, data = pack(describe(codec, model, fps=10.0, **more))
+def packed(codec: SdfAE, model: MotionField, *, pictures: bool = True, **more: float) -> dict:
+    made = describe(codec, model, fps=10.0, **more)
+    movements = ("latents", "regions", "clip_lengths", "framings")
+    arrays = {name: values for name, values in made.arrays.items() if pictures or name.startswith(movements)}
+    meta, data = pack(material.Material(made.meta, arrays))
     return {"meta": meta, "data": data}
 
 
@@ -109,15 +112,13 @@ def describe_pictures(codec: SdfAE, latents: np.ndarray) -> dict:
     """Poses of the video, and two that were guessed wildly."""
     poses = np.concatenate([latents[::6], latents[:1] * 1.5, latents[:1] + 30 * np.eye(1, latents.shape[1], 4)])
     poses = poses.astype(np.float32)
-    drawn = [[(frame < 128).ravel().tolist() for frame in codec.decode_at(poses, size)] for size in SIZES[:1]]
-    large = [np.packbits(codec.decode_at(poses, size) < 128, axis=None).tolist() for size in SIZES]
+    silhouettes = [np.packbits(codec.decode_at(poses, size) < 128, axis=None).tolist() for size in SIZES]
     return {
         **packed(codec, fitted([latents])),
         "poses": poses.tolist(),
         "fields": codec.fields.decode(poses[:, 5:]).reshape(len(poses), -1).tolist(),
         "sizes": SIZES,
-        "silhouettes": large,
-        "covered": int(np.sum(drawn)),
+        "silhouettes": silhouettes,
     }
 
 
@@ -127,7 +128,7 @@ def describe_dance(codec: SdfAE, temperature: float = 1.0, **options) -> dict:
     seed = model.clips[0][None, 100 : 100 + model.context]
     dance, cuts = model.generate_shots(seed, LONG, temperature=temperature)
     return {
-        **packed(codec, model, temperature=temperature),
+        **packed(codec, model, pictures=False, temperature=temperature),
         "figures": measure_dance(dance[0], cuts[0], model),
         "steps": LONG,
     }
@@ -139,7 +140,7 @@ def describe_nearest(codec: SdfAE) -> dict:
     first = 123
     seed = model.clips[0][None, first + 1 - model.context : first + 1]
     dance = model.generate(seed, 400, temperature=0.0)[0]
-    return {**packed(codec, model, temperature=0.0), "first": first, "dance": dance.tolist()}
+    return {**packed(codec, model, pictures=False, temperature=0.0), "first": first, "dance": dance.tolist()}
 
 
 def describe_curve() -> dict:

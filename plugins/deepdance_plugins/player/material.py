@@ -200,9 +200,9 @@ def _tell_likeness(reached: float) -> str:
 
 def _scale_options(fps: float) -> MotionFieldOptions:
     """The options whose lengths take as long at `fps` as the defaults at the rate that they are for."""
-    usual = MotionFieldOptions()
+    usual = MotionFieldOptions.model_validate({})
     lengths = {name: max(2, round(getattr(usual, name) * fps / FPS)) for name in ("context", "shortest", "longest")}
-    return MotionFieldOptions(**lengths)
+    return MotionFieldOptions.model_validate(lengths)
 
 
 def _split_shots(dances: Float32, cuts: Bools, context: int) -> list[Float32]:
