@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -48,9 +47,7 @@ class LiveDance:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._pool.shutdown()
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -69,9 +66,11 @@ class LiveDance:
 
     def _mix(self, index: int, share: float) -> UInt8:
         """The picture `share` of the way from one to the next; nothing is mixed across a cut."""
-        here, there = self._pictures[index], self._pictures[min(index + 1, len(self._pictures) - 1)]
+        following = min(index + 1, len(self._pictures) - 1)
+        here, there = self._pictures[index], self._pictures[following]
         if share == 0 or self._shots[index] != self._shots[min(index + 1, len(self._shots) - 1)]:
-            return here if share < 0.5 else there
+            cut: UInt8 = here if share < 0.5 else there
+            return cut
         mixed: UInt8 = ((256 - round(256 * share)) * here.astype(np.uint16) + round(256 * share) * there >> 8).astype(
             np.uint8
         )

@@ -22,6 +22,8 @@ BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 """Synchronized output: a terminal that knows it shows a frame when it is whole; others pass it over."""
 GREYS = (16, *range(232, 256), 231)
 """Black, greys and white of the 256 colours: unlike the first 16, no theme changes them."""
+PLAIN = (16, 239)
+"""What is darker is black, and what is lighter white: a codec's faint noise would be written anew with every frame."""
 UNKNOWN = -1
 KEY = re.compile(r"\x1b[\[O][A-Z]|.", re.DOTALL)
 
@@ -30,38 +32,42 @@ ReadKeys = Callable[[float], list[str]]
 
 
 class Painter:
-    """Writes pictures as half blocks, each cell two pixels, one above the other: of the rows, what has changed.
+    """Writes pictures as half blocks, each cell two pixels, one above the other: only cells that change.
 
     Without `colours` a pixel has the terminal's own ink, or none.
     """
 
     def __init__(self, *, colours: bool = True) -> None:
         self._tones = len(GREYS) if colours else 2
+        self._tone_of = np.rint(np.interp(np.arange(256), PLAIN, (0, self._tones - 1))).astype(np.int64)
         describe = _describe_greys if colours else _describe_blocks
         self._cells = [describe(top, bottom) for top in range(self._tones) for bottom in range(self._tones)]
         self._shown: Int64 = np.empty((0, 0), np.int64)
 
     def paint(self, picture: UInt8) -> str:
         """What turns the last picture on the screen into this one, `(2 · rows, columns)`, 255 being white."""
-        tones = picture.astype(np.int64) * self._tones >> 8
+        tones = self._tone_of[picture]
         cells: Int64 = tones[::2] * self._tones + tones[1::2]
         start = ""
         if cells.shape != self._shown.shape:
             start, self._shown = CLEAR, np.full_like(cells, UNKNOWN)
-        rows = np.flatnonzero((cells != self._shown).any(axis=1)).tolist()
-        text = "".join(self._paint_row(row, cells[row], self._shown[row]) for row in rows)
+        changed = np.flatnonzero(cells != self._shown)
         self._shown = cells
-        return start + text
+        return start + self._paint_cells(changed, cells.ravel()[changed], cells.shape[1])
 
-    def _paint_row(self, row: int, new: Int64, shown: Int64) -> str:
-        changed = np.flatnonzero(new != shown)
-        first, stop = int(changed[0]), int(changed[-1]) + 1
-        span = new[first:stop]
-        starts = np.flatnonzero(np.diff(span, prepend=UNKNOWN))
-        lengths = np.diff(starts, append=len(span)).tolist()
-        cells = [self._cells[cell] for cell in span[starts].tolist()]
-        runs = (style + glyph * length for (style, glyph), length in zip(cells, lengths, strict=True))
-        return f"\x1b[{row + 1};{first + 1}H{''.join(runs)}"
+    def _paint_cells(self, places: Int64, cells: Int64, columns: int) -> str:
+        """Cells in the order of their places, those alike side by side at once."""
+        rows, lefts = np.divmod(places, columns)
+        apart = (np.diff(places, prepend=UNKNOWN - 1) != 1) | (lefts == 0)
+        starts = np.flatnonzero(apart | (np.diff(cells, prepend=UNKNOWN) != 0))
+        lengths = np.diff(starts, append=len(cells))
+        runs = np.stack([apart[starts], rows[starts], lefts[starts], cells[starts], lengths], axis=1)
+        return "".join(self._paint_run(*run) for run in runs.tolist())
+
+    def _paint_run(self, apart: int, row: int, left: int, cell: int, length: int) -> str:
+        style, glyph = self._cells[cell]
+        place = f"\x1b[{row + 1};{left + 1}H" if apart else ""
+        return place + style + glyph * length
 
 
 def _describe_greys(top: int, bottom: int) -> tuple[str, str]:
