@@ -68,7 +68,10 @@ def _dance_here(run: OpenedRun, seconds: float | None) -> None:
 
 
 def _make_page(run: OpenedRun, name: str) -> str:
-    return f"<title>{name}</title>"
+    from deepdance_plugins.player.material import make_material, pack
+    from deepdance_plugins.player.page import build_page
+
+    return build_page(*pack(make_material(run)), title=name)
 
 
 def _serve(page: str, seconds: float | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
 from typing import Self
 
 import numpy as np
@@ -18,7 +19,9 @@ from deepdance.runs import OpenedRun
 RATE = 15
 """Pictures of a second of dance that are decoded. Those between are mixed of two, as a slow shutter would.
 
-Twice as many would cost `sdf-ae` a fifth of a core."""
+Of `sdf-ae` that many cost about a twentieth of a core."""
+SHARE = 0.5
+"""Of the time, which decoding may take: a codec that would need more of it shows fewer pictures, and never stops."""
 BLOCK = 30
 """Pictures that are decoded at once: one alone costs a Keras network two thirds of that."""
 KEYS_AT_ONCE = 8
@@ -37,7 +40,8 @@ class LiveDance:
         self.stream = run.model.stream(opening[None], temperature=run.recipe.temperature, rng=seed)
         recipe = run.recipe
         keys = self._generate_keys(opening)
-        self._latents = interpolate(keys, recipe.fps, RATE, sys.maxsize, curve=recipe.curve)
+        self._rate = self._choose_rate(opening)
+        self._latents = interpolate(keys, recipe.fps, self._rate, sys.maxsize, curve=recipe.curve)
         self._ahead = np.empty((0, opening.shape[1] + 1), np.float32)
         self._pictures, self._shots = self._decode(size)
         self._position = 0.0
@@ -58,7 +62,7 @@ class LiveDance:
 
     def advance(self, seconds: float) -> UInt8:
         """The picture `(height, width)` so many seconds of dance later; it stands still where no more is decoded."""
-        self._position += seconds * RATE
+        self._position += seconds * self._rate
         if self._position >= len(self._pictures) - 1 and self._next.done():
             self._take_block()
         self._position = min(self._position, len(self._pictures) - 1)
@@ -76,6 +80,17 @@ class LiveDance:
         )
         return mixed
 
+    def _choose_rate(self, some: Float32) -> float:
+        """Pictures a second that the codec keeps up with."""
+        self._draw(some, self._size)  # the first call compiles, and is slower than any other
+        start = monotonic()
+        self._draw(some, self._size)
+        return min(SHARE * len(some) / max(monotonic() - start, 1e-6), RATE)
+
+    def _draw(self, latents: Float32, size: tuple[int, int]) -> UInt8:
+        with self._run.translate_misfit():
+            return self._run.codec.decode_at(latents, size)
+
     def _begin_block(self) -> Future[tuple[UInt8, Bools]]:
         return self._pool.submit(self._decode, self._size)
 
@@ -89,11 +104,10 @@ class LiveDance:
 
     def _decode(self, size: tuple[int, int]) -> tuple[UInt8, Bools]:
         """The next pictures `(BLOCK, *size)`, and whether each is of an odd shot, `(BLOCK,)`."""
-        with self._run.translate_misfit():
-            while len(self._ahead) < BLOCK:
-                self._ahead = np.concatenate([self._ahead, next(self._latents)])
-            block, self._ahead = self._ahead[:BLOCK], self._ahead[BLOCK:]
-            return self._run.codec.decode_at(np.ascontiguousarray(block[:, 1:]), size), block[:, 0] > 0
+        while len(self._ahead) < BLOCK:
+            self._ahead = np.concatenate([self._ahead, next(self._latents)])
+        block, self._ahead = self._ahead[:BLOCK], self._ahead[BLOCK:]
+        return self._draw(np.ascontiguousarray(block[:, 1:]), size), block[:, 0] > 0
 
     def _generate_keys(self, opening: Float32) -> Iterator[tuple[Float32, Bools]]:
         """Keyframes `(k, 1 + d)`: the first number tells odd shots from even ones.
@@ -103,7 +117,8 @@ class LiveDance:
         shot = 0
         yield np.insert(opening[-1:], 0, 0, axis=1), np.zeros(1, bool)
         while True:
-            latents, cuts = (part[0] for part in self.stream.take(KEYS_AT_ONCE))
+            with self._run.translate_misfit():
+                latents, cuts = (part[0] for part in self.stream.take(KEYS_AT_ONCE))
             shots = (shot + np.cumsum(cuts)) % 2
             shot = int(shots[-1])
             yield np.insert(latents, 0, shots, axis=1), cuts
