@@ -72,13 +72,11 @@ class LiveDance:
         """The picture `share` of the way from one to the next; nothing is mixed across a cut."""
         following = min(index + 1, len(self._pictures) - 1)
         here, there = self._pictures[index], self._pictures[following]
-        if share == 0 or self._shots[index] != self._shots[min(index + 1, len(self._shots) - 1)]:
-            cut: UInt8 = here if share < 0.5 else there
-            return cut
-        mixed: UInt8 = ((256 - round(256 * share)) * here.astype(np.uint16) + round(256 * share) * there >> 8).astype(
-            np.uint8
-        )
-        return mixed
+        if self._shots[index] != self._shots[following]:
+            share = round(share)
+        weight = round(256 * share)
+        mixed = (256 - weight) * here.astype(np.uint16) + weight * there.astype(np.uint16)
+        return np.asarray(mixed >> 8, np.uint8)
 
     def _choose_rate(self, some: Float32) -> float:
         """Pictures a second that the codec keeps up with."""
