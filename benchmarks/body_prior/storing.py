@@ -12,13 +12,29 @@ import numpy.typing as npt
 from benchmarks.body_prior.silhouettes import split
 
 from deepdance.interfaces import Float32
-from deepdance_plugins.codecs.sdf_ae.field_model import Stored, quantize_matrices, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import Stored, quantize, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.inference import Network
 
 RIDGE = 1e-6
 """Penalty a row: latents that hardly vary would be solved for by next to nothing."""
 AT_ONCE = 500
 STRAIGHT, END = "decoder.straight.kernel", "decoder.end.bias"
+
+
+def quantize_matrices(arrays: Mapping[str, Float32]) -> dict[str, npt.NDArray[Any]]:
+    """As they are stored: matrices quantized, the linear paths in float16, vectors as they are.
+
+    The numbers of a linear path differ too much within a row: one scale for all would make zeros of the small ones.
+    """
+    stored: dict[str, npt.NDArray[Any]] = {}
+    for name, values in arrays.items():
+        if name.endswith("straight.kernel"):
+            stored[name] = values.astype(np.float16)
+        elif values.ndim == 2:
+            stored[name], stored[f"{name}.scale"] = quantize(values)
+        else:
+            stored[name] = values
+    return stored
 
 
 def solve_straight(weights: Mapping[str, Float32], rows: Float32) -> dict[str, Float32]:

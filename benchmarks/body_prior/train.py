@@ -23,11 +23,11 @@ import numpy as np
 from benchmarks.body_prior.rows import CHUNK, compute_some, list_parts, project
 from benchmarks.body_prior.settings import CANVAS, RADIUS, Settings
 from benchmarks.body_prior.silhouettes import load_all
-from benchmarks.body_prior.storing import pack, save_prior
+from benchmarks.body_prior.storing import pack, quantize_matrices, save_prior
 
 from deepdance.arrays import sample_evenly
 from deepdance.interfaces import UInt8
-from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, fit_basis, quantize_matrices, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, fit_basis, restore_arrays
 
 MENDED_FRAMES = 16_000
 """The stored decoder is mended on so many and their mirror images: 32,000 rows for 124 unknowns each."""

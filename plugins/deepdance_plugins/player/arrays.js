@@ -18,7 +18,9 @@ export async function unpack(base64, meta) {
 }
 
 async function inflate(base64) {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const characters = atob(base64);
+  const bytes = new Uint8Array(characters.length);
+  for (let number = 0; number < bytes.length; number++) bytes[number] = characters.charCodeAt(number);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }
@@ -37,12 +39,14 @@ function restoreArrays(stored, layout) {
   return arrays;
 }
 
-/** Integers `(rows, columns)` times a scale that is broadcast as NumPy does. */
+/** Integers `(rows, columns)` times a scale that is broadcast as NumPy does: `(rows, 1)` or `(1, columns)`. */
 function multiply(integers, scale, [rows, columns], [, scaleColumns]) {
   const product = new Float32Array(integers.length);
+  const [rowStep, columnStep] = scaleColumns === 1 ? [1, 0] : [0, 1];
   for (let row = 0, at = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++, at++) {
-      product[at] = integers[at] * scale[scaleColumns === 1 ? row : column];
+    let scaled = row * rowStep;
+    for (let column = 0; column < columns; column++, at++, scaled += columnStep) {
+      product[at] = integers[at] * scale[scaled];
     }
   }
   return product;

@@ -23,7 +23,7 @@ from deepdance.pipeline import decode_frames
 from deepdance.recipe import Opening
 from deepdance.runs import OpenedRun
 from deepdance_plugins.codecs.sdf_ae.distance_field import LEAST_DEVIATION, OUTSIDE, OUTWARD
-from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, Stored, quantize, quantize_matrices
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, Stored, quantize
 from deepdance_plugins.codecs.sdf_ae.inference import EPSILON
 from deepdance_plugins.codecs.sdf_ae.model import LARGEST_DEVIATION, LEAST_IOU, PLACE_IMPORTANCE, SdfAE
 from deepdance_plugins.sequences.motion_field.coverage import FAR, LEANING, LEANS, PACES, REGIONS, REST
@@ -104,11 +104,24 @@ def _store_decoder(fields: FieldModel) -> Stored:
     """Its decoder's arrays, of int8 where the model has them so."""
     stored = fields.stored
     if "basis.scale" not in stored:
-        stored = quantize_matrices(stored)
+        stored = _quantize(stored)
     wanted = ("mean", "basis", "importance", "decoder.")
     kept = {name: values for name, values in stored.items() if name.startswith(wanted)}
     # Browsers know no float16.
     return {name: values if values.dtype == np.int8 else values.astype(np.float32) for name, values in kept.items()}
+
+
+def _quantize(arrays: Stored) -> Stored:
+    """Matrices as int8, but for the linear path, within which numbers differ too much.
+
+    Some hidden units of a trained network reach single outputs by a hundred times the weight that the others have: so
+    layers have a scale for each output. Of the components each is as large as it is: they have their own.
+    """
+    stored = dict(arrays)
+    for name, values in arrays.items():
+        if values.ndim == 2 and not name.endswith("straight.kernel"):
+            stored[name], stored[f"{name}.scale"] = quantize(values, axis=1 if name == "basis" else 0)
+    return stored
 
 
 def _store_movements(model: MotionField) -> Stored:
@@ -187,9 +200,9 @@ def _tell_likeness(reached: float) -> str:
 
 def _scale_options(fps: float) -> MotionFieldOptions:
     """The options whose lengths take as long at `fps` as the defaults at the rate that they are for."""
-    usual = MotionFieldOptions()
+    usual = MotionFieldOptions.model_validate({})
     lengths = {name: max(2, round(getattr(usual, name) * fps / FPS)) for name in ("context", "shortest", "longest")}
-    return MotionFieldOptions(**lengths)
+    return MotionFieldOptions.model_validate(lengths)
 
 
 def _split_shots(dances: Float32, cuts: Bools, context: int) -> list[Float32]:

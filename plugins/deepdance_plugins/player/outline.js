@@ -1,4 +1,5 @@
 const REFINEMENT = 2; // samples of the refined field a pixel of the canvas, each way
+const SHARPNESS = -0.75; // the slope of the cubic's weights a pixel away, as OpenCV has it
 const SMALLEST_RING = 3; // points of an outline
 
 /**
@@ -81,59 +82,42 @@ function findOutline({field, placement}, meta) {
 }
 
 /**
- * A field `(rows, columns)` finer, by the cubic B-spline that goes through it (Unser 1999), with a border of `outside`.
+ * A field `(rows, columns)` finer, by the cubic that OpenCV enlarges with, and with a border of `outside`.
  * @returns {{values: Float32Array, rows: number, columns: number}}
  */
 function refine(field, rows, columns, outside) {
-  const coefficients = Float64Array.from(field);
-  for (let row = 0; row < rows; row++) prefilter(coefficients, row * columns, 1, columns);
-  for (let column = 0; column < columns; column++) prefilter(coefficients, column, columns, rows);
-  const [taller, wider] = [rows * REFINEMENT, columns * REFINEMENT];
-  const tall = new Float64Array(taller * columns);
-  for (let column = 0; column < columns; column++) sample(coefficients, column, columns, rows, tall, column, columns);
-  const stride = wider + 2;
-  const values = new Float32Array((taller + 2) * stride).fill(outside);
-  for (let row = 0; row < taller; row++) sample(tall, row * columns, 1, columns, values, (row + 1) * stride + 1, 1);
-  return {values, rows: taller + 2, columns: stride};
+  const [taller, wider] = [rows * REFINEMENT, columns * REFINEMENT + 2];
+  const tall = new Float32Array(taller * columns);
+  for (let column = 0; column < columns; column++) refineLine(field, column, columns, rows, tall, column, columns);
+  const values = new Float32Array((taller + 2) * wider).fill(outside);
+  for (let row = 0; row < taller; row++) refineLine(tall, row * columns, 1, columns, values, (row + 1) * wider + 1, 1);
+  return {values, rows: taller + 2, columns: wider};
 }
 
-/** Samples of a line → the coefficients of the spline through them, in place; the line goes on as its mirror image. */
-function prefilter(line, from, step, count) {
-  const pole = Math.sqrt(3) - 2;
-  if (count < 2) return;
-  const [first, last] = [from, from + (count - 1) * step];
-  let sum = 0;
-  for (let number = 0, power = 1; number < Math.min(count, 24); number++, power *= pole) {
-    sum += power * line[from + number * step];
-  }
-  line[first] = 6 * sum;
-  for (let at = first + step; at <= last; at += step) line[at] = 6 * line[at] + pole * line[at - step];
-  line[last] = (pole / (pole * pole - 1)) * (line[last] + pole * line[last - step]);
-  for (let at = last - step; at >= first; at -= step) line[at] = pole * (line[at + step] - line[at]);
-}
-
-/** `REFINEMENT` samples a coefficient of a line's spline; pixels are areas, so the first lies before the first one. */
-function sample(line, from, step, count, out, to, outStep) {
+/** `REFINEMENT` samples for each of a line; pixels are areas, so the first lies before the centre of the first one. */
+function refineLine(line, from, step, count, out, to, outStep) {
+  const last = from + (count - 1) * step;
   for (let part = 0; part < REFINEMENT; part++) {
     const place = (part + 0.5) / REFINEMENT - 0.5;
     const shift = Math.floor(place);
     const [a, b, c, d] = weigh(place - shift);
     for (let number = 0; number < count; number++) {
-      const at = (offset) => line[from + reflect(number + shift + offset, count) * step];
-      out[to + (number * REFINEMENT + part) * outStep] = a * at(-1) + b * at(0) + c * at(1) + d * at(2);
+      const at = from + (number + shift) * step;
+      const before = Math.max(at - step, from);
+      const after = Math.min(at + step, last);
+      const sum = a * line[before] + b * line[Math.max(at, from)] + c * line[after];
+      out[to + (number * REFINEMENT + part) * outStep] = sum + d * line[Math.min(at + 2 * step, last)];
     }
   }
 }
 
-/** The cubic B-spline's weights of four coefficients, at a fraction of the way from the second to the third. */
-function weigh(x) {
-  const y = 1 - x;
-  return [y ** 3 / 6, (3 * x ** 3 - 6 * x ** 2 + 4) / 6, (3 * y ** 3 - 6 * y ** 2 + 4) / 6, x ** 3 / 6];
-}
-
-function reflect(number, count) {
-  const inside = number < 0 ? -number : number >= count ? 2 * (count - 1) - number : number;
-  return Math.min(Math.max(inside, 0), count - 1);
+/** The weights of four neighbours, at a fraction of the way from the second to the third (Keys 1981). */
+function weigh(fraction) {
+  const near = (way) => ((SHARPNESS + 2) * way - (SHARPNESS + 3)) * way * way + 1;
+  const first = SHARPNESS * fraction * (1 - fraction) ** 2;
+  const second = near(fraction);
+  const third = near(1 - fraction);
+  return [first, second, third, 1 - first - second - third];
 }
 
 /**

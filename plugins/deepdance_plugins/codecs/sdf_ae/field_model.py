@@ -180,22 +180,6 @@ def restore_arrays(stored: Stored) -> dict[str, Float32]:
     }
 
 
-def quantize_matrices(arrays: Mapping[str, Float32]) -> dict[str, npt.NDArray[Any]]:
-    """As they are stored: matrices quantized, the linear paths in float16, vectors as they are.
-
-    The numbers of a linear path differ too much within a row: one scale for all would make zeros of the small ones.
-    """
-    stored: dict[str, npt.NDArray[Any]] = {}
-    for name, values in arrays.items():
-        if name.endswith("straight.kernel"):
-            stored[name] = values.astype(np.float16)
-        elif values.ndim == 2:
-            stored[name], stored[f"{name}.scale"] = quantize(values)
-        else:
-            stored[name] = values
-    return stored
-
-
 def quantize(matrix: Float32, axis: int = 1) -> tuple[npt.NDArray[np.int8], Float32]:
     """Integers `(n, m)`, and the scale of each row `(n, 1)`, or of each column `(1, m)` along axis 0.
 

@@ -63,7 +63,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     @classmethod
     def from_prior(cls, frames: Silhouettes) -> Self:
         """The body prior at the places of these silhouettes, however well it shows them: nothing is trained."""
-        codec = cls(SdfAEOptions(prior="body"))
+        codec = cls(SdfAEOptions.model_validate({}))
         codec._fields, codec._size = load_prior(), frames.size
         codec._fit_places(frames, _measure_places(frames))
         return codec
