@@ -30,8 +30,8 @@ KEYS_AT_ONCE = 8
 class LiveDance:
     """Pictures of an endless dance as its time goes on, from somewhere in the run's video.
 
-    A block ahead is decoded in another thread. `size` (height, width) may change at any time: what is decoded already
-    is redrawn. `stream.temperature` counts from the block after the next. Raises what the run's models raise.
+    A block ahead is decoded in another thread. A new `stream.temperature` is seen in the block after that. Raises what
+    the run's models raise.
     """
 
     def __init__(self, run: OpenedRun, size: tuple[int, int], seed: int) -> None:
@@ -55,7 +55,7 @@ class LiveDance:
         self._pool.shutdown()
 
     def resize(self, size: tuple[int, int]) -> None:
-        """From now on pictures are of this size (height, width)."""
+        """From now on pictures are of this size (height, width); those that are decoded already are redrawn."""
         if size != self._size:
             self._size = size
             self._pictures = redraw(self._pictures, size)
