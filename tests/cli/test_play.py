@@ -515,6 +515,33 @@ def test_a_crash_leaves_the_terminal_as_it_was(played):
     terminal.assert_restored()
 
 
+TALKS = """
+import logging, os
+from deepdance_cli.live.dance import LiveDance
+from deepdance_cli.main import main
+advance = LiveDance.advance
+
+def talk(self, seconds):
+    print("said")
+    logging.getLogger("deepdance").warning("warned")
+    os.write(2, b"below\\n")
+    LiveDance.advance = advance
+    return advance(self, seconds)
+
+LiveDance.advance = talk
+main()
+"""
+
+
+def test_what_is_said_meanwhile_is_told_at_the_end(played):
+    terminal = played("--terminal", "--seconds", "1", code=TALKS)
+    code, told = terminal.end()
+    assert code == 0
+    assert re.search("^said\nwarning: warned\nbelow\n\\d+ frames", told, re.MULTILINE)
+    assert not any(word in terminal.text for word in ("said", "warned", "below"))
+    terminal.assert_restored()
+
+
 def test_keys_are_not_echoed_and_end_it(played):
     terminal = played("--terminal")
     terminal.read_until(lambda: len(terminal.frames()) > 5)

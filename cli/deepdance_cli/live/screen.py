@@ -6,13 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from select import select
+from tempfile import TemporaryFile
 from time import sleep
 
 import numpy as np
 
 from deepdance.arrays import Int64, UInt8
+from deepdance.plugins.redirection import redirect
 
 ENTER = "\x1b[?1049h\x1b[?25l"
 LEAVE = "\x1b[?2026l\x1b[0m\x1b[?25h\x1b[?1049l"
@@ -27,6 +29,8 @@ PLAIN = (16, 239)
 UNKNOWN = -1
 KEY = re.compile(r"\x1b[\[O][A-Z]|.", re.DOTALL)
 
+Write = Callable[[str], None]
+"""To the terminal, at once."""
 ReadKeys = Callable[[float], list[str]]
 """Waits so many seconds, or until a key is pressed, and gives those that were."""
 
@@ -80,23 +84,36 @@ def _describe_blocks(top: int, bottom: int) -> tuple[str, str]:
     return "", " ▄▀█"[2 * top + bottom]
 
 
-def write(text: str) -> None:
-    """To the terminal, at once."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+@contextmanager
+def full_screen() -> Iterator[Write]:
+    """Meanwhile the terminal is on its alternate screen; how it was comes back, however the block ends."""
+    screen = sys.stdout
+
+    def write(text: str) -> None:
+        screen.write(text)
+        screen.flush()
+
+    if not screen.isatty():
+        yield write
+        return
+    with _hold_back_words():
+        try:
+            write(ENTER)
+            yield write
+        finally:
+            write(LEAVE)
 
 
 @contextmanager
-def full_screen() -> Iterator[None]:
-    """Meanwhile the terminal is on its alternate screen; how it was comes back, however the block ends."""
-    if not sys.stdout.isatty():
-        yield
-        return
-    try:
-        write(ENTER)
-        yield
-    finally:
-        write(LEAVE)
+def _hold_back_words() -> Iterator[None]:
+    """What is printed or warned of meanwhile is told at the end: in the picture it would stay where it fell."""
+    with TemporaryFile(buffering=0) as file:
+        try:
+            with redirect(2, to=file.fileno()), redirect_stdout(sys.stderr):
+                yield
+        finally:
+            file.seek(0)
+            sys.stderr.write(file.read().decode(errors="replace"))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from time import monotonic, process_time
 from deepdance.errors import OptionError
 from deepdance.runs import OpenedRun
 from deepdance_cli.live.dance import LiveDance
-from deepdance_cli.live.screen import BEGIN_FRAME, END_FRAME, Painter, ReadKeys, full_screen, single_keys, write
+from deepdance_cli.live.screen import BEGIN_FRAME, END_FRAME, Painter, ReadKeys, Write, full_screen, single_keys
 
 FPS = 30
 WARMER, FASTER = 0.1, 2**0.25
@@ -47,10 +47,10 @@ def check_terminal(seconds: float | None) -> None:
 def show_dance(run: OpenedRun, seconds: float | None) -> str:
     """Dance until a key ends it, or for so many seconds. The rate that it was shown at, told in a line."""
     seed, end = secrets.randbits(32), math.inf if seconds is None else seconds
-    with LiveDance(run, _find_size(), seed) as dance, single_keys() as read_keys, full_screen():
+    with LiveDance(run, _find_size(), seed) as dance, single_keys() as read_keys, full_screen() as write:
         stage = _Stage(dance, Controls(run.recipe.temperature, fixed=run.model.is_deterministic))
         while not stage.controls.ended and stage.rate.seconds < end:
-            stage.show_frame(read_keys)
+            stage.show_frame(write, read_keys)
     return stage.rate.describe()
 
 
@@ -167,7 +167,7 @@ class _Stage:
         self._painter = Painter(colours=not os.environ.get("NO_COLOR"))
         self._told: tuple[int, int, str] | None = None
 
-    def show_frame(self, read_keys: ReadKeys) -> None:
+    def show_frame(self, write: Write, read_keys: ReadKeys) -> None:
         """Show the picture that is due, and wait for the next."""
         height, width = _find_size()
         self._dance.resize((height, width))
