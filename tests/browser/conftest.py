@@ -1,7 +1,6 @@
 """Pages in headless Chromium, by Playwright. Where the one or the other is missing these tests skip, and say so."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from browser.pages import build_small_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 60.0
-"""Seconds that a busy machine is given."""
 
 
 @pytest.fixture(scope="session")
@@ -56,34 +54,9 @@ def is_own(url: str, address: str) -> bool:
     return one.scheme in ("blob", "data") or (same and (one.scheme != "file" or one.path == other.path))
 
 
-def wait_until(is_so: Callable[[], Any], what: str) -> Any:
-    """What `is_so` gives once it is true; a page's policy forbids Playwright's own way to wait for an expression."""
-    until = time.monotonic() + PATIENCE
-    while not (got := is_so()):
-        assert time.monotonic() < until, f"waited in vain until {what}"
-        time.sleep(0.05)
-    return got
-
-
 @pytest.fixture(scope="session")
 def dance_file(tmp_path_factory: pytest.TempPathFactory, silhouettes: np.ndarray) -> Path:
     """The page that `dd export web` writes, of a small dance."""
     path = tmp_path_factory.mktemp("page") / "dance.html"
     path.write_text(build_small_page(silhouettes), encoding="utf-8")
     return path
-
-
-def build_small_page(silhouettes: np.ndarray, note: str = "", title: str = "small") -> str:
-    """The page of the player's own models, fitted to some silhouettes at 10 a second."""
-    from deepdance.frames import Silhouettes
-    from deepdance.interfaces import Training
-    from deepdance_plugins.codecs.sdf_ae.model import SdfAE
-    from deepdance_plugins.player.material import describe, pack
-    from deepdance_plugins.player.page import build_page
-    from deepdance_plugins.sequences.motion_field.model import MotionField
-    from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
-
-    codec = SdfAE.from_prior(Silhouettes.of(silhouettes))
-    model = MotionField(MotionFieldOptions())
-    model.fit([codec.encode(silhouettes)], [], Training(seed=0))
-    return build_page(*pack(describe(codec, model, fps=10.0, note=note)), title=title)

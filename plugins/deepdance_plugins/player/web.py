@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deepdance import pipeline, runs
 from deepdance.errors import OptionError
+from deepdance.events import StageFinished, StageStarted
 from deepdance.folders import show_path
 from deepdance.outputs import check_place, number_dance
 from deepdance.session import Session
@@ -38,6 +39,8 @@ def export_web(session: Session, name: str, out: Path | None = None) -> Exported
     record, recipe = session.workspace.open_run(name)
     check_place(out, record.inputs)
     pipeline.import_components(session, recipe)
+    session.listen(StageStarted("export", str(out)))
     meta, data = pack(make_material(runs.open_run(session, recipe, record)))
     write_text(out, build_page(meta, data, title=name))
+    session.listen(StageFinished("export", False, str(out)))
     return Exported(out, meta["note"])
