@@ -257,14 +257,15 @@ def test_a_screen_of_another_size_is_painted_whole():
         ("++", {"temperature": 1.2}),
         ("=", {"temperature": 1.1}),
         ("-" * 20, {"temperature": 0.0}),
-        (["\x1b[C"] * 4, {"tempo": 2.0}),
-        (["\x1bOD"] * 40, {"tempo": 0.25}),
-        (["\x1b[C"] * 40, {"tempo": 4.0}),
+        (["\x1b[A"] * 4, {"tempo": 2.0}),
+        (["\x1bOB"] * 40, {"tempo": 0.25}),
+        (["\x1b[A"] * 40, {"tempo": 4.0}),
+        (["\x1b[C", "\x1b[C", "\x1bOD"], {"temperature": 1.1}),
         (" ", {"paused": True}),
         ("  ", {"paused": False}),
-        ("i", {"dark_ink": True}),
+        ("x", {"dark_ink": True}),
         ("q", {"ended": True}),
-        (["x", "\x1b[A", "\x1b"], {"ended": False, "tempo": 1.0}),
+        (["z", "\x1b[Z", "\x1b"], {"ended": False, "tempo": 1.0}),
     ],
 )
 def test_keys_change_the_dance(keys, value):
@@ -545,7 +546,7 @@ def test_what_is_said_meanwhile_is_told_at_the_end(played):
 def test_keys_are_not_echoed_and_end_it(played):
     terminal = played("--terminal")
     terminal.read_until(lambda: len(terminal.frames()) > 5)
-    terminal.press("+ zzz\x1a\x1b[C")
+    terminal.press("+ zzz\x1a\x1b[A")
     terminal.read_until(lambda: "space go on" in terminal.text and "tempo 1.19" in terminal.text)
     terminal.press("q")
     code, told = terminal.end()

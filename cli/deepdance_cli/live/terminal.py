@@ -74,9 +74,9 @@ class Controls:
 
     def describe(self) -> str:
         """All keys, and what they have set."""
-        temperature = "" if self.fixed else f" · + - temperature {self.temperature:.1f}"
+        temperature = "" if self.fixed else f" · → ← temperature {self.temperature:.1f}"
         pause = "go on" if self.paused else "pause"
-        return f" q quit · space {pause}{temperature} · ← → tempo {self.tempo:.2f} · i invert"
+        return f" q quit · space {pause}{temperature} · ↑ ↓ tempo {self.tempo:.2f} · x swap"
 
     def press(self, key: str) -> None:
         """Do what a key says, if anything."""
@@ -93,7 +93,7 @@ class Controls:
         """Stand still, or go on."""
         self.paused = not self.paused
 
-    def invert(self) -> None:
+    def swap(self) -> None:
         """A light dancer on a dark ground, or the other way round."""
         self.dark_ink = not self.dark_ink
 
@@ -114,18 +114,18 @@ class Controls:
         self.tempo = max(self.tempo / FASTER, LEAST_TEMPO)
 
 
-RIGHT, LEFT = ("\x1b[C", "\x1bOC"), ("\x1b[D", "\x1bOD")
+UP, DOWN, RIGHT, LEFT = ((f"\x1b[{sign}", f"\x1bO{sign}") for sign in "ABCD")
 """Arrows, as they are sent in either mode of a terminal."""
 ACTIONS: dict[str, Callable[[Controls], None]] = {
     "q": Controls.end,
     " ": Controls.pause,
-    "i": Controls.invert,
-    "+": Controls.warm,
-    "=": Controls.warm,  # + without Shift
-    "-": Controls.cool,
-    **dict.fromkeys(RIGHT, Controls.hurry),
-    **dict.fromkeys(LEFT, Controls.slow),
+    "x": Controls.swap,
+    **dict.fromkeys([*RIGHT, "+", "="], Controls.warm),  # = is + without Shift
+    **dict.fromkeys([*LEFT, "-"], Controls.cool),
+    **dict.fromkeys(UP, Controls.hurry),
+    **dict.fromkeys(DOWN, Controls.slow),
 }
+"""The keys of the page, where it has them."""
 
 
 class _Rate:
