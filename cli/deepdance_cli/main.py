@@ -26,6 +26,7 @@ from deepdance_cli import (
     extend,
     generate,
     measure,
+    play,
     plugins,
     prepare,
     recipe,
@@ -110,6 +111,7 @@ app.command("run")(run.run)
 app.command("prepare")(prepare.prepare)
 app.command("generate")(generate.generate)
 app.command("extend")(extend.extend)
+app.command("play")(play.play)
 app.command("runs")(runs.runs)
 app.command("evaluate")(evaluate.evaluate)
 app.command("measure")(measure.measure)

@@ -76,7 +76,7 @@ def test_no_framework_is_imported_to_read_options():
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "prepare", "generate", "extend", "runs", "evaluate", "measure", "compare", "doctor"),
+        *("run", "prepare", "generate", "extend", "play", "runs", "evaluate", "measure", "compare", "doctor"),
         *("plugins list", "plugins show", "plugins new", "recipe new"),
     ],
 )
