@@ -36,7 +36,8 @@ def report(
 
     if out:
         reports.check_report(out)
-    found = [find_run(text, workspace) for text in (run or [None])]
+    given = [*run] if run else [None]
+    found = [find_run(text, workspace) for text in given]
     for place, name in found:
         runs.check_trained(place, name)
     shown = []

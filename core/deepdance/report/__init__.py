@@ -6,20 +6,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from deepdance import runs
 from deepdance.errors import OptionError
-from deepdance.evaluation.report import Evaluation
+from deepdance.evaluation.report import LENGTH, SEEDS, Evaluation
 from deepdance.evaluation.report import evaluate as measure
 from deepdance.events import StageFinished, StageStarted
 from deepdance.folders import show_path
 from deepdance.plugins.isolation import one_line
+from deepdance.recipe import Recipe
 from deepdance.report.contents import collect
 from deepdance.report.page import write_page
 from deepdance.runs import Finished, OpenedRun
 from deepdance.session import Session
+
+__all__ = ["REPORT", "check_report", "collect", "evaluate", "run", "write_page", "write_report"]
 
 REPORT = "report.html"
 SUFFIXES = (".html", ".htm")
@@ -27,18 +30,28 @@ SUFFIXES = (".html", ".htm")
 log = logging.getLogger("deepdance")
 
 
-def run(session: Session, *arguments: Any, **options: Any) -> Finished:
+def run(
+    session: Session,
+    recipe: Recipe,
+    locations: Sequence[str] = (),
+    name: str | None = None,
+    *,
+    force: bool = False,
+    fresh: str | None = None,
+) -> Finished:
     """`runs.run`, and the run's report beside its video."""
 
     def report(finished: Finished) -> None:
         _try_to_write(session, finished.run.name, finished.opened)
 
-    return runs.run(session, *arguments, **options, report=report)
+    return runs.run(session, recipe, locations, name, force=force, fresh=fresh, report=report)
 
 
-def evaluate(session: Session, name: str, *arguments: Any, **options: Any) -> Evaluation:
+def evaluate(
+    session: Session, name: str, length: int = LENGTH, seeds: int = SEEDS, *, fresh: str | None = None
+) -> Evaluation:
     """`evaluation.report.evaluate`, and the run's report with its tables."""
-    evaluation = measure(session, name, *arguments, **options)
+    evaluation = measure(session, name, length, seeds, fresh=fresh)
     _try_to_write(session, name)
     return evaluation
 

@@ -21,7 +21,7 @@ from deepdance.arrays import Float32, Int64, UInt8, sample_evenly
 from deepdance.artifacts import Artifact
 from deepdance.errors import DeepDanceError
 from deepdance.evaluation.tables import PaperTable, Table
-from deepdance.frames import Clip, Silhouettes
+from deepdance.frames import Clip, Silhouettes, fit_size
 from deepdance.inputs import open_source, show_location
 from deepdance.metrics.distributions import squared_distances
 from deepdance.metrics.shapes import iou
@@ -29,7 +29,14 @@ from deepdance.plugins import BUILT_IN, KINDS
 from deepdance.preparation import SilhouetteNotes, list_warnings
 from deepdance.recipe import AUTO
 from deepdance.report.charts import Chart, PathPlot, draw_paths, list_curves
-from deepdance.report.pictures import Sprite, build_sprite, draw_difference, encode_address, encode_picture
+from deepdance.report.pictures import (
+    BOX,
+    Sprite,
+    build_sprite,
+    draw_difference,
+    encode_address,
+    encode_small,
+)
 from deepdance.runs import OpenedRun
 from deepdance.session import Session
 from deepdance.storage import read_as
@@ -41,9 +48,9 @@ MOST_EMBEDDED = 3 << 20
 """Bytes of a dance that the page takes as it is: base64 makes four of three."""
 STRIP_FRAMES, STRIP_FPS = 150, 10
 """Of the video beside the dance: so many frames at most, and so many a second."""
-PHOTO_BOX = (160, 280)
-"""Height and width that the video's own frames fit into."""
-COMPARED = 64
+VIDEO_BOX = (240, 400)
+"""Height and width that a dance is drawn for."""
+COMPARED = 48
 """Held-out frames that the best, median and worst reconstruction are chosen from."""
 MARKED = 8
 """Frames of the dance whose nearest real frame is shown."""
@@ -205,7 +212,7 @@ def _build_player(run: OpenedRun, record: RunRecord, dance: Float32) -> Player:
     whole = _read_whole_dance(run, record)
     return Player(
         encode_address(whole or _redraw_dance(run, dance), "video/mp4"),
-        build_sprite(list(strip), fps / step),
+        build_sprite(strip, fps / step),
         build_sprite(photos, fps / step, photo=True) if photos else None,
         show_location(location),
         whole is None,
@@ -222,12 +229,13 @@ def _read_whole_dance(run: OpenedRun, record: RunRecord) -> bytes | None:
 
 
 def _redraw_dance(run: OpenedRun, dance: Float32) -> bytes:
-    """The first `SHOWN_SECONDS` as a small MP4 of silhouettes as large as the codec's."""
+    """The first `SHOWN_SECONDS` as a small MP4, black on white."""
     registry, fps = run.session.registry, run.recipe.render_fps
     renderer = registry.component("renderer", "mp4")(registry.options("renderer", "mp4", run.recipe.preset, {}))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "dance.mp4"
-        frames = pipeline.decode_frames(run.codec, [dance[: ceil(SHOWN_SECONDS * fps)]])
+        size = fit_size(*run.frames.size, VIDEO_BOX)
+        frames = pipeline.decode_frames(run.codec, [dance[: ceil(SHOWN_SECONDS * fps)]], size=size)
         renderer.render(frames, fps, path)
         return path.read_bytes()
 
@@ -238,7 +246,7 @@ def _read_photos(run: OpenedRun, artifact: Artifact, location: str, count: int, 
         _, source = open_source(run.recipe, run.session.registry, location)
         if source.info().silhouettes or source.fingerprint() != artifact.manifest()["inputs"].get("video"):
             return []
-        frames = chain.from_iterable(source.frames(fps, PHOTO_BOX))
+        frames = chain.from_iterable(source.frames(fps, BOX))
         return [frame.copy() for frame in islice(frames, count)]
     except (DeepDanceError, OSError) as error:
         log.info("%s: its frames are not in the report: %s", show_location(location), error)
@@ -260,9 +268,9 @@ def _rank(run: OpenedRun, compared: Int64, decoded: UInt8) -> Reconstructions:
             rank,
             float(likeness[at]),
             int(compared[at]),
-            encode_picture(truth[at]),
-            encode_picture(decoded[at]),
-            encode_picture(draw_difference(truth[at], decoded[at])),
+            encode_small(truth[at]),
+            encode_small(decoded[at]),
+            encode_small(draw_difference(truth[at], decoded[at])),
         )
         for rank, at in places.items()
     ]
@@ -286,8 +294,8 @@ def _trace(run: OpenedRun, dance: Float32, marks: Int64, shown: UInt8) -> Latent
     pairs = [
         Pair(
             float(mark / run.recipe.render_fps),
-            encode_picture(new),
-            encode_picture(real),
+            encode_small(new),
+            encode_small(real),
             show_location(clip.source),
             real_at,
             float(distance),
