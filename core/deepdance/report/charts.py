@@ -16,7 +16,7 @@ from deepdance.metrics.features import PrincipalComponents
 from deepdance.metrics.paper_table import PAPER, PAPER_MODELS
 
 WIDTH, HEIGHT = 400, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 84, 12, 32
+LEFT, RIGHT, TOP, BOTTOM = 44, 100, 12, 32
 """Room beside the lines: for the ticks, and for the labels at the lines' ends."""
 LABEL_GAP = 14
 """Between two labels, one below the other."""
