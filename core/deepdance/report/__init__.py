@@ -19,7 +19,7 @@ from deepdance.plugins.isolation import one_line
 from deepdance.recipe import Recipe
 from deepdance.report.contents import collect
 from deepdance.report.page import write_page
-from deepdance.runs import Finished, OpenedRun
+from deepdance.runs import Finished
 from deepdance.session import Session
 
 __all__ = ["REPORT", "check_report", "collect", "evaluate", "run", "write_page", "write_report"]
@@ -42,7 +42,7 @@ def run(
     """`runs.run`, and the run's report beside its video."""
 
     def report(finished: Finished) -> None:
-        _try_to_write(session, finished.run.name, finished.opened)
+        _try_to_write(session, finished.run.name, finished)
 
     return runs.run(session, recipe, locations, name, force=force, fresh=fresh, report=report)
 
@@ -56,22 +56,22 @@ def evaluate(
     return evaluation
 
 
-def _try_to_write(session: Session, name: str, opened: OpenedRun | None = None) -> None:
+def _try_to_write(session: Session, name: str, finished: Finished | None = None) -> None:
     """What has been made or measured stays, whatever its report lacks: a plugin's codec may fail, a disk be full."""
     try:
-        write_report(session, name, opened)
+        write_report(session, name, finished)
     except Exception as error:
         log.warning("%s: its report could not be written: %s; try again: dd report %s", name, one_line(error), name)
 
 
-def write_report(session: Session, name: str, opened: OpenedRun | None = None) -> Path:
-    """Write the report of a run into its folder. `opened` is the run where it has been opened already.
+def write_report(session: Session, name: str, finished: Finished | None = None) -> Path:
+    """Write the report of a run into its folder. `finished` is the run where it has just been made.
 
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there, or damaged.
     """
     path = session.workspace.run_folder(name) / REPORT
     session.listen(StageStarted("report", path.name))
-    write_page([collect(session, name, opened)], path)
+    write_page([collect(session, name, finished)], path)
     session.listen(StageFinished("report", False, str(path)))
     return path
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from deepdance.arrays import Float32, Float64, sample_evenly
 from deepdance.interfaces import History
-from deepdance.metrics.features import PrincipalComponents
 from deepdance.metrics.paper_table import PAPER, PAPER_MODELS
 
 WIDTH, HEIGHT = 400, 220
@@ -182,8 +181,7 @@ def draw_paths(real: Float32, starts: Sequence[int], dance: Float32, marks: Sequ
 
     They are those in which the real ones vary most. `marks` are frames of the dance.
     """
-    components = PrincipalComponents.fit(real[sample_evenly(len(real), MOST_FITTED)], 2)
-    flat = [_make_flat(components.project(latents)) for latents in (real, dance)]
+    flat = _project(real, dance)
     everything = np.concatenate(flat)
     low, reach = everything.min(axis=0), np.ptp(everything, axis=0)
     scale = (PATH_SIDE - 2 * PATH_MARGIN) / (reach.max() or 1.0)
@@ -196,9 +194,14 @@ def draw_paths(real: Float32, starts: Sequence[int], dance: Float32, marks: Sequ
     return PathPlot(drawn, is_sampled, " ".join(f"{x:.1f},{y:.1f}" for x, y in danced[shown]), places, height)
 
 
-def _make_flat(coordinates: Float32) -> Float32:
-    """`(n, 2)` of one coordinate or two: a codec may have one number a frame."""
-    return np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1])))
+def _project(real: Float32, dance: Float32) -> list[Float64]:
+    """Both as `(n, 2)`; where a codec has one number a frame, the second is 0."""
+    # NumPy does: SciPy, which `PrincipalComponents` needs, is slow to import, and a run may be without it.
+    fitted = real[sample_evenly(len(real), MOST_FITTED)].astype(np.float64)
+    mean = fitted.mean(axis=0)
+    _, vectors = np.linalg.eigh((fitted - mean).T @ (fitted - mean))
+    flat = [(latents - mean) @ vectors[:, :-3:-1] for latents in (real, dance)]
+    return [np.pad(each, ((0, 0), (0, 2 - each.shape[1]))) for each in flat]
 
 
 def _write_dots(places: Float64) -> str:

@@ -37,7 +37,7 @@ from deepdance.report.pictures import (
     encode_address,
     encode_small,
 )
-from deepdance.runs import OpenedRun
+from deepdance.runs import Finished, OpenedRun
 from deepdance.session import Session
 from deepdance.storage import read_as
 from deepdance.workspace import RUN_STAGES, RunRecord
@@ -159,18 +159,19 @@ class Contents:
     recipe: str
 
 
-def collect(session: Session, name: str, opened: OpenedRun | None = None) -> Contents:
-    """What a trained run's report shows; `opened` is the run where it has been opened already.
+def collect(session: Session, name: str, finished: Finished | None = None) -> Contents:
+    """What a trained run's report shows; `finished` is the run where it has just been made.
 
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there, or damaged.
     """
     record, recipe = session.workspace.open_run(name)
-    run = opened or runs.open_run(session, recipe, record)
+    run = finished.opened if finished else runs.open_run(session, recipe, record)
+    table = finished.table if finished else runs.measure_paper_table(run, name)
     with run.translate_misfit():
-        return _collect(run, record)
+        return _collect(run, record, PaperTable(table))
 
 
-def _collect(run: OpenedRun, record: RunRecord) -> Contents:
+def _collect(run: OpenedRun, record: RunRecord, table: PaperTable) -> Contents:
     components = {stage: getattr(run.recipe, stage).name for stage in ("codec", "sequence")}
     dance = runs.load_dance(run, record.name)
     compared = _choose_compared(run)
@@ -184,7 +185,7 @@ def _collect(run: OpenedRun, record: RunRecord) -> Contents:
         _build_player(run, record, dance),
         _rank(run, compared, decoded[: len(compared)]),
         list_curves(components, histories),
-        PaperTable(runs.measure_paper_table(run, record.name)),
+        table,
         _read_evaluation(run, record),
         _trace(run, dance, marks, decoded[len(compared) :]),
         [_describe_input(*pair) for pair in zip(run.artifacts["silhouettes"], record.inputs, strict=True)],
