@@ -6,12 +6,12 @@ from benchmarks.body_prior import train, variations
 from benchmarks.body_prior.rows import compute_part
 from benchmarks.body_prior.settings import CANVAS, RADIUS, Settings
 from benchmarks.body_prior.silhouettes import draw_demo, load_all
-from benchmarks.body_prior.storing import END, STRAIGHT, pack, quantize, quantize_matrices, solve_straight
+from benchmarks.body_prior.storing import END, STRAIGHT, pack, quantize_matrices, solve_straight
 from dancers import draw_dancer
 
 from deepdance.metrics.shapes import iou
 from deepdance_plugins.codecs.sdf_ae.distance_field import compute_fields, measure_placements
-from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, quantize, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.inference import Network
 from deepdance_plugins.codecs.sdf_ae.prior import load_prior
 

@@ -107,6 +107,11 @@ def test_a_site_on_the_disk_can_be_searched(site_folder):
     assert all((site_folder / script).is_file() for script in scripts), "expected no script from elsewhere"
 
 
+def test_the_first_page_holds_an_endless_dance(site_folder):
+    assert "href='dance.html'" in (site_folder / "index.html").read_text()
+    assert (site_folder / "dance.html").read_text().startswith("<!doctype html>")
+
+
 def test_a_cell_tells_what_its_column_is(site_folder):
     page = (site_folder / "components/codec/pca.html").read_text()
     assert '<td data-title="meaning">' in page

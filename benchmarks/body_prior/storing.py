@@ -12,21 +12,13 @@ import numpy.typing as npt
 from benchmarks.body_prior.silhouettes import split
 
 from deepdance.interfaces import Float32
-from deepdance_plugins.codecs.sdf_ae.field_model import Stored, restore_arrays
+from deepdance_plugins.codecs.sdf_ae.field_model import Stored, quantize, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.inference import Network
 
-LARGEST = 127
 RIDGE = 1e-6
 """Penalty a row: latents that hardly vary would be solved for by next to nothing."""
 AT_ONCE = 500
 STRAIGHT, END = "decoder.straight.kernel", "decoder.end.bias"
-
-
-def quantize(rows: Float32) -> tuple[npt.NDArray[np.int8], Float32]:
-    """Integers `(n, m)` and the scale `(n, 1)` of each row; their product is the rows, to half a scale."""
-    largest = np.abs(rows).max(axis=1, keepdims=True)
-    scale = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
-    return np.rint(rows / scale).astype(np.int8), scale
 
 
 def quantize_matrices(arrays: Mapping[str, Float32]) -> dict[str, npt.NDArray[Any]]:

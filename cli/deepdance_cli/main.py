@@ -22,6 +22,7 @@ from deepdance_cli import (
     curves,
     doctor,
     evaluate,
+    export,
     extend,
     generate,
     measure,
@@ -116,6 +117,7 @@ app.command("measure")(measure.measure)
 app.command("compare")(compare.compare)
 app.command("curves")(curves.curves)
 app.command("report")(report.report)
+app.add_typer(export.app, name="export")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
 app.command("clean")(clean.clean)

@@ -72,6 +72,11 @@ def name_dance(recipe: Recipe, registry: Registry, asked: str | Mapping[str, Any
     It is the first ending of the renderer that `choose_renderer` chooses. Raises PluginError.
     """
     suffix = registry.find("renderer", _read_name(asked) or recipe.renderer.name).spec.suffixes[0]
+    return number_dance(suffix)
+
+
+def number_dance(suffix: str) -> Path:
+    """`dance` with this ending, or `dance-2` where that is taken, and so on."""
     numbered = (Path(f"dance-{number}{suffix}") for number in count(2))
     return next(path for path in chain([Path(f"dance{suffix}")], numbered) if not path.exists())
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -17,9 +18,13 @@ from markdown.treeprocessors import Treeprocessor
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+import deepdance
+from deepdance.session import Session
 from deepdance_plugins.catalog import COMPONENTS
+from deepdance_plugins.player.web import export_web
 
 MARK = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
+WORKSPACE = Path(__file__).parents[2] / ".cache/docs"
 SEARCH = 'data-md-component="search" role="dialog"'
 
 
@@ -37,11 +42,18 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-    """Add the pages of components that nobody has written."""
+    """Add the pages of components that nobody has written, and an endless dance."""
     for spec in COMPONENTS:
         path = components.path_of(spec)
         if path not in files.src_uris:
             files.append(File.generated(config, path, content=components.page(spec)))
+    files.append(File.generated(config, "dance.html", abs_src_path=str(_export_dance())))
+
+
+def _export_dance() -> Path:
+    """What `dd export web` writes of the demo dancer. It is kept: only what has changed is made anew."""
+    made = deepdance.run(name="demo", source={"name": "demo", "seconds": 24}, frames=10, workspace=WORKSPACE)
+    return export_web(Session.open(WORKSPACE), made.name, WORKSPACE / "dance.html").page
 
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:

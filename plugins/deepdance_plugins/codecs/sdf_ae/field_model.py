@@ -33,6 +33,8 @@ LEAST_COMPONENT = 1e-3
 """Deviation of a component: of one and the same picture there are none, and they are divided by."""
 MEASURED = ("importance", "descent")
 """What `measure_latents` adds to a model that has learned."""
+LARGEST_INTEGER = 127
+"""Of those that matrices are stored as."""
 
 Stored = Mapping[str, npt.NDArray[Any]]
 """Arrays as they lie in a file. One of int8 has a `….scale` beside it, which its rows are to be multiplied by."""
@@ -64,6 +66,11 @@ class FieldModel:
     def save(self, path: Path) -> None:
         """Write all arrays as `.npz`."""
         np.savez(path, **self._stored)  # type: ignore[arg-type]
+
+    @property
+    def stored(self) -> Stored:
+        """Its arrays as they lie in a file: those of the body prior are quantized."""
+        return self._stored
 
     @property
     def mean(self) -> Float32:
@@ -171,6 +178,16 @@ def restore_arrays(stored: Stored) -> dict[str, Float32]:
         for name, values in stored.items()
         if not name.endswith(".scale")
     }
+
+
+def quantize(matrix: Float32, axis: int = 1) -> tuple[npt.NDArray[np.int8], Float32]:
+    """Integers `(n, m)`, and the scale of each row `(n, 1)`, or of each column `(1, m)` along axis 0.
+
+    Their product is the matrix, to half a scale.
+    """
+    largest = np.abs(matrix).max(axis=axis, keepdims=True)
+    scale = np.where(largest > 0, largest / LARGEST_INTEGER, 1).astype(np.float32)
+    return np.rint(matrix / scale).astype(np.int8), scale
 
 
 def measure_importance(decoder: Network) -> Float32:

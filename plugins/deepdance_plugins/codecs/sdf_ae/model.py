@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -59,6 +60,29 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         self._places: dict[str, Float32] = {}
         self._trained = False
 
+    @classmethod
+    def from_prior(cls, frames: Silhouettes) -> Self:
+        """The body prior at the places of these silhouettes, however well it shows them: nothing is trained."""
+        codec = cls(SdfAEOptions.model_validate({}))
+        codec._fields, codec._size = load_prior(), frames.size
+        codec._fit_places(frames, _measure_places(frames))
+        return codec
+
+    @property
+    def fields(self) -> FieldModel:
+        """What it draws with."""
+        return self._fields
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the silhouettes that it learned."""
+        return self._size
+
+    @property
+    def places(self) -> Mapping[str, Float32]:
+        """The placements' mean and deviation, `(5,)`, and the smallest piece, as a share of the largest one's area."""
+        return self._places
+
     @property
     def latent_dim(self) -> int:
         return PLACEMENT + self._fields.pose if self._places else self.options.latent_dim
@@ -66,7 +90,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
     def fit(self, train: Silhouettes, validation: Silhouettes, training: Training) -> History:
         self._size = train.size
         training.on_note("looking where the body is")
-        placements = np.concatenate([measure_placements(chunk) for chunk in train.chunks()])
+        placements = _measure_places(train)
         self._fit_places(train, placements)
         history = self._fit_fields(train, validation, placements, training)
         training.on_note("measuring the codec on held-out frames")
@@ -90,7 +114,7 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         if self.options.prior == "body":
             training.on_note("looking whether the body prior does")
             self._fields, shown = load_prior(), _sample(train)
-            reached = _judge(shown, self._rebuild(shown))
+            reached = self.measure_iou(train)
             if reached >= LEAST_IOU:
                 log.info("the body prior shows these silhouettes (IoU %.3f): nothing is trained", reached)
                 return [{}]
@@ -119,6 +143,11 @@ class SdfAE(FrameCodec[SdfAEOptions]):
             log.info("held-out frames are shown better by the body prior as it was: it is kept")
             self._fields = before
         return history
+
+    def measure_iou(self, frames: Silhouettes) -> float:
+        """How well it shows silhouettes: the IoU that three of four reach at most, of some, evenly spaced."""
+        some = _sample(frames)
+        return _judge(some, self._rebuild(some))
 
     def _draw_components(self, frames: UInt8) -> UInt8:
         """The best that the prior's components can show, whatever its networks make of them."""
@@ -184,6 +213,10 @@ class SdfAE(FrameCodec[SdfAEOptions]):
         height, width = saved["size"].tolist()
         codec._size = height, width
         return codec
+
+
+def _measure_places(frames: Silhouettes) -> Float32:
+    return np.concatenate([measure_placements(chunk) for chunk in frames.chunks()])
 
 
 def _sample(frames: Silhouettes) -> UInt8:

@@ -58,6 +58,24 @@ class MotionField(StreamingModel[MotionFieldOptions]):
     _liveliness: Float32
 
     @property
+    def clips(self) -> list[Float32]:
+        """The latents `(n, d)` of each clip that it follows."""
+        return np.split(self._latents, self._find_ends()[:-1])
+
+    @property
+    def regions(self) -> Int64:
+        """Which region and pace each latent is of, `(n,)`."""
+        return self._regions
+
+    @property
+    def framings(self) -> Int64:
+        """The framing of each clip, `(m,)`."""
+        return self._framings[self._find_ends() - 1]
+
+    def _find_ends(self) -> Int64:
+        return np.unique(self._stops)
+
+    @property
     def context(self) -> int:
         return self.options.context
 

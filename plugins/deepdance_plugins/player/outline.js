@@ -1,0 +1,231 @@
+const REFINEMENT = 2; // samples of the refined field a pixel of the canvas, each way
+const SHARPNESS = -0.75; // the slope of the cubic's weights a pixel away, as OpenCV has it
+const SMALLEST_RING = 3; // points of an outline
+
+/**
+ * Draw a picture on a 2D canvas: one even-odd path of quadratic curves along the level of its field.
+ *
+ * The silhouette keeps its shape: it is fitted into `width` × `height` and centred.
+ * @param {CanvasRenderingContext2D} context
+ * @param {{field: Float32Array, placement: number[]}} picture
+ * @param {object} meta
+ * @param {{width: number, height: number, ink: string, ground: ?string, mirror: boolean}} look colours are those of
+ *   CSS; without a ground it is transparent
+ */
+export function draw(context, picture, meta, {width, height, ink = "black", ground = "white", mirror = false}) {
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, width, height);
+  if (ground) {
+    context.fillStyle = ground;
+    context.fillRect(0, 0, width, height);
+  }
+  const frame = fitFrame(meta.size, width, height);
+  context.save();
+  context.beginPath();
+  context.rect(frame.left, frame.top, frame.width, frame.height);
+  context.clip();
+  context.beginPath();
+  const toCanvas = buildMap(picture.placement, meta, frame, mirror);
+  for (const ring of findOutline(picture, meta)) tracePath(context, toCanvas(ring));
+  context.fillStyle = ink;
+  context.fill("evenodd");
+  context.restore();
+}
+
+/** The largest frame of the silhouettes' shape that fits, in whole pixels, in the middle. */
+function fitFrame([rows, columns], width, height) {
+  const scale = Math.min(height / rows, width / columns);
+  const size = {
+    width: Math.max(1, Math.min(width, Math.round(columns * scale))),
+    height: Math.max(1, Math.min(height, Math.round(rows * scale))),
+  };
+  return {...size, left: Math.floor((width - size.width) / 2), top: Math.floor((height - size.height) / 2)};
+}
+
+/** The map of a ring from samples of the refined field to pixels: `distance_field._build_maps`, and the frame's. */
+function buildMap([column, row, lean, logWidth, logHeight], {canvas, size}, frame, mirror) {
+  const zoomX = Math.exp(logWidth) / canvas.across;
+  const zoomY = Math.exp(logHeight) / canvas.down;
+  const [scaleX, scaleY] = [frame.width / size[1], frame.height / size[0]];
+  return (ring) => {
+    const points = new Float64Array(ring.length);
+    for (let at = 0; at < ring.length; at += 2) {
+      // Pixels are areas, and their centres lie at halves; the refined field has a border of one sample.
+      const u = (ring[at] - 0.5) / REFINEMENT - 0.5 - (canvas.width - 1) / 2;
+      const v = (ring[at + 1] - 0.5) / REFINEMENT - 0.5 - canvas.row;
+      const x = (column + zoomX * u + lean * zoomY * v + 0.5) * scaleX;
+      points[at] = frame.left + (mirror ? frame.width - x : x);
+      points[at + 1] = frame.top + (row + zoomY * v + 0.5) * scaleY;
+    }
+    return points;
+  };
+}
+
+/** A closed ring as quadratic curves: its points are their control points, and they meet halfway. */
+function tracePath(context, ring) {
+  const count = ring.length;
+  context.moveTo((ring[count - 2] + ring[0]) / 2, (ring[count - 1] + ring[1]) / 2);
+  for (let at = 0; at < count; at += 2) {
+    const [x, y] = [ring[at], ring[at + 1]];
+    const next = (at + 2) % count;
+    context.quadraticCurveTo(x, y, (x + ring[next]) / 2, (y + ring[next + 1]) / 2);
+  }
+  context.closePath();
+}
+
+/** The rings of the pieces that are shown, each `[x0, y0, x1, y1, …]` in samples of the refined field. */
+function findOutline({field, placement}, meta) {
+  const {canvas, outward, outside, smallest} = meta;
+  const unit = Math.exp(placement[4]) / canvas.reference; // pixels of the silhouette in a unit of the field
+  const refined = refine(field, canvas.height, canvas.width, outside / unit);
+  return selectPieces(traceRings(refined, -outward / unit), smallest);
+}
+
+/**
+ * A field `(rows, columns)` finer, by the cubic that OpenCV enlarges with, and with a border of `outside`.
+ * @returns {{values: Float32Array, rows: number, columns: number}}
+ */
+function refine(field, rows, columns, outside) {
+  const [taller, wider] = [rows * REFINEMENT, columns * REFINEMENT + 2];
+  const tall = new Float32Array(taller * columns);
+  for (let column = 0; column < columns; column++) refineLine(field, column, columns, rows, tall, column, columns);
+  const values = new Float32Array((taller + 2) * wider).fill(outside);
+  for (let row = 0; row < taller; row++) refineLine(tall, row * columns, 1, columns, values, (row + 1) * wider + 1, 1);
+  return {values, rows: taller + 2, columns: wider};
+}
+
+/** `REFINEMENT` samples for each of a line; pixels are areas, so the first lies before the centre of the first one. */
+function refineLine(line, from, step, count, out, to, outStep) {
+  const last = from + (count - 1) * step;
+  for (let part = 0; part < REFINEMENT; part++) {
+    const place = (part + 0.5) / REFINEMENT - 0.5;
+    const shift = Math.floor(place);
+    const [a, b, c, d] = weigh(place - shift);
+    for (let number = 0; number < count; number++) {
+      const at = from + (number + shift) * step;
+      const before = Math.max(at - step, from);
+      const after = Math.min(at + step, last);
+      const sum = a * line[before] + b * line[Math.max(at, from)] + c * line[after];
+      out[to + (number * REFINEMENT + part) * outStep] = sum + d * line[Math.min(at + 2 * step, last)];
+    }
+  }
+}
+
+/** The weights of four neighbours, at a fraction of the way from the second to the third (Keys 1981). */
+function weigh(fraction) {
+  const near = (way) => ((SHARPNESS + 2) * way - (SHARPNESS + 3)) * way * way + 1;
+  const first = SHARPNESS * fraction * (1 - fraction) ** 2;
+  const second = near(fraction);
+  const third = near(1 - fraction);
+  return [first, second, third, 1 - first - second - third];
+}
+
+/**
+ * The closed rings along a level, by marching squares (Lorensen and Cline 1987); what is above lies to their right.
+ *
+ * An outline crosses edges between neighbouring samples; edge `2 · sample` leads right from it, `2 · sample + 1` down.
+ */
+function traceRings(refined, level) {
+  const {next, edges} = linkEdges(refined, level);
+  const rings = [];
+  for (const edge of edges) {
+    if (next[edge] < 0) continue;
+    const ring = followRing(refined, level, next, edge);
+    if (ring.length >= 2 * SMALLEST_RING) rings.push(ring);
+  }
+  return rings;
+}
+
+/** For each edge that is crossed the one where the outline leaves the square that it enters there, else -1. */
+function linkEdges({values, rows, columns}, level) {
+  const next = new Int32Array(2 * rows * columns).fill(-1);
+  const edges = [];
+  for (let row = 0; row + 1 < rows; row++) {
+    for (let column = 0, at = row * columns; column + 1 < columns; column++, at++) {
+      const corners =
+        (values[at] > level) |
+        ((values[at + 1] > level) << 1) |
+        ((values[at + columns + 1] > level) << 2) |
+        ((values[at + columns] > level) << 3);
+      if (corners === 0 || corners === 15) continue;
+      const sides = [2 * at, 2 * at + 3, 2 * (at + columns), 2 * at + 1]; // top, right, bottom, left
+      for (const [enters, leaves] of SEGMENTS[corners]) {
+        next[sides[enters]] = sides[leaves];
+        edges.push(sides[enters]);
+      }
+    }
+  }
+  return {next, edges};
+}
+
+const [TOP, RIGHT, BOTTOM, LEFT] = [0, 1, 2, 3];
+/** By which corners are above (1 top left, 2 top right, 4 bottom right, 8 bottom left): sides from and to which an outline goes.
+ * Corners that touch are one piece. */
+const SEGMENTS = [
+  [],
+  [[TOP, LEFT]],
+  [[RIGHT, TOP]],
+  [[RIGHT, LEFT]],
+  [[BOTTOM, RIGHT]],
+  [[TOP, RIGHT], [BOTTOM, LEFT]],
+  [[BOTTOM, TOP]],
+  [[BOTTOM, LEFT]],
+  [[LEFT, BOTTOM]],
+  [[TOP, BOTTOM]],
+  [[LEFT, TOP], [RIGHT, BOTTOM]],
+  [[RIGHT, BOTTOM]],
+  [[LEFT, RIGHT]],
+  [[TOP, RIGHT]],
+  [[LEFT, TOP]],
+  [],
+];
+
+function followRing({values, columns}, level, next, edge) {
+  const ring = [];
+  while (next[edge] >= 0) {
+    const at = edge >> 1;
+    const down = edge & 1;
+    const there = values[at + (down ? columns : 1)];
+    const share = (level - values[at]) / (there - values[at]);
+    ring.push((at % columns) + (down ? 0 : share), Math.floor(at / columns) + (down ? share : 0));
+    const following = next[edge];
+    next[edge] = -1;
+    edge = following;
+  }
+  return ring;
+}
+
+/** The rings of pieces, less their holes, of at least the share `smallest` of the largest one's area. */
+function selectPieces(rings, smallest) {
+  const areas = rings.map(measureArea);
+  const pieces = rings.filter((_, number) => areas[number] > 0).map((ring) => ({rings: [ring], area: measureArea(ring)}));
+  pieces.sort((one, other) => one.area - other.area);
+  rings.forEach((ring, number) => {
+    const owner = areas[number] < 0 && pieces.find((piece) => contains(piece.rings[0], ring[0], ring[1]));
+    if (!owner) return;
+    owner.rings.push(ring);
+    owner.left = (owner.left ?? owner.area) + areas[number];
+  });
+  const largest = Math.max(...pieces.map(({area, left}) => left ?? area));
+  return pieces.filter(({area, left}) => (left ?? area) >= smallest * largest).flatMap((piece) => piece.rings);
+}
+
+/** Twice the area of a ring, positive around what is above the level, negative around a hole. */
+function measureArea(ring) {
+  let area = 0;
+  for (let at = 0; at < ring.length; at += 2) {
+    const next = (at + 2) % ring.length;
+    area += ring[at] * ring[next + 1] - ring[next] * ring[at + 1];
+  }
+  return area;
+}
+
+/** Whether a ring goes around a point: a ray from it crosses the ring an odd number of times. */
+function contains(ring, x, y) {
+  let inside = false;
+  for (let at = 0, before = ring.length - 2; at < ring.length; before = at, at += 2) {
+    const [x0, y0, x1, y1] = [ring[before], ring[before + 1], ring[at], ring[at + 1]];
+    if (y0 > y !== y1 > y && x < x0 + ((y - y0) / (y1 - y0)) * (x1 - x0)) inside = !inside;
+  }
+  return inside;
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import {importPlayer, measureDifference, readFixture} from "./fixtures.mjs";
+import {RecordingContext, rasterize} from "./raster.mjs";
+
+const {unpack} = await importPlayer("arrays.js");
+const {Decoder} = await importPlayer("decoder.js");
+const {draw} = await importPlayer("outline.js");
+const {meta, data, poses, fields, sizes, silhouettes} = readFixture("pictures");
+const decoder = new Decoder(await unpack(data, meta), meta);
+const pictures = poses.map((pose) => decoder.decode(Float32Array.from(pose)));
+
+function drawPicture(picture, width, height, look = {}, changed = meta) {
+  const context = new RecordingContext();
+  draw(context, picture, changed, {width, height, ink: "#000", ground: "#fff", mirror: false, ...look});
+  return context;
+}
+
+function cover(picture, width, height, look, changed) {
+  return rasterize(drawPicture(picture, width, height, look, changed), width, height);
+}
+
+function unpackBits(bytes, count) {
+  return Uint8Array.from({length: count}, (_, bit) => (bytes[bit >> 3] >> (7 - (bit & 7))) & 1);
+}
+
+function measureIou(one, other) {
+  let shared = 0, either = 0;
+  one.forEach((value, at) => {
+    shared += value & other[at];
+    either += value | other[at];
+  });
+  return either ? shared / either : 1;
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+test("fields are those of Python, to a thousandth of a pixel", () => {
+  pictures.forEach(({field}, number) => assert.ok(measureDifference(field, fields[number]) < 1e-3));
+});
+
+test("silhouettes are those of Python, at any size", () => {
+  sizes.forEach(([height, width], which) => {
+    const bits = unpackBits(silhouettes[which], poses.length * height * width);
+    const ious = pictures.map((picture, number) => {
+      const drawn = bits.subarray(number * height * width, (number + 1) * height * width);
+      return measureIou(cover(picture, width, height), drawn);
+    });
+    assert.ok(sum(ious) / ious.length > 0.995, `${width}×${height}: ${ious}`);
+  });
+});
+
+test("a mirror image is one", () => {
+  const [height, width] = sizes[0];
+  const plain = cover(pictures[0], width, height);
+  const mirrored = cover(pictures[0], width, height, {mirror: true});
+  const turned = plain.map((_, at) => plain[at - (at % width) + width - 1 - (at % width)]);
+  assert.ok(measureIou(mirrored, turned) > 0.99);
+  assert.ok(measureIou(mirrored, plain) < 0.9);
+});
+
+test("without a ground nothing but the dancer is painted", () => {
+  const painted = (ground) => drawPicture(pictures[0], 100, 60, {ground}).calls.filter(([name]) => name === "fillRect");
+  assert.equal(painted(null).length, 0);
+  assert.deepEqual(painted("#fed"), [["fillRect", "#fed", 0, 0, 100, 60]]);
+  assert.deepEqual(drawPicture(pictures[0], 100, 60, {ground: null}).calls[1], ["clearRect", 0, 0, 100, 60]);
+});
+
+test("the dancer is painted once, in ink, by the even-odd rule", () => {
+  const fills = drawPicture(pictures[0], 100, 60, {ink: "teal"}).calls.filter(([name]) => name === "fill");
+  assert.deepEqual(fills, [["fill", "teal", "evenodd"]]);
+});
+
+/** A field of discs `[x, y, radius]` on a canvas of 60 × 40; those of a negative radius are holes. */
+function drawDiscs(discs) {
+  const field = new Float32Array(60 * 40).fill(-8);
+  for (let y = 0; y < 40; y++) {
+    for (let x = 0; x < 60; x++) {
+      for (const [cx, cy, radius] of discs) {
+        const inside = Math.max(Math.min(Math.abs(radius) - Math.hypot(x - cx, y - cy), 8), -8);
+        const at = y * 60 + x;
+        field[at] = radius < 0 ? Math.min(field[at], -inside) : Math.max(field[at], inside);
+      }
+    }
+  }
+  return {field, placement: [29.5, 19.5, 0, 0, 0]};
+}
+
+const canvas = {width: 60, height: 40, row: 19.5, across: 1, down: 1, reference: 1};
+const discs = {...meta, size: [40, 60], canvas, outward: 0};
+
+test("the area of a disc is its own, and that of a ring less its hole", () => {
+  for (const [shown, area] of [
+    [[[30, 20, 12]], Math.PI * 12 ** 2],
+    [[[30, 20, 12], [30, 20, -6]], Math.PI * (12 ** 2 - 6 ** 2)],
+  ]) {
+    const covered = sum(cover(drawDiscs(shown), 600, 400, {}, discs)) / 100;
+    assert.ok(Math.abs(covered / area - 1) < 0.01, `${covered} beside ${area}`);
+  }
+});
+
+test("pieces below a share of the largest one are left out, and their holes with them", () => {
+  const shown = drawDiscs([[20, 20, 12], [48, 20, 6], [48, 20, -3]]);
+  const measure = (smallest) => sum(cover(shown, 600, 400, {}, {...discs, smallest})) / 100;
+  const [large, ring] = [Math.PI * 144, Math.PI * 27];
+  assert.ok(Math.abs(measure(0.1) / (large + ring) - 1) < 0.01);
+  assert.ok(Math.abs(measure(0.2) / large - 1) < 0.01);
+  assert.ok(Math.abs(measure(1) / large - 1) < 0.01);
+});
+
+test("what lies beyond the silhouette's frame is not painted, and an empty field paints nothing", () => {
+  const beside = {...drawDiscs([[30, 20, 12]]), placement: [0, 19.5, 0, 0, 0]};
+  const covered = cover(beside, 1000, 400, {}, discs);
+  assert.equal(sum(covered.filter((_, at) => at % 1000 < 200)), 0);
+  assert.ok(sum(covered) > 0);
+  assert.equal(sum(cover(drawDiscs([]), 600, 400, {}, discs)), 0);
+});
