@@ -68,7 +68,7 @@ def fit_into_box(picture: UInt8) -> UInt8:
     """A picture `(h, w)` or `(h, w, 3)`, averaged to fit into `BOX` where it is larger."""
     import cv2
 
-    height, width = fit_size(*picture.shape[:2], BOX)
+    height, width = fit_size(picture.shape[0], picture.shape[1], BOX)
     if height >= len(picture):
         return picture
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
