@@ -23,8 +23,9 @@ def compare(
 
     Example: dd compare first-run second-run --out table.tex
     """
-    from deepdance import runs
-    from deepdance.evaluation import export, report
+    from deepdance import report, runs
+    from deepdance.evaluation import export
+    from deepdance.evaluation import report as measured
     from deepdance.workspace import locate_run
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
@@ -38,7 +39,7 @@ def compare(
     for number, (place, name) in enumerate(places, 1):
         with open_session(place.root, title=f"{name} ({number} of {len(run)})") as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
-    tables = report.compare(evaluations)
+    tables = measured.compare(evaluations)
     if out:
         tables.write(out)
     if json:

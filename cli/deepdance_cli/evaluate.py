@@ -24,7 +24,8 @@ def evaluate(
 
     Example: dd evaluate my-run --out tables.tex
     """
-    from deepdance.evaluation import export, report
+    from deepdance import report
+    from deepdance.evaluation import export
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
     from deepdance_cli.show import print_table

@@ -30,6 +30,7 @@ from deepdance_cli import (
     plugins,
     prepare,
     recipe,
+    report,
     run,
     runs,
 )
@@ -117,6 +118,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("measure")(measure.measure)
 app.command("compare")(compare.compare)
 app.command("curves")(curves.curves)
+app.command("report")(report.report)
 app.add_typer(export.app, name="export")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")

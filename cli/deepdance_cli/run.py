@@ -64,7 +64,7 @@ def run(
 
     Example: dd run my-video.mp4 --codec conv-ae --seq lstm4
     """
-    from deepdance import runs
+    from deepdance import report
     from deepdance.metrics.paper_table import PAPER_MODELS
     from deepdance_cli.console import err, out
     from deepdance_cli.progress import open_session
@@ -77,13 +77,17 @@ def run(
     if not videos and made.source.name in ("auto", "demo"):
         (err if json else out).print(DEMO_LINE)
     with open_session(workspace, log or ()) as session:
-        finished = runs.run(session, made, videos or [], name, force=force, fresh=fresh)
+        finished = report.run(session, made, videos or [], name, force=force, fresh=fresh)
+    page = finished.folder / report.REPORT
     if json:
         rows = [asdict(row) for row in finished.table]
         paths = {"folder": str(finished.folder), "video": str(finished.video)}
+        paths |= {"report": str(page)} if page.is_file() else {}
         looks = describe_looks(finished.impression)
         print_json({"run": finished.run.name, **paths, "looks": looks, "paper_table": rows})
         return
     if table or all(row.component == PAPER_MODELS[row.stage] for row in finished.table):
         print_paper_table(finished.table)
     out.print(f"run   {finished.run.name}\nlooks {finished.impression.sentence}\nvideo {finished.video}")
+    if page.is_file():
+        out.print(f"page  {page}")

@@ -192,10 +192,20 @@ class Run:
 
         `fresh` names a table that is measured anew, with all after it. Raises OptionError.
         """
-        from deepdance.evaluation import report
+        from deepdance import report
 
         with self._session.follow():
             return report.evaluate(self._session, self.name, frames, seeds, fresh=fresh)
+
+    def report(self) -> Path:
+        """Make the run's page, `report.html`, anew: as `dd report` does. It holds frames of the first video.
+
+        Raises InputError, WorkspaceError.
+        """
+        from deepdance import report
+
+        with self._session.follow():
+            return report.write_report(self._session, self.name)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self._record.status})"
@@ -232,6 +242,8 @@ def run(
 
     Raises InputError, OptionError, PluginError, WorkspaceError.
     """
+    from deepdance import report
+
     session, named = _adopt(Session.open(workspace, _add_progress(listen, progress)), fields)
     with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
@@ -240,7 +252,7 @@ def run(
         check_entries(base, session.registry, named)
         made = base.changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
-        return Run(session, runs.run(session, made, locations, name, force=force, fresh=fresh).run.name)
+        return Run(session, report.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 
 
 def open_run(

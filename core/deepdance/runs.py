@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from deepdance import pipeline, preparation
+from deepdance.array_files import load_array
 from deepdance.arrays import Float32, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.continuation import append, join, take_last_keyframes
 from deepdance.errors import InputError, WorkspaceError
-from deepdance.events import Progress, RunFinished, RunStarted
+from deepdance.events import Progress, RunFinished, RunStarted, collect_warnings
 from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes, redraw
 from deepdance.generation import take_opening
@@ -34,9 +35,11 @@ from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_latents
-from deepdance.storage import now, read_as, write_json
+from deepdance.storage import now, read_as, write_atomically, write_json
 from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
 
+DANCE_LATENTS = "dance.npy"
+"""The latents that a run's dance begins with."""
 VERSION = version("deepdance")
 LEAST_TITLE = 10
 """Letters of a video's name that a run's name keeps, however long those of its models are."""
@@ -53,6 +56,7 @@ class Finished:
     video: Path
     table: list[PaperRow]
     impression: Impression
+    opened: OpenedRun
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,13 @@ def run(
     *,
     force: bool = False,
     fresh: str | None = None,
+    report: Callable[[Finished], None] = lambda finished: None,
 ) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
     Without locations the demo dancer is the source. What an earlier run has made already is used again. With `force`
-    it learns from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it.
+    it learns from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it. `report` is
+    called while nobody else can work on the run, before its end is told.
     """
     session = session.make_anew(fresh)
     inputs = expand_inputs(session.registry, locations)
@@ -155,10 +161,14 @@ def run(
     recipe = preparation.decide_removers(session, recipe, inputs)
     claimed = name or _make_name(inputs, recipe)
     with session.workspace.claim(claimed, exact=name is not None, inputs=inputs, recipe=recipe) as record:
-        return _make(session, record, recipe, force=force)
+        with collect_warnings() as told:
+            finished = _make(session, record, recipe, told, force=force)
+        report(finished)
+        session.listen(RunFinished(record.name, finished.video))
+        return finished
 
 
-def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -> Finished:
+def _make(session: Session, record: RunRecord, recipe: Recipe, told: list[str], *, force: bool) -> Finished:
     """A run that has its name: its models, its tables and its video."""
     suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
     video = session.workspace.run_folder(record.name) / f"dance{suffix}"
@@ -177,12 +187,13 @@ def _make(session: Session, record: RunRecord, recipe: Recipe, *, force: bool) -
     opened = open_run(session, recipe, record)
     table = measure_paper_table(opened, record.name)
     size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
-    impression = _write_dance(opened, recipe, size, video)
+    impression, beginning = _write_dance(opened, recipe, size, video)
+    _keep_latents(video.parent, beginning)
     record.status, record.video, record.version = "finished", video.name, VERSION
     record.finished = now()
+    record.looks, record.warnings = impression.sentence, list(dict.fromkeys(told))
     session.workspace.record(record, recipe)
-    session.listen(RunFinished(record.name, video))
-    return Finished(record, session.workspace.run_folder(record.name), video, table, impression)
+    return Finished(record, video.parent, video, table, impression, opened)
 
 
 def _train(
@@ -234,21 +245,42 @@ def generate(session: Session, name: str, out: Path | None, changes: Mapping[str
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
     size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
-    impression = _write_dance(opened, recipe, size, out)
+    impression, _ = _write_dance(opened, recipe, size, out)
     session.listen(RunFinished(name, out))
     return Danced(out, impression)
 
 
-def _write_dance(run: OpenedRun, recipe: Recipe, size: tuple[int, int], out: Path) -> Impression:
-    """A new dance as a file, and how it looks."""
+def _write_dance(run: OpenedRun, recipe: Recipe, size: tuple[int, int], out: Path) -> tuple[Impression, Float32]:
+    """A new dance as a file: how it looks, and the latents of its first minute."""
     watch = Watch(recipe.fps, recipe.render_fps, run.frames.size)
     beginning: list[Float32] = []
     new = _keep_first(_generate_latents(run, recipe), ceil(SECONDS * recipe.render_fps), beginning)
     pipeline.render(run.session, recipe, watch.follow(_decode(run, recipe, new, size)), out)
-    return watch.compare(np.concatenate(beginning), run.frames, run.latents, run.evaluated_from)
+    latents = np.concatenate(beginning)
+    return watch.compare(latents, run.frames, run.latents, run.evaluated_from), latents
 
 
-def _keep_first(chunks: Iterable[Float32], most: int, kept: list[Float32]) -> Iterator[Float32]:
+def _keep_latents(folder: Path, latents: Float32) -> None:
+    with write_atomically(folder / DANCE_LATENTS) as temporary:
+        np.save(temporary, latents)
+
+
+def load_dance(run: OpenedRun, name: str) -> Float32:
+    """Latents `(n, d)` of the first minute of a run's dance, at `render_fps`: those kept, else it is danced again."""
+    path = run.session.workspace.run_folder(name) / DANCE_LATENTS
+    if path.is_file():
+        latents: Float32 = load_array(path)
+        if latents.dtype == np.float32 and latents.ndim == 2 and latents.shape[1] == run.codec.latent_dim:
+            return latents
+    danced: list[Float32] = []
+    most = ceil(SECONDS * run.recipe.render_fps)
+    with closing(_keep_first(_generate_latents(run, run.recipe), most, danced)) as chunks:
+        while sum(map(len, danced)) < most and next(chunks, None) is not None:
+            pass
+    return np.concatenate(danced)
+
+
+def _keep_first(chunks: Iterable[Float32], most: int, kept: list[Float32]) -> Generator[Float32]:
     """The same chunks; `kept` gets the first rows of them."""
     for chunk in chunks:
         if most:

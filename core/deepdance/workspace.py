@@ -49,6 +49,10 @@ class RunRecord:
     version: str = ""
     recipe: str = ""
     """The hash of its recipe's file; records of 0.1.0 have none."""
+    looks: str = ""
+    """How its dance looks, in a sentence."""
+    warnings: list[str] = field(default_factory=list)
+    """What was warned of while it was made."""
 
     @property
     def is_trained(self) -> bool:
@@ -235,8 +239,9 @@ def is_plain_name(name: str) -> bool:
 
 def _check_record(record: RunRecord) -> None:
     """Raise ValueError for what no run writes."""
-    texts = (record.status, record.created, record.finished, record.video, record.version, record.recipe)
-    if not all(isinstance(text, str) for text in (*texts, *_as_list(record.inputs))):
+    texts = (record.status, record.created, record.finished, record.video, record.version, record.recipe, record.looks)
+    lists = (*_as_list(record.inputs), *_as_list(record.warnings))
+    if not all(isinstance(text, str) for text in (*texts, *lists)):
         raise ValueError("something else where text is wanted")
     if record.video and not is_plain_name(record.video):
         raise ValueError(f"a video outside of its folder, {show_path(record.video)}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 PATIENCE = 60.0
 """Seconds that a busy machine is given."""
@@ -17,6 +18,12 @@ def wait_until(is_so: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < until, f"waited in vain until {what}"
         time.sleep(0.05)
     return got
+
+
+def find_violations(page: Any) -> list[str]:
+    """What axe finds wrong with a page for those who read it by ear, by keyboard or with weak eyes."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    return [f"{found['id']}: {found['help']}" for found in axe.Axe().run(page).response["violations"]]
 
 
 def build_small_page(silhouettes: np.ndarray, note: str = "", title: str = "small") -> str:

@@ -7,7 +7,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from browser.pages import build_small_page, wait_until
+from browser.pages import build_small_page, find_violations, wait_until
 
 STATE = {
     "playing": "deepdance.isPlaying",
@@ -76,11 +76,6 @@ def count_frames(page, seconds):
 def wait_for_frames(page, count):
     start = page.evaluate("deepdance.figures.frames")
     wait_until(lambda: page.evaluate("deepdance.figures.frames") >= start + count, f"{count} frames were shown")
-
-
-def find_violations(page):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
-    return [f"{found['id']}: {found['help']}" for found in axe.Axe().run(page).response["violations"]]
 
 
 def test_it_is_ready_soon_and_dances(play, record_property):

@@ -73,6 +73,7 @@ def test_a_run_tells_its_events_in_order_and_what_is_kept_is_told_so(dd, trained
         *("ArtifactReady:sequence", "StageFinished:sequence"),
         *("StageStarted:evaluation", "ArtifactReady:evaluation", "StageFinished:evaluation"),
         *("StageStarted:render", "StageFinished:render"),
+        *("StageStarted:report", "StageFinished:report"),
         "RunFinished",
     ]
     assert first[0]["recipe"]["codec"]["latent_dim"] == 8

@@ -35,7 +35,9 @@ def test_the_papers_command_from_a_video_to_a_dance(dd, video, workspace):
     assert codec["copy_last_acc"] > 0.5
     assert sequence["val_loss"] > 0
     folder = workspace / "runs" / report["run"]
-    assert {path.name for path in folder.iterdir()} == {"recipe.toml", "run.json", "metrics.json", "dance.mp4"}
+    made = {"recipe.toml", "run.json", "metrics.json", "dance.mp4", "dance.npy", "report.html"}
+    assert {path.name for path in folder.iterdir()} == made
+    assert report["report"] == str(folder / "report.html")
     assert stages(workspace) == ["codec", "evaluation", "latents", "sequence", "silhouettes"]
 
 

@@ -1,0 +1,76 @@
+"""The contents of runs → one HTML file. Every text in it may be a stranger's, and is escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from deepdance.controls import escape_controls
+from deepdance.evaluation.tables import Table, join_paper_tables
+from deepdance.report.contents import Contents
+from deepdance.storage import write_text
+
+STAGES = {"codec": "codec", "sequence": "sequence model"}
+
+
+def write_page(runs: Sequence[Contents], path: Path) -> None:
+    """Write the page of these runs, beside one another where they are several; it appears when it is whole."""
+    write_text(path, build_page(runs))
+
+
+def build_page(runs: Sequence[Contents]) -> str:
+    """The page as HTML. It loads nothing, and its policy keeps it from doing so."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    def make_printable(value: Any) -> Any:
+        return escape_controls(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=make_printable, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"seconds": format_seconds, "lines": list_lines, "figure": format_figure}
+    style, script = _read_asset("page.css"), _read_asset("page.js")
+    paper = join_paper_tables({(run.record.name if len(runs) > 1 else ""): run.paper_table for run in runs})
+    return environment.from_string(_read_asset("page.html.j2")).render(
+        runs=runs,
+        stages=STAGES,
+        paper=paper,
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        style_hash=_hash_inline(style),
+        script_hash=_hash_inline(script),
+    )
+
+
+def _read_asset(name: str) -> str:
+    return files("deepdance.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash_inline(text: str) -> str:
+    """What a content security policy knows an inline style or script by."""
+    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def list_lines(table: Table) -> list[list[str]]:
+    """Headings, then rows; turned where a table has many figures."""
+    lines = [table.headings, *table.cells]
+    return [list(line) for line in zip(*lines, strict=True)] if table.upright else lines
+
+
+def format_seconds(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def format_figure(value: float, digits: int = 3) -> str:
+    """So many significant digits."""
+    return f"{value:.{digits}g}"
