@@ -24,11 +24,11 @@ SIGMA = 3 / 60
 """Seconds from a beat at which a movement counts `exp(-1/2)`: three frames at 60 a second, as in Bailando and EDGE."""
 AIM = 0.03
 """Standard deviation in seconds of the reward for a movement's beat that lies near one of the music."""
-DEEPEST = 1.5
-"""Mean speeds by which a rest is told from the movement around; deeper ones draw no more."""
+DEEP = 1.0
+"""Mean speeds by which a rest lies under the movement around it, to draw a beat fully; a mere dent draws half."""
 AROUND = 0.25
 """Seconds on each side in which a rest is compared."""
-EVENNESS = 0.6
+EVENNESS = 0.3
 """What an interval at a bound of the speed costs, where a clear rest on a beat gains 1."""
 DRAWS = 200
 """Random placings whose mean score is told."""
@@ -153,7 +153,7 @@ def _move(best: Float64, seconds: float) -> tuple[Float64, np.ndarray]:
 def _reward(places: Float64, rests: Float64, depths: Float64) -> Float64:
     near = slice(*np.searchsorted(rests, (places[0], places[-1])))
     bells = np.exp(-0.5 * ((places[:, None] - rests[near]) / AIM) ** 2)
-    reward: Float64 = (bells * np.minimum(depths[near], DEEPEST)).sum(axis=1)
+    reward: Float64 = (bells * (1 + np.minimum(depths[near] / DEEP, 1)) / 2).max(axis=1, initial=0)
     return reward
 
 

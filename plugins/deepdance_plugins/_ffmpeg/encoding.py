@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from deepdance.errors import RenderError
 from deepdance.interfaces import UInt8
 from deepdance_plugins._colours import TRANSPARENT, Colours, find_rgb
+from deepdance_plugins._ffmpeg.audio import write_wav
 from deepdance_plugins._ffmpeg.process import FfmpegProcess
 from deepdance_plugins._files import show_path
 
@@ -17,16 +19,39 @@ TO_BT709 = "scale=out_color_matrix=bt709:out_range=tv"
 BT709 = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
 
 
-def write_video(frames: Iterable[UInt8], fps: str, path: Path, arguments: Sequence[str]) -> None:
+def write_video(
+    frames: Iterable[UInt8],
+    fps: str,
+    path: Path,
+    arguments: Sequence[str],
+    *,
+    music: str = "",
+    sound: Sequence[str] = (),
+) -> None:
     """Encode grey chunks `(n, height, width)` at `fps` into `path`; `arguments` are ffmpeg's output options.
 
-    Raises RenderError.
+    The file has the sound of `music`, cut or repeated to its length, encoded as `sound` says. Raises RenderError, and
+    InputError for a file without sound.
     """
+    if not music:
+        _encode(frames, fps, path, [], arguments)
+        return
+    with TemporaryDirectory() as folder:
+        # of other formats FFmpeg neither repeats every sample exactly, nor can it be trusted to end
+        track = Path(folder) / "track.wav"
+        write_wav(Path(music), track)
+        looped = ["-stream_loop", "-1", "-i", f"file:{track}"]
+        _encode(frames, fps, path, looped, ["-map", "0:v", "-map", "1:a", *sound, "-shortest", *arguments])
+
+
+def _encode(
+    frames: Iterable[UInt8], fps: str, path: Path, more_inputs: Sequence[str], arguments: Sequence[str]
+) -> None:
     chunks = iter(frames)
     first = next(chunks)
     height, width = first.shape[1:]
     reading = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-framerate", fps, "-i", "pipe:0"]
-    with FfmpegProcess([*reading, *arguments, "-y", f"file:{path.absolute()}"], reads_frames=True) as process:
+    with FfmpegProcess([*reading, *more_inputs, *arguments, "-y", f"file:{path.absolute()}"], reads_frames=True) as process:
         try:
             for chunk in chain([first], chunks):
                 process.write(chunk)
