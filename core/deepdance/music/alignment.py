@@ -30,6 +30,8 @@ AROUND = 0.25
 """Seconds on each side in which a rest is compared."""
 EVENNESS = 0.3
 """What an interval at a bound of the speed costs, where a clear rest on a beat gains 1."""
+MET = 0.6
+"""The score from which on a dance keeps time."""
 DRAWS = 200
 """Random placings whose mean score is told."""
 
@@ -47,15 +49,18 @@ class BeatAlignment:
     random: float
     beats: int
 
+    @classmethod
+    def measure(cls, before: Float64, after: Float64, beats: Float64, seconds: float) -> BeatAlignment:
+        """Of the rests of a dance on its own clock and on a bent one."""
+        scores = score_alignment(after, beats), score_alignment(before, beats)
+        return cls(*scores, score_random(len(after), seconds, beats), len(beats))
+
     @property
     def sentence(self) -> str:
         """In one line."""
-        told = f"{self.score:.2f} on {self.beats} beats, {self.before:.2f} before, {self.random:.2f} at random"
-        return told if self.score >= MET else f"{told}; short of {MET:g}: this dance has few rests near the beats"
-
-
-MET = 0.6
-"""The score from which on a dance is seen to keep time."""
+        scores = f"beat alignment {self.score:.2f} ({self.before:.2f} before, {self.random:.2f} at random)"
+        verdict = "It keeps time" if self.score >= MET else "It is often off the beat (another --seed may not be)"
+        return f"{verdict}: {scores}, {self.beats} beats."
 
 
 def find_rests(latents: Float32, cuts: Bools, fps: float) -> tuple[Float64, Float64]:

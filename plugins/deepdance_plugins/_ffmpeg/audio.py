@@ -66,5 +66,6 @@ def _decode(path: Path, most_seconds: float, output: Sequence[str], width: int) 
             yield from chain([first], chunks)
         except StalledError:
             raise InputError(
-                f"{show_path(path)}: expected sound, but ffmpeg delivered none for {STALL_SECONDS:.0f} s; convert it to WAV"
+                f"{show_path(path)}: expected sound, but ffmpeg delivered none for {STALL_SECONDS:.0f} s; "
+                "convert it to WAV"
             ) from None

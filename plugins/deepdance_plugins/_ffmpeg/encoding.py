@@ -51,7 +51,9 @@ def _encode(
     first = next(chunks)
     height, width = first.shape[1:]
     reading = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-framerate", fps, "-i", "pipe:0"]
-    with FfmpegProcess([*reading, *more_inputs, *arguments, "-y", f"file:{path.absolute()}"], reads_frames=True) as process:
+    with FfmpegProcess(
+        [*reading, *more_inputs, *arguments, "-y", f"file:{path.absolute()}"], reads_frames=True
+    ) as process:
         try:
             for chunk in chain([first], chunks):
                 process.write(chunk)
