@@ -192,7 +192,10 @@ class Recipe(BaseModel):
     @model_validator(mode="after")
     def _check_loop(self) -> Recipe:
         if self.loop and (self.music or self.beats):
-            raise ValueError("no loop with music, whose end would not join; leave out one of them")
+            raise OptionError(
+                "--loop: expected a dance with an end for --music and --beats, got a loop, whose ends they would part; "
+                "leave one of them out"
+            )
         return self
 
     @field_validator("size")

@@ -41,7 +41,9 @@ def write_video(
         track = Path(folder) / "track.wav"
         write_wav(Path(music), track)
         looped = ["-stream_loop", "-1", "-i", f"file:{track}"]
-        _encode(frames, fps, path, looped, ["-map", "0:v", "-map", "1:a", *sound, "-shortest", *arguments])
+        # `-shortest` leaves out whole packets, so they are small
+        ending = ["-af", "asetnsamples=n=512:p=0", "-shortest"]
+        _encode(frames, fps, path, looped, ["-map", "0:v", "-map", "1:a", *sound, *ending, *arguments])
 
 
 def _encode(

@@ -14,7 +14,7 @@ BLOCK = 4
 """Hap compresses squares of so many pixels."""
 
 
-class HapOptions(CutOutColours, Sound):
+class HapOptions(Sound, CutOutColours):
     """Colours of the video."""
 
 

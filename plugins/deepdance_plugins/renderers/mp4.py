@@ -13,7 +13,7 @@ from deepdance_plugins._ffmpeg.audio import Sound
 from deepdance_plugins._ffmpeg.encoding import BT709, TO_BT709, paint, write_video
 
 
-class Mp4Options(OpaqueColours, Sound):
+class Mp4Options(Sound, OpaqueColours):
     """Quality and colours of the video."""
 
     crf: int = Field(18, ge=0, le=51, description="x264's quality: 0 is lossless, 18 looks it, 51 is the smallest.")

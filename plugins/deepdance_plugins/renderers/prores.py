@@ -11,7 +11,7 @@ from deepdance_plugins._ffmpeg.audio import Sound
 from deepdance_plugins._ffmpeg.encoding import BT709, TO_BT709, paint, write_video
 
 
-class ProresOptions(CutOutColours, Sound):
+class ProresOptions(Sound, CutOutColours):
     """Colours of the video."""
 
 

@@ -16,7 +16,7 @@ SPEED = ("-deadline", "good", "-cpu-used", "4", "-row-mt", "1", "-tile-columns",
 """Half the time of libvpx's own speed, for a quarter more bytes; faster ones gain nothing."""
 
 
-class WebmOptions(CutOutColours, Sound):
+class WebmOptions(Sound, CutOutColours):
     """Quality and colours of the video."""
 
     crf: int = Field(20, ge=0, le=63, description="VP9's quality: 0 is the best, 63 is the smallest.")
