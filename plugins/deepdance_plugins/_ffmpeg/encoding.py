@@ -30,41 +30,49 @@ def write_video(
 ) -> None:
     """Encode grey chunks `(n, height, width)` at `fps` into `path`; `arguments` are ffmpeg's output options.
 
-    The file has the sound of `music`, cut or repeated to its length, encoded as `sound` says. Raises RenderError, and
-    InputError for a file without sound.
+    The file has the sound of `music`, cut or repeated to its length, with the options `sound`, the format's among them.
+    Raises RenderError, and InputError for a file without sound.
     """
     if not music:
-        _encode(frames, fps, path, [], arguments)
+        _encode(frames, fps, path, arguments)
         return
-    with TemporaryDirectory() as folder:
-        # of other formats FFmpeg neither repeats every sample exactly, nor can it be trusted to end
-        track = Path(folder) / "track.wav"
+    with TemporaryDirectory(dir=path.absolute().parent, prefix=".") as folder:
+        track, silent = Path(folder) / "track.wav", Path(folder) / f"silent{path.suffix}"
         write_wav(Path(music), track)
-        looped = ["-stream_loop", "-1", "-i", f"file:{track}"]
-        # `-shortest` leaves out whole packets, so they are small
-        ending = ["-af", "asetnsamples=n=512:p=0", "-shortest"]
-        _encode(frames, fps, path, looped, ["-map", "0:v", "-map", "1:a", *sound, *ending, *arguments])
+        seconds = _encode(frames, fps, silent, arguments) / float(fps)
+        _add_sound(silent, track, seconds, path, sound)
 
 
-def _encode(
-    frames: Iterable[UInt8], fps: str, path: Path, more_inputs: Sequence[str], arguments: Sequence[str]
-) -> None:
+def _encode(frames: Iterable[UInt8], fps: str, path: Path, arguments: Sequence[str]) -> int:
+    """How many frames there were."""
     chunks = iter(frames)
     first = next(chunks)
-    height, width = first.shape[1:]
+    count, (height, width) = 0, first.shape[1:]
     reading = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-framerate", fps, "-i", "pipe:0"]
-    with FfmpegProcess(
-        [*reading, *more_inputs, *arguments, "-y", f"file:{path.absolute()}"], reads_frames=True
-    ) as process:
+    with FfmpegProcess([*reading, *arguments, "-y", f"file:{path.absolute()}"], reads_frames=True) as process:
         try:
             for chunk in chain([first], chunks):
                 process.write(chunk)
+                count += len(chunk)
         except BrokenPipeError:
             pass
-        status = process.finish()
-        if status:
-            reason = process.messages[0] if process.messages else f"it ended with status {status}"
-            raise RenderError(f"{show_path(path)}: expected to write the video, but ffmpeg says: {reason}")
+        _finish(process, path)
+    return count
+
+
+def _add_sound(silent: Path, track: Path, seconds: float, path: Path, sound: Sequence[str]) -> None:
+    """The pictures as they are, with as much of the track, repeated, as they last: `-shortest` errs by some packets."""
+    reading = ["-nostdin", "-i", f"file:{silent}", "-stream_loop", "-1", "-i", f"file:{track}"]
+    writing = ["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-af", f"atrim=end={seconds!r}", *sound]
+    with FfmpegProcess([*reading, *writing, "-y", f"file:{path.absolute()}"]) as process:
+        _finish(process, path)
+
+
+def _finish(process: FfmpegProcess, path: Path) -> None:
+    status = process.finish()
+    if status:
+        reason = process.messages[0] if process.messages else f"it ended with status {status}"
+        raise RenderError(f"{show_path(path)}: expected to write the video, but ffmpeg says: {reason}")
 
 
 def paint(colours: Colours, multiple: int = 1) -> str:

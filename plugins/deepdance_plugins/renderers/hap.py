@@ -26,5 +26,5 @@ class Hap(Renderer[HapOptions]):
         filters = f"{paint(self.options, BLOCK)},format=rgba"
         codec = ["-c:v", "hap", "-format", "hap_alpha"]
         words = ["-vf", filters, *codec, "-f", "mov"]
-        sound = ["-c:a", "pcm_s16le"]
+        sound = ["-c:a", "pcm_s16le", "-f", "mov"]
         write_video(frames, repr(float(fps)), path, words, music=self.options.music, sound=sound)

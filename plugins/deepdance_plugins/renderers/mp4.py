@@ -29,5 +29,5 @@ class Mp4(Renderer[Mp4Options]):
         speed = ["-preset", "veryfast", "-movflags", "+faststart"]
         codec = ["-c:v", "libx264", "-crf", str(self.options.crf), *speed]
         words = ["-vf", filters, *codec, *BT709, "-f", "mp4"]
-        sound = ["-c:a", "aac", "-b:a", "192k"]
+        sound = ["-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", "-f", "mp4"]
         write_video(frames, repr(float(fps)), path, words, music=self.options.music, sound=sound)

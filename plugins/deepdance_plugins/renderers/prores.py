@@ -26,5 +26,5 @@ class Prores(Renderer[ProresOptions]):
         speed = ["-qscale:v", "4", "-vendor", "apl0"]
         codec = ["-c:v", "prores_ks", "-profile:v", "4444", "-alpha_bits", "8", *speed]
         words = ["-vf", filters, *codec, *BT709, "-f", "mov"]
-        sound = ["-c:a", "pcm_s16le"]
+        sound = ["-c:a", "pcm_s16le", "-f", "mov"]
         write_video(frames, repr(float(fps)), path, words, music=self.options.music, sound=sound)

@@ -31,5 +31,5 @@ class Webm(Renderer[WebmOptions]):
         # an alternate reference frame is not shown, and the alpha of one that is not shown would be lost
         codec = ["-c:v", "libvpx-vp9", "-crf", str(self.options.crf), "-b:v", "0", "-auto-alt-ref", "0", *SPEED]
         words = ["-vf", filters, *codec, *BT709, "-f", "webm"]
-        sound = ["-c:a", "libopus", "-b:a", "160k"]
+        sound = ["-c:a", "libopus", "-b:a", "160k", "-f", "webm"]
         write_video(frames, repr(float(fps)), path, words, music=self.options.music, sound=sound)
