@@ -69,7 +69,7 @@ def compute_onset(samples: Float32) -> Float64:
 
 def _list_bands(samples: Float32) -> Iterator[tuple[Float32, Float32]]:
     """Log loudness of the mel bands `(n, BANDS)` and of the bass `(n,)`, block by block."""
-    frequencies: Float64 = np.arange(WINDOW // 2 + 1) * (RATE / WINDOW)
+    frequencies = np.linspace(0, RATE / 2, WINDOW // 2 + 1)
     filters, low = _make_filters(frequencies), (frequencies > BASS[0]) & (frequencies < BASS[1])
     padded = np.pad(samples, WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
