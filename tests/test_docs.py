@@ -18,6 +18,7 @@ import typer
 import yaml
 from markdown import Markdown
 from pydantic import ValidationError
+from tracks import make_track, write_track
 
 import deepdance
 from deepdance import events
@@ -236,6 +237,7 @@ def templates(monkeypatch):
 def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path, video):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-video.mp4").symlink_to(video)
+    write_track(tmp_path / "track.mp3", make_track(120, 4)[0])
     if page.name == "README.md":
         run = deepdance.run
         monkeypatch.setattr(deepdance, "run", lambda videos, **given: run(videos, **given | QUICK))

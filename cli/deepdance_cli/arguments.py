@@ -75,6 +75,18 @@ Loop = Annotated[
     float | None,
     typer.Option(help="Seconds of a loop that joins without a jump, in place of --seconds. Default: 0, no loop."),
 ]
+Music = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="A track, or a video with sound: the dance falls on its beats, is as long if no other length is given, "
+        "and the video carries it.",
+    ),
+]
+Beats = Annotated[
+    str | None,
+    typer.Option(metavar="SECONDS", help="The beats in seconds, such as 0.5,1.0,1.5, in place of those of --music."),
+]
 Size = Annotated[
     str | None,
     typer.Option(

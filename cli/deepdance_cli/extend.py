@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Log, RenderSize, Workspace, find_run, name_flags
-from deepdance_cli.output import print_json
+from deepdance_cli.arguments import Beats, Json, Log, Music, RenderSize, Workspace, find_run, name_flags
+from deepdance_cli.output import describe_alignment, print_json
 
 
 def extend(
@@ -20,7 +20,11 @@ def extend(
             help="The run whose models dance on: its name, or its folder. Default: the latest finished run.",
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long to dance on.")] = 20.0,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="How long to dance on. Default: 20, or to the end of --music.")
+    ] = None,
+    music: Music = None,
+    beats: Beats = None,
     out: Annotated[
         Path, typer.Option(help="The file to write, such as a .mp4 or .gif, or a folder of pictures: no ending.")
     ] = Path("extended.mp4"),
@@ -39,8 +43,9 @@ def extend(
 
     place, name = find_run(run, workspace)
     with open_session(place.root, log or ()) as session, name_flags():
-        written = runs.extend(session, name, video, seconds, out, render_size)
+        written = runs.extend(session, name, video, seconds, out, render_size, music=music or "", beats=beats or ())
     if json:
-        print_json({"run": name, "video": str(written)})
+        print_json({"run": name, "video": str(written.video), **describe_alignment(written.alignment)})
     else:
-        console.out.print(f"video {written}")
+        music_line = f"music {written.alignment.sentence}\n" if written.alignment else ""
+        console.out.print(f"{music_line}video {written.video}")

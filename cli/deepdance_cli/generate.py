@@ -9,7 +9,7 @@ import typer
 
 from deepdance_cli import arguments
 from deepdance_cli.arguments import Json, Log, Renderer, RenderSize, RunName, Workspace, find_run
-from deepdance_cli.output import describe_looks, print_json
+from deepdance_cli.output import describe_alignment, describe_looks, print_json
 
 
 def generate(
@@ -17,6 +17,8 @@ def generate(
     frames: Annotated[int | None, typer.Option(help="Frames to generate. Default: as the run's.")] = None,
     seconds: arguments.Seconds = None,
     loop: arguments.Loop = None,
+    music: arguments.Music = None,
+    beats: arguments.Beats = None,
     fps: Annotated[float | None, typer.Option(help="Frames a second of the video. Default: as the run's.")] = None,
     render_size: RenderSize = None,
     out: Annotated[
@@ -59,6 +61,8 @@ def generate(
         "frames": frames,
         "seconds": seconds,
         "loop": loop,
+        "music": music,
+        "beats": beats,
         "render_fps": fps,
         "start": start,
         "temperature": temperature,
@@ -71,6 +75,8 @@ def generate(
     with open_session(place.root, log or ()) as session, arguments.name_flags():
         danced = runs.generate(session, name, out, apply_settings(given, settings or []))
     if json:
-        print_json({"run": name, "video": str(danced.video), "looks": describe_looks(danced.impression)})
+        heard = describe_alignment(danced.alignment)
+        print_json({"run": name, "video": str(danced.video), "looks": describe_looks(danced.impression), **heard})
     else:
-        console.out.print(f"looks {danced.impression.sentence}\nvideo {danced.video}")
+        music_line = f"music {danced.alignment.sentence}\n" if danced.alignment else ""
+        console.out.print(f"looks {danced.impression.sentence}\n{music_line}video {danced.video}")

@@ -15,6 +15,7 @@ from deepdance.controls import CONTROLS, escape_controls
 
 if TYPE_CHECKING:
     from deepdance.impression import Impression
+    from deepdance.music.alignment import BeatAlignment
 
 
 class OutputLostError(Exception):
@@ -93,6 +94,13 @@ def describe_looks(impression: Impression) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {"sentence": impression.sentence, **asdict(impression)}
+
+
+def describe_alignment(alignment: BeatAlignment | None) -> dict[str, Any]:
+    """How well a dance keeps to the beats, for JSON; nothing without any."""
+    from dataclasses import asdict
+
+    return {"music": {"sentence": alignment.sentence, **asdict(alignment)}} if alignment else {}
 
 
 def print_json(value: Any) -> None:

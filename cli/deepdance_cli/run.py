@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deepdance_cli import arguments
-from deepdance_cli.output import describe_looks, print_json
+from deepdance_cli.output import describe_alignment, describe_looks, print_json
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
 
@@ -41,6 +41,8 @@ def run(
     frames: Annotated[int | None, typer.Option(help="Frames of the finished dance, at 30 a second.")] = None,
     seconds: arguments.Seconds = None,
     loop: arguments.Loop = None,
+    music: arguments.Music = None,
+    beats: arguments.Beats = None,
     fps: Annotated[
         float | None,
         typer.Option(
@@ -72,6 +74,7 @@ def run(
 
     values = {"preset": preset, "fps": fps, "size": arguments.parse_size(size), "seed": seed, "frames": frames}
     values |= {"seconds": seconds, "start": start, "temperature": temperature, "loop": loop, "render_size": render_size}
+    values |= {"music": music, "beats": beats}
     components = {"source": source, "remover": remover, "codec": codec, "sequence": seq, "renderer": renderer}
     made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
@@ -84,10 +87,12 @@ def run(
         paths = {"folder": str(finished.folder), "video": str(finished.video)}
         paths |= {"report": str(page)} if page.is_file() else {}
         looks = describe_looks(finished.impression)
-        print_json({"run": finished.run.name, **paths, "looks": looks, "paper_table": rows})
+        heard = describe_alignment(finished.alignment)
+        print_json({"run": finished.run.name, **paths, "looks": looks, **heard, "paper_table": rows})
         return
     if table or all(row.component == PAPER_MODELS[row.stage] for row in finished.table):
         print_paper_table(finished.table)
-    out.print(f"run   {finished.run.name}\nlooks {finished.impression.sentence}\nvideo {finished.video}")
+    music_line = f"music {finished.alignment.sentence}\n" if finished.alignment else ""
+    out.print(f"run   {finished.run.name}\nlooks {finished.impression.sentence}\n{music_line}video {finished.video}")
     if page.is_file():
         out.print(f"page  {page}")

@@ -57,6 +57,8 @@ class DanceFields(TypedDict, total=False):
     frames: int
     seconds: float
     loop: float
+    music: str | Path
+    beats: Sequence[float]
     curve: str
     render_fps: float
     seed: int
@@ -179,13 +181,20 @@ class Run:
         self,
         video: str | Path,
         out: str | Path,
-        seconds: float = 20.0,
+        seconds: float | None = None,
         *,
         render_size: str | tuple[int, int] | None = None,
+        music: str | Path = "",
+        beats: Sequence[float] = (),
     ) -> Path:
-        """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError."""
+        """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError.
+
+        It dances on for 20 seconds, or to the end of `music`, which begins with the video.
+        """
         with self._session.follow():
-            return runs.extend(self._session, self.name, str(video), seconds, Path(out), render_size)
+            return runs.extend(
+                self._session, self.name, str(video), seconds, Path(out), render_size, music=music, beats=beats
+            ).video
 
     def evaluate(self, frames: int = 1000, seeds: int = 5, *, fresh: str | None = None) -> Evaluation:
         """The tables of `dd evaluate`; `seeds` long dances of `frames` keyframes are measured.

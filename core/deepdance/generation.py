@@ -120,6 +120,16 @@ def interpolate_loop(keys: Float32, cuts: Bools, frames: int, *, curve: str = "s
     return _draw_shots(keys[around], position, cuts[around], curve)
 
 
+def draw_at(keys: Float32, cuts: Bools, position: Float64, *, curve: str = "smooth") -> tuple[Float32, Bools]:
+    """The curves through keys `(k, d)` at rising positions `(n,)`, 1 being the second key, and which begin a shot.
+
+    Past the last key they stay there.
+    """
+    position = np.minimum(position, len(keys) - 1)
+    shots = np.searchsorted(np.flatnonzero(cuts[1:]) + 0.5, position, side="right")
+    return _draw_shots(keys, position, cuts, curve), np.diff(shots, prepend=shots[:1]) > 0
+
+
 def _draw_shots(keys: Float32, position: Float64, cuts: Bools, curve: str) -> Float32:
     """The curves through the keys of each shot at rising positions, 1 being the second key."""
     begins = np.flatnonzero(cuts[1:]) + 1

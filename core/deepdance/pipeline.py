@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,15 +16,16 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from deepdance.array_files import load_array
-from deepdance.arrays import Bools, Float32, UInt8
+from deepdance.arrays import Bools, Float32, Float64, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.dance_faults import FaultFinder
 from deepdance.errors import DeepDanceError, InputError, WorkspaceError
 from deepdance.events import Progress, StageFinished, StageStarted
 from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes
-from deepdance.generation import close_loop, count_keyframes, interpolate, interpolate_loop, take_opening
+from deepdance.generation import close_loop, count_keyframes, draw_at, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
+from deepdance.music.alignment import DRIFT, BeatAlignment, align, find_rests
 from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.plugins.culprits import find_culprit
 from deepdance.plugins.isolation import one_line
@@ -39,6 +40,8 @@ CHUNK_PIXELS = 1 << 24
 """Of the frames that are decoded at once: eight of 1920×1080."""
 KEYS_AT_ONCE = 256
 """Keyframes that are danced on by before they are drawn."""
+LOOKED_AT = 60
+"""Moments a second in which rests are sought."""
 LOOP_SEARCH = 300
 """Seconds of dance that a loop is sought in."""
 LOOP_GAP = 2.0
@@ -179,14 +182,49 @@ def dance(
     `video` holds those of the video that the recipe starts from. Warns where the dance stands still or
     leaves what was learned from. Raises OptionError.
     """
-    if recipe.temperature != 1 and model.is_deterministic:
-        log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
-    opening = take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
+    opening = _take_opening(recipe, model, latents, clips, video)
     if recipe.loop:
         ((keys, cuts),) = _tell_faults(recipe, [_find_loop(recipe, model, opening)], latents, clips)
         return iter([interpolate_loop(keys, cuts, count_frames(recipe), curve=recipe.curve)])
     parts = _tell_faults(recipe, _generate_keys(recipe, model, opening), latents, clips)
     return interpolate(parts, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve)
+
+
+def dance_to(
+    recipe: Recipe,
+    model: SequenceModel[Any],
+    latents: Float32,
+    clips: Sequence[Clip],
+    beats: Float64,
+    *,
+    video: Float32 | None = None,
+) -> tuple[Float32, BeatAlignment]:
+    """`dance` on another clock: its movements rest on the `beats`, in seconds. All its latents, and how well they do.
+
+    No movement is cut or repeated. Raises OptionError.
+    """
+    opening = _take_opening(recipe, model, latents, clips, video)
+    longer = recipe.changed({"frames": recipe.frames + ceil(DRIFT * recipe.render_fps)})
+    parts = list(_tell_faults(recipe, _generate_keys(longer, model, opening), latents, clips))
+    keys, cuts = (np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def draw(moments: Float64) -> tuple[Float32, Bools]:
+        return draw_at(keys, cuts, moments * recipe.fps, curve=recipe.curve)
+
+    closely = np.arange(0, longer.frames / recipe.render_fps, 1 / LOOKED_AT)
+    clock = align(*find_rests(*draw(closely), LOOKED_AT), beats)
+    times = np.arange(recipe.frames) / recipe.render_fps
+    bent, begins = draw(clock.read(times))
+    before, after = (find_rests(*shown, recipe.render_fps)[0] for shown in (draw(times), (bent, begins)))
+    return bent, BeatAlignment.measure(before, after, beats, recipe.frames / recipe.render_fps)
+
+
+def _take_opening(
+    recipe: Recipe, model: SequenceModel[Any], latents: Float32, clips: Sequence[Clip], video: Float32 | None
+) -> Float32:
+    if recipe.temperature != 1 and model.is_deterministic:
+        log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
+    return take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
 
 
 def count_frames(recipe: Recipe) -> int:
@@ -260,9 +298,23 @@ def find_chunk_length(size: tuple[int, int]) -> int:
 def render(session: Session, recipe: Recipe, frames: Iterable[UInt8], path: Path) -> None:
     """Chunks of silhouettes → a file or a folder of them, which appears under its name when it is whole."""
     session.listen(StageStarted("render", path.name))
+    recipe = _add_music(session, recipe)
     with write_atomically(path) as temporary:
         _make_component(session, recipe, "renderer").render(frames, recipe.render_fps, temporary)
     session.listen(StageFinished("render", False, str(path)))
+
+
+def _add_music(session: Session, recipe: Recipe) -> Recipe:
+    """The recipe whose renderer has the music as its option; a warning where its files are silent."""
+    renderer = recipe.renderer
+    if not recipe.music:
+        return recipe
+    if "music" not in session.registry.options_model("renderer", renderer.name).model_fields:
+        log.warning("%s writes no sound: the dance keeps to the beats, and its file is silent", renderer.name)
+        return recipe
+    return recipe.model_copy(
+        update={"renderer": renderer.model_copy(update={"options": {**renderer.options, "music": recipe.music}})}
+    )
 
 
 def load_history(artifact: Artifact) -> History:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,7 @@ MOST_BYTES = 1 << 20
 """Of a recipe's file."""
 MOST_FRAMES = 24 * 3600 * 60
 """Of a dance: a day at 60 a second."""
+MOST_BEATS = 10_000
 LENGTHS = ("loop", "seconds", "frames")
 """What says how long a dance is."""
 
@@ -107,6 +109,23 @@ def _parse_render_size(value: Any) -> Any:
     return size
 
 
+def _locate(value: Any) -> Any:
+    """The path of a track as text, absolute where it is there."""
+    return str(Path(value).absolute()) if value and isinstance(value, str | Path) and Path(value).exists() else value
+
+
+def _parse_beats(value: Any) -> Any:
+    """`"0.5,1.0"` → `(0.5, 1.0)`."""
+    try:
+        seconds = [float(part) for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+        rising = all(0 <= before < after for before, after in pairwise([*seconds, math.inf]))
+    except (TypeError, ValueError):
+        rising = False
+    if not rising or len(seconds) > MOST_BEATS:
+        raise ValueError(f"rising seconds such as 0.5,1.0,1.5, at most {MOST_BEATS:,}")
+    return seconds
+
+
 class Recipe(BaseModel):
     """Everything that decides what a run does, apart from the videos it is given."""
 
@@ -148,6 +167,15 @@ class Recipe(BaseModel):
         le=600,
         description="seconds of a loop that joins without a jump, in place of `frames`; 0: none",
     )
+    music: Annotated[str, BeforeValidator(_locate)] = Field(
+        default="",
+        description="a track, or a video with sound, whose beats the dance falls on and whose sound the video carries; "
+        "where `frames` is unset, as long as the dance",
+    )
+    music_hash: str = Field(default="", description="of the track, as a run noted it: a changed one is told of")
+    beats: Annotated[tuple[float, ...], BeforeValidator(_parse_beats)] = Field(
+        default=(), description="seconds of the beats; unset: those that are found in `music`"
+    )
     curve: Literal["smooth", "linear"] = Field(default="smooth", description="how frames lie between keyframes")
     render_fps: float = Field(default=30.0, gt=0, le=240, description="frames a second of the finished dance")
     render_size: Annotated[
@@ -161,6 +189,15 @@ class Recipe(BaseModel):
         "unset: the first video's, at most 1080 lines",
     )
 
+    @model_validator(mode="after")
+    def _check_loop(self) -> Recipe:
+        if self.loop and (self.music or self.beats):
+            raise OptionError(
+                "--loop: expected a dance with an end for --music and --beats, got a loop, whose ends they would part; "
+                "leave one of them out"
+            )
+        return self
+
     @field_validator("size")
     @classmethod
     def _check_size(cls, size: tuple[int, int]) -> tuple[int, int]:
@@ -171,15 +208,18 @@ class Recipe(BaseModel):
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """A copy with `changes`, where `seconds` is the dance's length in place of `frames`. Raises OptionError.
 
-        A length takes the place of a loop's. A component given by name alone keeps its options if it is the one that
-        was there.
+        A length takes the place of a loop's, and new music that of the old with its length and beats. A component given
+        by name alone keeps its options if it is the one that was there.
         """
         new = {key: value for key, value in changes.items() if key not in KINDS or value != getattr(self, key).name}
         _check_lengths(new)
         if self.loop and new.keys() & {"frames", "seconds"}:
             new["loop"] = 0.0
         seconds = new.pop("seconds", None)
-        made = validate(Recipe, {**self.model_dump(exclude_unset=True), **new})
+        kept = self.model_dump(exclude_unset=True)
+        for name in ("frames", "music_hash", "beats") if new.get("music") else ():
+            kept.pop(name, None)
+        made = validate(Recipe, {**kept, **new})
         if seconds is None:
             return made
         if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:

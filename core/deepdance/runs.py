@@ -18,7 +18,7 @@ import numpy as np
 
 from deepdance import pipeline, preparation
 from deepdance.array_files import load_array
-from deepdance.arrays import Float32, UInt8
+from deepdance.arrays import Float32, Float64, UInt8
 from deepdance.artifacts import Artifact
 from deepdance.continuation import append, join, take_last_keyframes
 from deepdance.errors import InputError, WorkspaceError
@@ -30,10 +30,12 @@ from deepdance.impression import SECONDS, Impression, Watch
 from deepdance.inputs import expand_inputs, open_source, recipe_for, settle
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
+from deepdance.music.alignment import BeatAlignment
 from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
+from deepdance.soundtrack import Soundtrack, open_soundtrack
 from deepdance.splits import Split, split_latents
 from deepdance.storage import now, read_as, write_atomically, write_json
 from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
@@ -41,6 +43,7 @@ from deepdance.workspace import LONGEST_NAME, RESERVED, RunRecord, Workspace
 DANCE_LATENTS = "dance.npy"
 """The latents that a run's dance begins with."""
 VERSION = version("deepdance")
+EXTENDED_SECONDS = 20.0
 LEAST_TITLE = 10
 """Letters of a video's name that a run's name keeps, however long those of its models are."""
 
@@ -56,15 +59,28 @@ class Finished:
     video: Path
     table: list[PaperRow]
     impression: Impression
+    alignment: BeatAlignment | None
+    """How well it keeps to the beats; None without any."""
     opened: OpenedRun
 
 
 @dataclass(frozen=True)
 class Danced:
-    """A dance that was written, and how it looks."""
+    """A dance that was written, how it looks, and how well it keeps to the beats, if there are any."""
 
     video: Path
     impression: Impression
+    alignment: BeatAlignment | None
+    beginning: Float32
+    """The latents of its first minute `(n, d)`, at `render_fps`."""
+
+
+@dataclass(frozen=True)
+class Extended:
+    """A video that was danced on, and how well the new dance keeps to the beats, if there are any."""
+
+    video: Path
+    alignment: BeatAlignment | None
 
 
 @dataclass(frozen=True)
@@ -158,21 +174,24 @@ def run(
     inputs = expand_inputs(session.registry, locations)
     recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()
+    recipe, soundtrack = open_soundtrack(recipe, session.registry)
     recipe = preparation.decide_removers(session, recipe, inputs)
     claimed = name or _make_name(inputs, recipe)
     with session.workspace.claim(claimed, exact=name is not None, inputs=inputs, recipe=recipe) as record:
         with collect_warnings() as told:
-            finished = _make(session, record, recipe, told, force=force)
+            finished = _make(session, record, recipe, soundtrack, told, force=force)
         report(finished)
         session.listen(RunFinished(record.name, finished.video))
         return finished
 
 
-def _make(session: Session, record: RunRecord, recipe: Recipe, told: list[str], *, force: bool) -> Finished:
+def _make(
+    session: Session, record: RunRecord, recipe: Recipe, soundtrack: Soundtrack, told: list[str], *, force: bool
+) -> Finished:
     """A run that has its name: its models, its tables and its video."""
     suffix = session.registry.find("renderer", recipe.renderer.name).spec.suffixes[0]
     video = session.workspace.run_folder(record.name) / f"dance{suffix}"
-    check_place(video, [*record.inputs, recipe.start.video])
+    check_place(video, [*record.inputs, recipe.start.video, recipe.music])
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
 
@@ -187,13 +206,13 @@ def _make(session: Session, record: RunRecord, recipe: Recipe, told: list[str], 
     opened = open_run(session, recipe, record)
     table = measure_paper_table(opened, record.name)
     size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
-    impression, beginning = _write_dance(opened, recipe, size, video)
-    _keep_latents(video.parent, beginning)
+    danced = _write_dance(opened, recipe, soundtrack, size, video)
+    _keep_latents(video.parent, danced.beginning)
     record.status, record.video, record.version = "finished", video.name, VERSION
     record.finished = now()
-    record.looks, record.warnings = impression.sentence, list(dict.fromkeys(told))
+    record.looks, record.warnings = danced.impression.sentence, list(dict.fromkeys(told))
     session.workspace.record(record, recipe)
-    return Finished(record, video.parent, video, table, impression, opened)
+    return Finished(record, video.parent, video, table, danced.impression, danced.alignment, opened)
 
 
 def _train(
@@ -237,27 +256,30 @@ def generate(session: Session, name: str, out: Path | None, changes: Mapping[str
     record, recipe = session.workspace.open_run(name)
     recipe = change_dance(recipe, session.registry, changes)
     recipe.start.check_exists()
+    recipe, soundtrack = open_soundtrack(recipe, session.registry)
     asked = changes.get("renderer", "")
     out = out or name_dance(recipe, session.registry, asked)
     recipe = choose_renderer(recipe, session.registry, out, asked)
-    check_place(out, [*record.inputs, recipe.start.video])
+    check_place(out, [*record.inputs, recipe.start.video, recipe.music])
     opened = open_run(session, recipe, record)
     _tell_start(session, record, recipe)
     pipeline.import_components(session, recipe)
     size = _choose_size(opened, recipe, opened.artifacts["silhouettes"][0])
-    impression, _ = _write_dance(opened, recipe, size, out)
+    danced = _write_dance(opened, recipe, soundtrack, size, out)
     session.listen(RunFinished(name, out))
-    return Danced(out, impression)
+    return danced
 
 
-def _write_dance(run: OpenedRun, recipe: Recipe, size: tuple[int, int], out: Path) -> tuple[Impression, Float32]:
-    """A new dance as a file: how it looks, and the latents of its first minute."""
+def _write_dance(run: OpenedRun, recipe: Recipe, soundtrack: Soundtrack, size: tuple[int, int], out: Path) -> Danced:
+    """A new dance as a file."""
     watch = Watch(recipe.fps, recipe.render_fps, run.frames.size)
     beginning: list[Float32] = []
-    new = _keep_first(_generate_latents(run, recipe), ceil(SECONDS * recipe.render_fps), beginning)
+    latents, alignment = _generate_latents(run, recipe, soundtrack)
+    new = _keep_first(latents, ceil(SECONDS * recipe.render_fps), beginning)
     pipeline.render(run.session, recipe, watch.follow(_decode(run, recipe, new, size)), out)
-    latents = np.concatenate(beginning)
-    return watch.compare(latents, run.frames, run.latents, run.evaluated_from), latents
+    first = np.concatenate(beginning)
+    impression = watch.compare(first, run.frames, run.latents, run.evaluated_from)
+    return Danced(out, impression, alignment, first)
 
 
 def _keep_latents(folder: Path, latents: Float32) -> None:
@@ -274,7 +296,8 @@ def load_dance(run: OpenedRun, name: str) -> Float32:
             return latents
     danced: list[Float32] = []
     most = ceil(SECONDS * run.recipe.render_fps)
-    with closing(_keep_first(_generate_latents(run, run.recipe), most, danced)) as chunks:
+    recipe, soundtrack = open_soundtrack(run.recipe, run.session.registry)
+    with closing(_keep_first(_generate_latents(run, recipe, soundtrack)[0], most, danced)) as chunks:
         while sum(map(len, danced)) < most and next(chunks, None) is not None:
             pass
     return np.concatenate(danced)
@@ -298,25 +321,33 @@ def extend(
     session: Session,
     name: str,
     typed: str,
-    seconds: float,
+    seconds: float | None,
     out: Path,
     render_size: str | tuple[int, int] | None = None,
-) -> Path:
+    *,
+    music: str | Path = "",
+    beats: Sequence[float] | str = (),
+) -> Extended:
     """The silhouettes of the video that was `typed` followed by their continuation, at the run's `render_fps`.
 
     It is of the `render_size`, else of the recipe's, else as large as the video, at most 1080 lines.
 
     The first new frame follows the video's very last one. What the codec loses of that last frame is given back to the
     new frames, fading, so that nothing jumps at the joint.
+
+    `music` begins with the video, and the new dance falls on those of its `beats` that come after the joint. Without
+    `seconds` the dance ends with the music, or goes on for `EXTENDED_SECONDS` where there is none or it is over.
     """
     location, *more = expand_inputs(session.registry, [typed])
     if more:
         raise InputError(f"expected one video, got the {1 + len(more)} in {typed}; name one of them")
     record, recipe = session.workspace.open_run(name)
-    changes = {"start": location, "frames": 1 + round(seconds * recipe.render_fps), "loop": 0}
-    recipe = recipe.changed(changes | ({"render_size": render_size} if render_size else {}))
+    recipe = recipe.changed({"start": location, "loop": 0, "seconds": seconds or EXTENDED_SECONDS, "music": ""})
+    recipe = recipe.changed({"beats": beats} | ({"render_size": render_size} if render_size else {}))
+    recipe = recipe.changed({"music": music, "beats": beats, "frames": recipe.frames} if music else {})
+    recipe, soundtrack = open_soundtrack(recipe, session.registry)
     recipe = choose_renderer(recipe, session.registry, out)
-    check_place(out, [*record.inputs, location])
+    check_place(out, [*record.inputs, location, recipe.music])
     _tell_start(session, record, recipe)
     read_as = recipe_for(recipe, session.registry, location)
     if open_source(read_as, session.registry, location)[1].info().fps is None:
@@ -328,13 +359,19 @@ def extend(
     video = Silhouettes.load([prepared.folder])
     last = take_last_keyframes(video, opened.model.context, recipe)
     opening = opened.codec.encode(last)
-    new = pipeline.dance(recipe, opened.model, opened.latents, opened.frames.clips, video=opening)
+    joint = (len(video) - 1) / recipe.render_fps
+    if seconds is None and soundtrack.seconds and soundtrack.seconds > joint + 1:
+        recipe = recipe.changed({"seconds": soundtrack.seconds - joint})
+    else:
+        recipe = recipe.changed({"frames": recipe.frames + 1})  # one is the video's last
+    heard = soundtrack.list_beats(joint, joint + recipe.frames / recipe.render_fps)
+    new, alignment = _dance(opened, recipe, heard, opening)
     size = _choose_size(opened, recipe, prepared)
     continuation = join(_decode(opened, recipe, new, size), redraw(last[-1:], size)[0], recipe.render_fps)
     shown = (redraw(chunk, size) for chunk in video.chunks(pipeline.find_chunk_length(size)))
     pipeline.render(session, recipe, append(shown, continuation), out)
     session.listen(RunFinished(name, out))
-    return out
+    return Extended(out, alignment)
 
 
 def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
@@ -429,16 +466,31 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 
     They are as the codec learned them, or drawn for `size` (height, width). Raises OptionError, InputError.
     """
-    return _decode(run, recipe, _generate_latents(run, recipe), size)
+    recipe, soundtrack = open_soundtrack(recipe, run.session.registry)
+    return _decode(run, recipe, _generate_latents(run, recipe, soundtrack)[0], size)
 
 
-def _generate_latents(run: OpenedRun, recipe: Recipe) -> Iterator[Float32]:
+def _generate_latents(
+    run: OpenedRun, recipe: Recipe, soundtrack: Soundtrack
+) -> tuple[Iterator[Float32], BeatAlignment | None]:
+    """Chunks of latents, and how well they keep to the beats."""
     recipe.start.check_exists()
     video = None
     with run.translate_misfit():
         if recipe.start.kind == "video":
             video = run.codec.encode(_last_frames(run.session, recipe, run.model.context))
-        return pipeline.dance(recipe, run.model, run.latents, run.frames.clips, video=video)
+        return _dance(run, recipe, soundtrack.list_beats(0, recipe.frames / recipe.render_fps), video)
+
+
+def _dance(
+    run: OpenedRun, recipe: Recipe, beats: Float64, video: Float32 | None
+) -> tuple[Iterator[Float32], BeatAlignment | None]:
+    """To the beats where there are some."""
+    given = recipe, run.model, run.latents, run.frames.clips
+    if not len(beats):
+        return pipeline.dance(*given, video=video), None
+    latents, alignment = pipeline.dance_to(*given, beats, video=video)
+    return iter([latents]), alignment
 
 
 def _decode(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from deepdance.plugins import ComponentSpec, hookimpl
 from deepdance_plugins.sources.ffmpeg.formats import SUFFIXES
+
+if TYPE_CHECKING:
+    from deepdance.arrays import Float32
 
 NO_OPTIONS = "deepdance.interfaces:Options"
 
@@ -73,3 +77,11 @@ COMPONENTS = (
 def deepdance_components() -> tuple[ComponentSpec, ...]:
     """The built-ins come through the same door as anybody's plugins."""
     return COMPONENTS
+
+
+@hookimpl
+def deepdance_audio(path: Path, rate: int, most_seconds: float) -> Float32:
+    """All that FFmpeg reads; what other plugins read, they are asked for before."""
+    from deepdance_plugins._ffmpeg.audio import read_audio
+
+    return read_audio(path, rate, most_seconds)

@@ -117,7 +117,7 @@ def test_a_renderer_and_its_options_are_chosen_for_one_dance(dd, workspace, tmp_
         (["--set", "ink=teal"], "ink: recipe has no such option; did you mean renderer.ink?"),
         (["--fps", "999"], "--fps: expected less than or equal to 240, got 999"),
         (["--seconds", "-1"], "--seconds: expected a length above 0, got -1.0"),
-        (["--set", "renderer.scale=4"], "renderer.scale: mp4 has no such option (it has: ink, ground, crf)"),
+        (["--set", "renderer.scale=4"], "renderer.scale: mp4 has no such option (it has: ink, ground, music, crf)"),
         (["--set", "renderer.ground=transparent"], "renderer.ground: expected a colour, for nothing is transparent"),
         (["--out", "."], "--out: expected a new folder, or one of frames to replace, got ., which holds"),
     ],

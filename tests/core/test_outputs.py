@@ -43,7 +43,7 @@ def test_the_ending_or_the_name_decides_who_writes(tmp_path, out, asked, name, o
         ("a.mp4", "hap", "--out: expected a name ending in .mov for hap, got 'a.mp4'"),
         ("a.png", "png", "expected a name without an ending, for a folder, for png, got 'a.png'"),
         ("a.mp4", "svg", "expected a name ending in .svg or without an ending, for a folder, for svg, got 'a.mp4'"),
-        ("a.mp4", {"color": "red"}, "renderer.color: mp4 has no such option (it has: ink, ground, crf)"),
+        ("a.mp4", {"color": "red"}, "renderer.color: mp4 has no such option (it has: ink, ground, music, crf)"),
         ("a.gif", {"crf": 3}, "renderer.crf: gif has no such option (it has: ink, ground)"),
         ("a.webm", {"ink": "rde"}, "ink: expected a colour such as teal or #008080, got 'rde'; did you mean 'red'?"),
     ],

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from deepdance.errors import PluginError
+from deepdance.errors import InputError, PluginError
 from deepdance.events import Event, Listener
 from deepdance.plugins.fingerprints import describe_code, fingerprint_class
 from deepdance.plugins.isolation import BUILT_IN, UNREGISTERED, Note, Problem, canonical, import_class, is_missing
 from deepdance.plugins.requirements import describe_unmet
 from deepdance.plugins.spec import ENTRY_POINT_GROUP, KINDS, LOGGER, ComponentSpec, Hooks
 from deepdance.validation import nearest, validate
+
+if TYPE_CHECKING:
+    from deepdance.arrays import Float32
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,15 @@ class Registry:
         return [
             (f"the plugin {self.hooks.get_name(plugin)}", partial(_tell, self.hooks, plugin)) for plugin in following
         ]
+
+    def read_audio(self, path: Path, rate: int, most_seconds: float) -> Float32:
+        """What the first plugin that reads it makes of a track, as `deepdance_audio` says. Raises InputError."""
+        samples = self.hooks.hook.deepdance_audio(path=path, rate=rate, most_seconds=most_seconds)
+        if getattr(samples, "ndim", None) != 1 or samples.dtype.kind != "f":
+            raise InputError(f"{path.name}: expected a plugin that reads its sound, found none; convert it to WAV")
+        import numpy as np
+
+        return np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called `name`, or `distribution:name` where two distributions share it.

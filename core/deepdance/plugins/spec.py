@@ -1,15 +1,20 @@
-"""What a plugin offers: a frozen spec of each component, and the two hooks that deepdance calls."""
+"""What a plugin offers: a frozen spec of each component, and the hooks that deepdance calls."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from deepdance.errors import PluginError
 from deepdance.events import Event
+
+if TYPE_CHECKING:
+    from deepdance.arrays import Float32
 
 ENTRY_POINT_GROUP = "deepdance"
 API_VERSION = 2
@@ -61,6 +66,15 @@ class Hooks:
         """Follow a run: called with every event of `deepdance.events`, in their order, while the run waits.
 
         A plugin that raises is named in a warning and called no more; the run goes on.
+        """
+        raise NotImplementedError  # as above
+
+    @hookspec(firstresult=True)
+    def deepdance_audio(self, path: Path, rate: int, most_seconds: float) -> Float32 | None:
+        """The sound of a track as mono samples `(n,)`, float32, full scale ±1, at `rate` a second.
+
+        It is as much of the beginning as `most_seconds`. None leaves the file to the next plugin: the built-in one,
+        which is asked last, reads all that FFmpeg does. Raises InputError for a file that has no sound.
         """
         raise NotImplementedError  # as above
 

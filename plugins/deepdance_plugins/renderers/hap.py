@@ -7,13 +7,14 @@ from pathlib import Path
 
 from deepdance.interfaces import Renderer, UInt8
 from deepdance_plugins._colours import CutOutColours
+from deepdance_plugins._ffmpeg.audio import Sound
 from deepdance_plugins._ffmpeg.encoding import paint, write_video
 
 BLOCK = 4
 """Hap compresses squares of so many pixels."""
 
 
-class HapOptions(CutOutColours):
+class HapOptions(Sound, CutOutColours):
     """Colours of the video."""
 
 
@@ -24,4 +25,6 @@ class Hap(Renderer[HapOptions]):
         """Write chunks `(n, height, width)` at `fps` to `path`."""
         filters = f"{paint(self.options, BLOCK)},format=rgba"
         codec = ["-c:v", "hap", "-format", "hap_alpha"]
-        write_video(frames, repr(float(fps)), path, ["-vf", filters, *codec, "-f", "mov"])
+        words = ["-vf", filters, *codec, "-f", "mov"]
+        sound = ["-c:a", "pcm_s16le", "-f", "mov"]
+        write_video(frames, repr(float(fps)), path, words, music=self.options.music, sound=sound)

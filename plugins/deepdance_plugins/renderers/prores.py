@@ -7,10 +7,11 @@ from pathlib import Path
 
 from deepdance.interfaces import Renderer, UInt8
 from deepdance_plugins._colours import CutOutColours
+from deepdance_plugins._ffmpeg.audio import Sound
 from deepdance_plugins._ffmpeg.encoding import BT709, TO_BT709, paint, write_video
 
 
-class ProresOptions(CutOutColours):
+class ProresOptions(Sound, CutOutColours):
     """Colours of the video."""
 
 
@@ -24,4 +25,6 @@ class Prores(Renderer[ProresOptions]):
         # some programs open files of this vendor alone
         speed = ["-qscale:v", "4", "-vendor", "apl0"]
         codec = ["-c:v", "prores_ks", "-profile:v", "4444", "-alpha_bits", "8", *speed]
-        write_video(frames, repr(float(fps)), path, ["-vf", filters, *codec, *BT709, "-f", "mov"])
+        words = ["-vf", filters, *codec, *BT709, "-f", "mov"]
+        sound = ["-c:a", "pcm_s16le", "-f", "mov"]
+        write_video(frames, repr(float(fps)), path, words, music=self.options.music, sound=sound)

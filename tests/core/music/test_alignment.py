@@ -1,0 +1,91 @@
+"""A clock that is bent brings rests to beats, and nowhere leaves its bounds."""
+
+import numpy as np
+import pytest
+
+from deepdance.music.alignment import (
+    DRIFT,
+    FASTEST,
+    SLOWEST,
+    BeatAlignment,
+    Clock,
+    align,
+    find_rests,
+    score_alignment,
+    score_random,
+)
+
+
+def wave(rests: np.ndarray, fps: float, seconds: float) -> np.ndarray:
+    """A movement `(n, 1)` that is slowest at each rest."""
+    phase = np.interp(np.arange(seconds * fps) / fps, rests, np.arange(len(rests)))
+    return np.cumsum(1.1 - np.cos(2 * np.pi * phase))[:, None].astype(np.float32)
+
+
+def test_rests_are_found_where_a_movement_is_slowest():
+    put = np.arange(0, 11, 0.5)
+    rests, depths = find_rests(wave(put, 60, 10), np.zeros(600, bool), 60)
+    assert np.abs(rests[:, None] - put[1:-2]).min(axis=0).max() < 0.01
+    assert (depths > 0.5).all()
+
+
+def test_a_cut_is_no_movement():
+    moved = wave(np.arange(0, 11, 0.5), 60, 10)
+    cut = moved + 100 * (np.arange(600) >= 300)[:, None]
+    found, _ = find_rests(cut.astype(np.float32), np.arange(600) == 300, 60)
+    np.testing.assert_allclose(found, find_rests(moved, np.zeros(600, bool), 60)[0], atol=0.03)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 3])
+def test_what_hardly_moves_has_no_rests(frames):
+    assert not len(find_rests(np.zeros((frames, 2), np.float32), np.zeros(frames, bool), 30)[0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_moment_leaves_the_bounds_of_the_speed(seed):
+    rng = np.random.default_rng(seed)
+    rests, beats = np.sort(rng.uniform(0, 62, 150)), np.cumsum(rng.uniform(0.05, 0.9, 100))
+    clock = align(rests, rng.uniform(0, 2, 150), beats)
+    times = np.linspace(0, beats[-1] + 3, 40_000)
+    moments = clock.read(times)
+    speed = np.diff(moments) / np.diff(times)
+    assert speed.min() > SLOWEST - 1e-6
+    assert speed.max() < FASTEST + 1e-6
+    assert moments[0] == 0
+    assert np.abs(moments - times).max() < DRIFT + 0.5
+    assert speed[-1] == pytest.approx(1)
+
+
+def test_a_clock_goes_through_its_places():
+    clock = Clock(np.array([0, 1, 2, 3.0]), np.array([0, 0.8, 2.05, 3.05]))
+    np.testing.assert_allclose(clock.read(clock.times), clock.places)
+
+
+def test_rests_come_to_the_beats():
+    rng = np.random.default_rng(0)
+    rests, beats = np.cumsum(rng.uniform(0.35, 0.65, 120)), np.arange(0.4, 50, 0.5)
+    clock = align(rests, np.ones(120), beats)
+    times = np.arange(0, 55, 0.001)
+    bent = np.interp(rests, clock.read(times), times)
+    assert score_alignment(bent, beats) > 0.85
+    assert score_alignment(rests, beats) < 0.4
+
+
+def test_without_a_rest_the_clock_is_the_dances_own():
+    times = np.linspace(0, 10, 100)
+    np.testing.assert_allclose(align(np.empty(0), np.empty(0), np.arange(1, 9.0)).read(times), times)
+
+
+def test_the_score_is_bailandos():
+    beats = np.array([1.0, 2.0])
+    assert score_alignment(beats, beats) == 1
+    assert score_alignment(beats + 3 / 60, beats) == pytest.approx(np.exp(-0.5))
+    assert score_alignment(np.array([1.0]), beats) == pytest.approx(0.5)
+    assert score_alignment(np.empty(0), beats) == 0
+    # of rests at random, n a second, the nearest one's distance is exponential: 2 n exp(-2 n d)
+    assert score_random(120, 60, np.arange(0.5, 60, 0.6)) == pytest.approx(0.217, abs=0.03)
+
+
+def test_a_missed_beat_is_told():
+    assert "keeps time" in BeatAlignment(0.6, 0.3, 0.3, 9).sentence
+    assert "often off the beat" in BeatAlignment(0.59, 0.3, 0.3, 9).sentence
