@@ -23,7 +23,7 @@ def compare(
 
     Example: dd compare first-run second-run --out table.tex
     """
-    from deepdance import report, runs
+    from deepdance import opened_runs, report
     from deepdance.evaluation import export
     from deepdance.evaluation import report as measured
     from deepdance.workspace import locate_run
@@ -35,7 +35,7 @@ def compare(
         export.check_format(out)
     evaluations, places = [], [locate_run(text, workspace) for text in run]
     for place, name in places:
-        runs.check_trained(place, name)
+        opened_runs.check_trained(place, name)
     for number, (place, name) in enumerate(places, 1):
         with open_session(place.root, title=f"{name} ({number} of {len(run)})") as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))

@@ -26,7 +26,7 @@ def curves(
 
     Example: dd curves first-run second-run --out curves.svg
     """
-    from deepdance import runs
+    from deepdance import opened_runs
     from deepdance.evaluation.curves import check_curves, draw_curves, find_untrained
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
@@ -36,7 +36,7 @@ def curves(
     for place, name in [find_run(text, workspace) for text in given]:
         title = name if name not in histories else str(place.run_folder(name))
         with open_session(place.root) as session:
-            histories[title] = runs.load_histories(session, name)
+            histories[title] = opened_runs.load_histories(session, name)
     draw_curves(histories, out)
     untrained = find_untrained(histories)
     if untrained:

@@ -13,7 +13,7 @@ import typer
 from deepdance_cli.arguments import RunName, Workspace, find_run
 
 if TYPE_CHECKING:
-    from deepdance.runs import OpenedRun
+    from deepdance.opened_runs import OpenedRun
 
 
 def play(
@@ -34,7 +34,7 @@ def play(
 
     Example: dd play my-run --terminal
     """
-    from deepdance import pipeline, runs
+    from deepdance import opened_runs, pipeline
     from deepdance_cli.live.terminal import check_terminal
     from deepdance_cli.progress import open_session
 
@@ -44,7 +44,7 @@ def play(
     place, name = find_run(run, workspace)
     with open_session(place.root) as session:
         record, recipe = session.workspace.open_run(name)
-        opened = runs.open_run(session, recipe, record)
+        opened = opened_runs.open_run(session, recipe, record)
         pipeline.import_components(session, recipe)
         page = "" if in_terminal else _make_page(opened, name)
     if in_terminal:

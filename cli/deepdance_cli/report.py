@@ -29,8 +29,8 @@ def report(
 
     Example: dd report first-run second-run --out both.html
     """
+    from deepdance import opened_runs
     from deepdance import report as reports
-    from deepdance import runs
     from deepdance_cli import console
     from deepdance_cli.progress import open_session
 
@@ -39,7 +39,7 @@ def report(
     given = [*run] if run else [None]
     found = [find_run(text, workspace) for text in given]
     for place, name in found:
-        runs.check_trained(place, name)
+        opened_runs.check_trained(place, name)
     shown = []
     for number, (place, name) in enumerate(found, 1):
         title = f"{name} ({number} of {len(found)})" if len(found) > 1 else ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
-from deepdance import runs
+from deepdance import dances, opened_runs, runs
 from deepdance.array_files import load_array
 from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError, WorkspaceError
@@ -127,7 +127,7 @@ class Run:
         """The paper's table: a row for the codec, a row for the sequence model."""
         from deepdance.evaluation.tables import PaperTable
 
-        return PaperTable(runs.measure_paper_table(self._opened, self.name))
+        return PaperTable(opened_runs.measure_paper_table(self._opened, self.name))
 
     @property
     def history(self) -> TrainingHistories:
@@ -136,7 +136,7 @@ class Run:
         Each is a list of dicts: `loss`, `acc`, `val_loss`, `val_acc`, and what else a model measures. A model that is
         not trained by epochs has one.
         """
-        return TrainingHistories(runs.load_histories(self._session, self.name))
+        return TrainingHistories(opened_runs.load_histories(self._session, self.name))
 
     @property
     def silhouettes(self) -> Silhouettes:
@@ -159,13 +159,13 @@ class Run:
         return self._opened.model
 
     @cached_property
-    def _opened(self) -> runs.OpenedRun:
-        return runs.open_run(self._session, self.recipe, self._record)
+    def _opened(self) -> opened_runs.OpenedRun:
+        return opened_runs.open_run(self._session, self.recipe, self._record)
 
     def dance(self, **changes: Unpack[DanceFields]) -> UInt8:
         """Another dance from the same models, as silhouettes `(frames, height, width)`. Raises OptionError."""
         with self._session.follow():
-            return np.concatenate(list(runs.generate_frames(self._opened, self.recipe.changed(changes))))
+            return np.concatenate(list(dances.generate_frames(self._opened, self.recipe.changed(changes))))
 
     def generate(self, out: str | Path, **changes: Unpack[ModelFields]) -> Path:
         """Another dance from the same models, as a file, or a folder where `out` has no ending. Raises OptionError.
@@ -300,7 +300,7 @@ def compare(
         raise OptionError(f"expected a list of runs, such as compare([first, second]), got {compared!r}")
     opened = [run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in compared]
     for run in opened:
-        runs.check_trained(run._session.workspace, run.name)
+        opened_runs.check_trained(run._session.workspace, run.name)
     return report.compare([run.evaluate(frames, seeds) for run in opened])
 
 

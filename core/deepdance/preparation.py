@@ -19,7 +19,7 @@ from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, MissingModelError
 from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
-from deepdance.inputs import open_source, resolve, show_location
+from deepdance.inputs import open_source, recipe_for, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
 from deepdance.pipeline import Made, describe_component, render
 from deepdance.plausibility import Doubt, find_doubt
@@ -300,6 +300,22 @@ def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> 
     usual = _describe_remover(session, Choice(name=THRESHOLD), recipe.preset)
     if _describe_remover(session, recipe.remover, recipe.preset) != usual:
         log.warning("%s: silhouettes already, so the remover and its settings are not used", show_location(location))
+
+
+def take_last_frames(session: Session, recipe: Recipe, context: int) -> UInt8:
+    """The last `context` silhouettes of the video that `--from` names. Raises InputError where a shot has too few."""
+    location = recipe.start.video
+    read_as = recipe_for(recipe, session.registry, location)
+    artifact = prepare(session, read_as, location)
+    check_dancer(session, read_as, location, artifact, force=True)
+    frames = Silhouettes.load([artifact.folder])
+    last = frames.clips[-1]
+    if len(last) < context:
+        raise InputError(
+            f"expected at least {context} frames in {location} to start from, got {len(last)} "
+            f"at {recipe.fps:g} frames a second; give a longer video"
+        )
+    return frames[last.stop - context : last.stop]
 
 
 def check_dancer(session: Session, recipe: Recipe, location: str, prepared: Artifact, *, force: bool = False) -> None:

@@ -78,7 +78,7 @@ def silhouettes(workspace: Path) -> None:
 
 def codecs(workspace: Path) -> None:
     """`codecs.png`: held-out frames above what each codec makes of them."""
-    from deepdance import runs
+    from deepdance import opened_runs
     from deepdance.plugins import discover
     from deepdance.session import Session
     from deepdance.workspace import Workspace
@@ -89,7 +89,7 @@ def codecs(workspace: Path) -> None:
     rows = [frames[picks]]
     for run in CODECS:
         record, recipe = session.workspace.open_run(run)
-        codec = runs.open_run(session, recipe, record).codec
+        codec = opened_runs.open_run(session, recipe, record).codec
         rows.append(codec.decode(codec.encode(frames[picks])))
     labels = [labelled(text) for text in ("real", *CODECS.values())]
     sheets = [tile_frames(list(row), COLUMNS) for row in rows]

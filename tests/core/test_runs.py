@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import deepdance
-from deepdance import runs
+from deepdance import opened_runs, preparation
 from deepdance.errors import InputError
 from deepdance.frames import Clip, Silhouettes
 from deepdance.recipe import Recipe
@@ -55,16 +55,16 @@ def video(count, *starts):
 @pytest.mark.parametrize(("count", "picked"), [(20, [15, 16, 17, 18, 19]), (15, [10, 11, 12, 13, 14]), (14, None)])
 def test_a_dance_starts_from_the_last_shot_of_a_video(monkeypatch, count, picked):
     """Which begins at frame 10 here; a context is 5 frames."""
-    monkeypatch.setattr(runs, "recipe_for", lambda recipe, *_: recipe)
+    monkeypatch.setattr(preparation, "recipe_for", lambda recipe, *_: recipe)
     for name in ("prepare", "check_dancer"):
-        monkeypatch.setattr(runs.preparation, name, lambda *_, **__: SimpleNamespace(folder=None))
+        monkeypatch.setattr(preparation, name, lambda *_, **__: SimpleNamespace(folder=None))
     monkeypatch.setattr(Silhouettes, "load", lambda folders: video(count, 0, 10))
     session, asked = SimpleNamespace(registry=None), recipe(start="v.mp4", fps=10)
     if picked:
-        assert runs._last_frames(session, asked, 5)[:, 0, 0].tolist() == picked
+        assert preparation.take_last_frames(session, asked, 5)[:, 0, 0].tolist() == picked
     else:
         with pytest.raises(InputError, match="at least 5 frames in v.mp4 to start from, got 4 at 10 frames a second"):
-            runs._last_frames(session, asked, 5)
+            preparation.take_last_frames(session, asked, 5)
 
 
 def test_what_a_run_has_made_is_opened(silhouettes, tmp_path):
@@ -72,14 +72,14 @@ def test_what_a_run_has_made_is_opened(silhouettes, tmp_path):
     made = deepdance.run(silhouettes, **models, size=(24, 40), frames=5, validation=0.2, workspace=tmp_path)
     session = Session.open(tmp_path)
     record, asked = session.workspace.open_run(made.folder.name)
-    opened = runs.open_run(session, asked, record)
+    opened = opened_runs.open_run(session, asked, record)
     assert np.array_equal(opened.frames[:], silhouettes)
     assert (opened.codec.latent_dim, opened.model.context) == (4, 3)
     assert np.allclose(opened.codec.encode(silhouettes), opened.latents, atol=1e-5)
     assert len(opened.held_out) == len(silhouettes) - opened.evaluated_from == 24
-    codec, sequence = runs.measure_paper_table(opened, record.name)
+    codec, sequence = opened_runs.measure_paper_table(opened, record.name)
     assert (codec.stage, codec.held_out) == ("codec", 24)
     assert (sequence.stage, sequence.held_out) == ("sequence", 24)
     (kept,) = [json.loads((made.folder / "metrics.json").read_text())["paper_table"]]
     assert [row["stage"] for row in kept] == ["codec", "sequence"]
-    assert set(runs.load_histories(session, record.name)) == {"codec", "sequence"}
+    assert set(opened_runs.load_histories(session, record.name)) == {"codec", "sequence"}

@@ -13,8 +13,8 @@ import numpy as np
 from deepdance.arrays import Bools, Float32, UInt8
 from deepdance.frames import redraw
 from deepdance.generation import interpolate, take_opening
+from deepdance.opened_runs import OpenedRun
 from deepdance.recipe import Opening
-from deepdance.runs import OpenedRun
 
 RATE = 15
 """Pictures of a second of dance that are decoded. Those between are mixed of two, as a slow shutter would.

@@ -12,7 +12,7 @@ from shutil import get_terminal_size
 from time import monotonic, process_time
 
 from deepdance.errors import OptionError
-from deepdance.runs import OpenedRun
+from deepdance.opened_runs import OpenedRun
 from deepdance_cli.live.dance import LiveDance
 from deepdance_cli.live.screen import BEGIN_FRAME, END_FRAME, Painter, ReadKeys, Write, full_screen, single_keys
 

@@ -16,8 +16,8 @@ from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.features import WINDOW
 from deepdance.metrics.two_sample import ALL, FOLDS
+from deepdance.opened_runs import OpenedRun
 from deepdance.pipeline import decode_frames
-from deepdance.runs import OpenedRun
 
 FRECHET_NEEDS = f"{WINDOW} frames, of the dance and held out"
 MOTION_NEEDS = f"{WINDOW} stretches of {WINDOW} frames, of the dance and held out"

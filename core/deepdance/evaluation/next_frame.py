@@ -16,8 +16,8 @@ from deepdance.frames import Clip
 from deepdance.interfaces import FrameCodec, SequenceModel
 from deepdance.metrics.bootstrap import Estimate, bootstrap, bootstrap_mean
 from deepdance.metrics.shapes import iou
+from deepdance.opened_runs import OpenedRun
 from deepdance.pipeline import decode_frames
-from deepdance.runs import OpenedRun
 from deepdance.splits import number_blocks
 
 HORIZONS = (1, 2, 5, 10)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deepdance import preparation, runs
+from deepdance import opened_runs, preparation
 from deepdance.evaluation.codec import measure_codec
 from deepdance.evaluation.long_dances import (
     FRECHET_NEEDS,
@@ -35,7 +35,7 @@ from deepdance.evaluation.tables import (
 from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
-from deepdance.runs import OpenedRun
+from deepdance.opened_runs import OpenedRun
 from deepdance.session import TABLES, Session
 from deepdance.storage import digest, read_as, write_json
 
@@ -108,8 +108,8 @@ def evaluate(
     """
     session = session.make_anew(fresh, TABLES)
     record, recipe = session.workspace.open_run(name)
-    run = runs.open_run(session, recipe, record)
-    paper = PaperTable(runs.measure_paper_table(run, name))
+    run = opened_runs.open_run(session, recipe, record)
+    paper = PaperTable(opened_runs.measure_paper_table(run, name))
     everything = ("silhouettes", "codec", "latents", "sequence")
     settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
     measure_long = partial(measure_long_dances, run, length=length, seeds=seeds)
@@ -137,7 +137,7 @@ def evaluate_videos(
     `source.crop=54,44,335,200`. Raises InputError, OptionError, WorkspaceError.
     """
     record, recipe = session.workspace.open_run(name)
-    run = runs.open_run(session, recipe, record)
+    run = opened_runs.open_run(session, recipe, record)
     inputs = expand_inputs(session.registry, locations)
     read_as = [recipe_for(recipe, session.registry, location, remover, settings) for location in inputs]
     prepared = preparation.prepare_all(session, read_as, inputs)

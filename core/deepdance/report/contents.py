@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from pydantic import BaseModel
 
-from deepdance import pipeline, runs
+from deepdance import dances, opened_runs, pipeline
 from deepdance.arrays import Float32, Int64, UInt8, sample_evenly
 from deepdance.artifacts import Artifact
 from deepdance.errors import DeepDanceError
@@ -25,6 +25,7 @@ from deepdance.frames import Clip, Silhouettes, fit_size
 from deepdance.inputs import open_source, show_location
 from deepdance.metrics.distributions import squared_distances
 from deepdance.metrics.shapes import iou
+from deepdance.opened_runs import OpenedRun
 from deepdance.plugins import BUILT_IN, KINDS
 from deepdance.preparation import SilhouetteNotes, list_warnings
 from deepdance.recipe import AUTO
@@ -37,7 +38,7 @@ from deepdance.report.pictures import (
     encode_address,
     encode_small,
 )
-from deepdance.runs import Finished, OpenedRun
+from deepdance.runs import Finished
 from deepdance.session import Session
 from deepdance.storage import read_as
 from deepdance.workspace import RUN_STAGES, RunRecord
@@ -165,15 +166,15 @@ def collect(session: Session, name: str, finished: Finished | None = None) -> Co
     Raises InputError for a run that has not trained, WorkspaceError for one that is not there, or damaged.
     """
     record, recipe = session.workspace.open_run(name)
-    run = finished.opened if finished else runs.open_run(session, recipe, record)
-    table = finished.table if finished else runs.measure_paper_table(run, name)
+    run = finished.opened if finished else opened_runs.open_run(session, recipe, record)
+    table = finished.table if finished else opened_runs.measure_paper_table(run, name)
     with run.translate_misfit():
         return _collect(run, record, PaperTable(table))
 
 
 def _collect(run: OpenedRun, record: RunRecord, table: PaperTable) -> Contents:
     components = {stage: getattr(run.recipe, stage).name for stage in ("codec", "sequence")}
-    dance = runs.load_dance(run, record.name)
+    dance = dances.load_dance(run, record.name)
     compared = _choose_compared(run)
     marks = _choose_marks(len(dance))
     # A network's first call is dear: both sections share it.
@@ -357,4 +358,9 @@ def _list_versions(run: OpenedRun, record: RunRecord) -> dict[str, str]:
     entries = [run.session.registry.find(kind, name) for kind, name in zip(KINDS, names, strict=True) if name != AUTO]
     others = {entry.distribution: entry.version for entry in entries if entry.distribution != BUILT_IN}
     packages = {package: version(package) for package in ("numpy", "keras", "tensorflow")}
-    return {"deepdance": record.version or runs.VERSION, **others, "Python": platform.python_version(), **packages}
+    return {
+        "deepdance": record.version or opened_runs.VERSION,
+        **others,
+        "Python": platform.python_version(),
+        **packages,
+    }

@@ -19,9 +19,9 @@ from deepdance.arrays import Bools, Float32, sample_evenly
 from deepdance.frames import Silhouettes
 from deepdance.generation import take_opening
 from deepdance.interfaces import Training
+from deepdance.opened_runs import OpenedRun
 from deepdance.pipeline import decode_frames
 from deepdance.recipe import Opening
-from deepdance.runs import OpenedRun
 from deepdance_plugins.codecs.sdf_ae.distance_field import LEAST_DEVIATION, OUTSIDE, OUTWARD
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, Stored, quantize
 from deepdance_plugins.codecs.sdf_ae.inference import EPSILON

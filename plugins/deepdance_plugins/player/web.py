@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepdance import pipeline, runs
+from deepdance import opened_runs, pipeline
 from deepdance.errors import OptionError
 from deepdance.events import StageFinished, StageStarted
 from deepdance.folders import show_path
@@ -40,7 +40,7 @@ def export_web(session: Session, name: str, out: Path | None = None) -> Exported
     check_place(out, record.inputs)
     pipeline.import_components(session, recipe)
     session.listen(StageStarted("export", str(out)))
-    meta, data = pack(make_material(runs.open_run(session, recipe, record)))
+    meta, data = pack(make_material(opened_runs.open_run(session, recipe, record)))
     write_text(out, build_page(meta, data, title=name))
     session.listen(StageFinished("export", False, str(out)))
     return Exported(out, meta["note"])

@@ -10,10 +10,10 @@ from pathlib import Path
 from deepdance.errors import OptionError, PluginError
 from deepdance.folders import show_path
 from deepdance.generation import take_opening
+from deepdance.opened_runs import VERSION, OpenedRun, open_run
 from deepdance.outputs import check_place, number_dance
 from deepdance.plugins import BUILT_IN, Registry
 from deepdance.recipe import Opening, Recipe
-from deepdance.runs import VERSION, OpenedRun, open_run
 from deepdance.session import Session
 from deepdance.storage import write_atomically
 from deepdance.strict_json import dump_json
