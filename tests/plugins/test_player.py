@@ -196,26 +196,25 @@ def test_meta_is_json_and_packing_is_repeatable(codec: SdfAE, latents: np.ndarra
 
 
 @pytest.fixture(scope="module")
-def open_made(silhouettes: np.ndarray, tmp_path_factory: pytest.TempPathFactory):
-    """Train a run of the small silhouettes, and open it."""
-    workspace = tmp_path_factory.mktemp("made")
+def open_made(tmp_path_factory: pytest.TempPathFactory):
+    """Train a run of the drawn dancer, and open it."""
+    workspace, frames = tmp_path_factory.mktemp("made"), draw_dancer(80, seed=2)
 
     def make(**models) -> OpenedRun:
-        size = {"size": (24, 40), "frames": 10, "fps": 10.0}
-        return deepdance.run(silhouettes, workspace=workspace, **size, **models)._opened
+        return deepdance.run(frames, workspace=workspace, size=SIZES[0], frames=10, fps=10.0, **models)._opened
 
     return make
 
 
 @pytest.mark.parametrize("codec_name", ["pca", "sdf-ae"])
 def test_what_other_models_dance_is_learned_by_the_players_own(monkeypatch, open_made, codec_name):
-    monkeypatch.setattr(material, "MINUTES", 0.3)
+    monkeypatch.setattr(material, "MINUTES", 0.1)
     run = open_made(codec={"name": codec_name}, sequence="ridge")
     made = material.make_material(run)
     assert f"{codec_name} and ridge danced" in made.meta["note"]
     assert ("body prior" in made.meta["note"]) == (codec_name == "pca")
-    assert made.meta["size"] == (24, 40)
-    assert len(made.arrays["latents"]) == material.OPENINGS * np.ceil(0.3 * 600 / material.OPENINGS)
+    assert made.meta["size"] == SIZES[0]
+    assert len(made.arrays["latents"]) == material.OPENINGS * 8
     told = []
     again = material.make_material(replace(run, session=replace(run.session, listen=told.append)))
     assert [event.reused for event in told if isinstance(event, ArtifactReady)] == [True]
