@@ -161,8 +161,9 @@ def _learn_dance(run: OpenedRun) -> tuple[SdfAE, MotionField, str]:
     detail = f"{recipe.codec.name} and {recipe.sequence.name} dance for {MINUTES} minutes"
     inputs = {**run.describe(run.artifacts), "dance": decided}
     artifact = run.session.make("player", inputs, lambda folder: _fit(run, folder), detail=detail)
-    own = isinstance(run.codec, SdfAE)
-    codec = run.codec if own else SdfAE.load(artifact.folder, SdfAEOptions.model_validate({}))
+    codec = run.codec
+    if not isinstance(codec, SdfAE):
+        codec = SdfAE.load(artifact.folder, SdfAEOptions.model_validate({}))
     model = MotionField.load(artifact.folder, _scale_options(recipe.fps))
     return codec, model, artifact.read_notes(_Notes).note
 
