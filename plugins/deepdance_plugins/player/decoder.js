@@ -66,21 +66,31 @@ export class Decoder {
   }
 }
 
-/** `sums += inputs · kernel`, the kernel `(inputs, sums)`; four of its rows at once, so that sums are read less often. */
+/** `sums += inputs · kernel`, the kernel `(inputs, sums)`. */
 function addProduct(sums, inputs, kernel) {
   const width = sums.length;
-  const whole = inputs.length - (inputs.length % 4);
-  for (let input = 0; input < whole; input += 4) {
-    const a = inputs[input], b = inputs[input + 1], c = inputs[input + 2], d = inputs[input + 3];
-    let first = input * width, second = first + width, third = second + width, fourth = third + width;
-    for (let output = 0; output < width; output++) {
-      sums[output] += a * kernel[first++] + b * kernel[second++] + c * kernel[third++] + d * kernel[fourth++];
-    }
-  }
-  for (let input = whole; input < inputs.length; input++) {
-    for (let output = 0, at = input * width; output < width; output++) sums[output] += inputs[input] * kernel[at++];
+  let input = 0;
+  for (; input + 7 < inputs.length; input += 8) addRows(sums, inputs.subarray(input, input + 8), kernel, input * width);
+  for (; input < inputs.length; input++) {
+    for (let output = 0, at = input * width; output < width; output++, at++) sums[output] += inputs[input] * kernel[at];
   }
   return sums;
+}
+
+/** The same of eight rows of the kernel at once, from a place in it: each sum is read and written once for them all. */
+function addRows(sums, [a, b, c, d, e, f, g, h], kernel, from) {
+  const width = sums.length;
+  for (let output = 0, at = from; output < width; output++, at++) {
+    sums[output] +=
+      a * kernel[at] +
+      b * kernel[at + width] +
+      c * kernel[at + 2 * width] +
+      d * kernel[at + 3 * width] +
+      e * kernel[at + 4 * width] +
+      f * kernel[at + 5 * width] +
+      g * kernel[at + 6 * width] +
+      h * kernel[at + 7 * width];
+  }
 }
 
 function addVector(sums, values) {
