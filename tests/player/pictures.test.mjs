@@ -108,6 +108,12 @@ test("pieces below a share of the largest one are left out, and their holes with
   assert.ok(Math.abs(measure(1) / large - 1) < 0.01);
 });
 
+test("only what lies in the picture counts for the largest piece", () => {
+  const shown = {...drawDiscs([[10, 20, 9], [45, 20, 4]]), placement: [12.5, 19.5, 0, 0, 0]}; // most of the first is outside
+  const covered = sum(cover(shown, 600, 400, {}, {...discs, smallest: 0.5})) / 100;
+  assert.ok(Math.abs(covered / (Math.PI * 16) - 1) < 0.02, `${covered}`);
+});
+
 test("what lies beyond the silhouette's frame is not painted, and an empty field paints nothing", () => {
   const beside = {...drawDiscs([[30, 20, 12]]), placement: [0, 19.5, 0, 0, 0]};
   const covered = cover(beside, 1000, 400, {}, discs);

@@ -3,15 +3,19 @@ import os
 import shutil
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dancers import draw_dancer
 
+import deepdance
+from deepdance.events import ArtifactReady
 from deepdance.frames import Silhouettes
 from deepdance.generation import interpolate
 from deepdance.interfaces import Training
+from deepdance.runs import OpenedRun
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, quantize, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.model import SdfAE
 from deepdance_plugins.player import material
@@ -189,3 +193,49 @@ def test_meta_is_json_and_packing_is_repeatable(codec: SdfAE, latents: np.ndarra
     assert json.loads(json.dumps(meta))["note"] == "as it is"
     assert (meta, data) == pack(made)
     assert all(layout["offset"] % material.ALIGNMENT == 0 for layout in meta["arrays"].values())
+
+
+@pytest.fixture(scope="module")
+def open_made(tmp_path_factory: pytest.TempPathFactory):
+    """Train a run of the drawn dancer, and open it."""
+    workspace, frames = tmp_path_factory.mktemp("made"), draw_dancer(80, seed=2)
+
+    def make(**models) -> OpenedRun:
+        return deepdance.run(frames, workspace=workspace, size=SIZES[0], frames=10, fps=10.0, **models)._opened
+
+    return make
+
+
+@pytest.mark.parametrize("codec_name", ["pca", "sdf-ae"])
+def test_what_other_models_dance_is_learned_by_the_players_own(monkeypatch, open_made, codec_name):
+    monkeypatch.setattr(material, "MINUTES", 0.1)
+    run = open_made(codec={"name": codec_name}, sequence="ridge")
+    made = material.make_material(run)
+    assert f"{codec_name} and ridge danced" in made.meta["note"]
+    assert ("body prior" in made.meta["note"]) == (codec_name == "pca")
+    assert made.meta["size"] == SIZES[0]
+    assert len(made.arrays["latents"]) == material.OPENINGS * 8
+    told = []
+    again = material.make_material(replace(run, session=replace(run.session, listen=told.append)))
+    assert [event.reused for event in told if isinstance(event, ArtifactReady)] == [True]
+    assert pack(again) == pack(made)
+
+
+def test_the_players_own_models_are_played_as_they_are(open_made):
+    run = open_made(codec="sdf-ae", sequence="motion-field")
+    made = material.make_material(run)
+    assert made.meta["note"] == ""
+    assert np.abs(restore_arrays(made.arrays)["latents"] - np.concatenate(run.model.clips)).max() < 0.1
+
+
+def test_lengths_are_those_of_the_runs_frame_rate():
+    for fps, lengths in ((10, (6, 6, 15)), (30, (18, 18, 45)), (1, (2, 2, 2))):
+        options = material._scale_options(fps)
+        assert (options.context, options.shortest, options.longest) == lengths
+
+
+def test_shots_that_are_too_short_to_learn_from_are_joined_again():
+    dances, cuts = np.zeros((2, 20, 3), np.float32), np.zeros((2, 20), bool)
+    cuts[:, 12] = True
+    assert [len(shot) for shot in material._split_shots(dances, cuts, 6)] == [12, 8, 12, 8]
+    assert [len(shot) for shot in material._split_shots(dances, cuts, 12)] == [20, 20]

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import gzip
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
 from deepdance.arrays import Bools, Float32, sample_evenly
+from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.generation import take_opening
 from deepdance.interfaces import Training
@@ -26,6 +29,7 @@ from deepdance_plugins.codecs.sdf_ae.distance_field import LEAST_DEVIATION, OUTS
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, Stored, quantize
 from deepdance_plugins.codecs.sdf_ae.inference import EPSILON
 from deepdance_plugins.codecs.sdf_ae.model import LARGEST_DEVIATION, LEAST_IOU, PLACE_IMPORTANCE, SdfAE
+from deepdance_plugins.codecs.sdf_ae.options import SdfAEOptions
 from deepdance_plugins.sequences.motion_field.coverage import FAR, LEANING, LEANS, PACES, REGIONS, REST
 from deepdance_plugins.sequences.motion_field.model import LEAST_LIVELINESS, MOST_HURRIED, MOST_STARTS, MotionField
 from deepdance_plugins.sequences.motion_field.options import MotionFieldOptions
@@ -151,19 +155,37 @@ def _describe_model(model: MotionField) -> dict[str, Any]:
 
 
 def _learn_dance(run: OpenedRun) -> tuple[SdfAE, MotionField, str]:
-    """The player's own models of what a run's models dance, and what to tell of it."""
+    """The player's own models of what a run's models dance, made once and kept, and what to tell of it."""
+    recipe = run.recipe
+    decided = {"fps": recipe.fps, "temperature": recipe.temperature, "seed": recipe.seed}
+    detail = f"{recipe.codec.name} and {recipe.sequence.name} dance for {MINUTES} minutes"
+    inputs = {**run.describe(run.artifacts), "dance": decided}
+    artifact = run.session.make("player", inputs, lambda folder: _fit(run, folder), detail=detail)
+    own = isinstance(run.codec, SdfAE)
+    codec = run.codec if own else SdfAE.load(artifact.folder, SdfAEOptions.model_validate({}))
+    model = MotionField.load(artifact.folder, _scale_options(recipe.fps))
+    return codec, model, artifact.read_notes(_Notes).note
+
+
+class _Notes(BaseModel):
+    note: str
+
+
+def _fit(run: OpenedRun, folder: Path) -> dict[str, Any]:
+    """Save the models that `_learn_dance` loads."""
     dances, cuts = _dance(run)
     note = f"{run.recipe.codec.name} and {run.recipe.sequence.name} danced for {MINUTES} minutes: the player goes on "
     note += "with their movements, by motion-field."
-    codec = run.codec
-    if not isinstance(codec, SdfAE):
+    if not isinstance(run.codec, SdfAE):
         pictures = _draw_some(run, dances)
         codec = SdfAE.from_prior(pictures)
-        dances = np.stack([_encode_anew(run, codec, dance) for dance in dances])
+        codec.save(folder)
+        dances = np.stack(list(_encode_anew(run, codec, dances)))
         note += _tell_likeness(codec.measure_iou(pictures))
     model = MotionField(_scale_options(run.recipe.fps))
     model.fit(_split_shots(dances, cuts, model.context), [], Training(seed=run.recipe.seed))
-    return codec, model, note
+    model.save(folder)
+    return {"note": note}
 
 
 def _dance(run: OpenedRun) -> tuple[Float32, Bools]:
@@ -186,10 +208,12 @@ def _draw_some(run: OpenedRun, dances: Float32) -> Silhouettes:
         return Silhouettes.of(np.concatenate(list(decode_frames(run.codec, [some]))))
 
 
-def _encode_anew(run: OpenedRun, codec: SdfAE, dance: Float32) -> Float32:
-    """The latents that another codec has of the same pictures, `(n, d)`."""
-    with run.translate_misfit():
-        return np.concatenate([codec.encode(pictures) for pictures in decode_frames(run.codec, [dance])])
+def _encode_anew(run: OpenedRun, codec: SdfAE, dances: Float32) -> Iterator[Float32]:
+    """The latents `(n, d)` that another codec has of the pictures of each dance."""
+    for number, dance in enumerate(dances):
+        run.session.listen(Progress("player", number, len(dances)))
+        with run.translate_misfit():
+            yield np.concatenate([codec.encode(pictures) for pictures in decode_frames(run.codec, [dance])])
 
 
 def _tell_likeness(reached: float) -> str:

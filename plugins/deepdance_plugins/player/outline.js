@@ -25,8 +25,7 @@ export function draw(context, picture, meta, {width, height, ink = "black", grou
   context.rect(frame.left, frame.top, frame.width, frame.height);
   context.clip();
   context.beginPath();
-  const toCanvas = buildMap(picture.placement, meta, frame, mirror);
-  for (const ring of findOutline(picture, meta)) tracePath(context, toCanvas(ring));
+  for (const ring of findOutline(picture, meta, frame)) tracePath(context, moveInto(frame, ring, mirror));
   context.fillStyle = ink;
   context.fill("evenodd");
   context.restore();
@@ -42,23 +41,12 @@ function fitFrame([rows, columns], width, height) {
   return {...size, left: Math.floor((width - size.width) / 2), top: Math.floor((height - size.height) / 2)};
 }
 
-/** The map of a ring from samples of the refined field to pixels: `distance_field._build_maps`, and the frame's. */
-function buildMap([column, row, lean, logWidth, logHeight], {canvas, size}, frame, mirror) {
-  const zoomX = Math.exp(logWidth) / canvas.across;
-  const zoomY = Math.exp(logHeight) / canvas.down;
-  const [scaleX, scaleY] = [frame.width / size[1], frame.height / size[0]];
-  return (ring) => {
-    const points = new Float64Array(ring.length);
-    for (let at = 0; at < ring.length; at += 2) {
-      // Pixels are areas, and their centres lie at halves; the refined field has a border of one sample.
-      const u = (ring[at] - 0.5) / REFINEMENT - 0.5 - (canvas.width - 1) / 2;
-      const v = (ring[at + 1] - 0.5) / REFINEMENT - 0.5 - canvas.row;
-      const x = (column + zoomX * u + lean * zoomY * v + 0.5) * scaleX;
-      points[at] = frame.left + (mirror ? frame.width - x : x);
-      points[at + 1] = frame.top + (row + zoomY * v + 0.5) * scaleY;
-    }
-    return points;
-  };
+/** A ring in pixels of the frame → in pixels of the canvas. */
+function moveInto(frame, ring, mirror) {
+  return ring.map((value, at) => {
+    if (at % 2) return frame.top + value;
+    return frame.left + (mirror ? frame.width - value : value);
+  });
 }
 
 /** A closed ring as quadratic curves: its points are their control points, and they meet halfway. */
@@ -73,12 +61,31 @@ function tracePath(context, ring) {
   context.closePath();
 }
 
-/** The rings of the pieces that are shown, each `[x0, y0, x1, y1, …]` in samples of the refined field. */
-function findOutline({field, placement}, meta) {
+/** The rings of the pieces that are shown, each `[x0, y0, x1, y1, …]` in pixels of the frame. */
+function findOutline({field, placement}, meta, frame) {
   const {canvas, outward, outside, smallest} = meta;
   const unit = Math.exp(placement[4]) / canvas.reference; // pixels of the silhouette in a unit of the field
   const refined = refine(field, canvas.height, canvas.width, outside / unit);
-  return selectPieces(traceRings(refined, -outward / unit), smallest);
+  const place = buildMap(placement, meta, frame);
+  return selectPieces(traceRings(refined, -outward / unit).map(place), smallest, frame);
+}
+
+/** The map of a ring from samples of the refined field to pixels: `distance_field._build_maps`, and the frame's. */
+function buildMap([column, row, lean, logWidth, logHeight], {canvas, size}, frame) {
+  const zoomX = Math.exp(logWidth) / canvas.across;
+  const zoomY = Math.exp(logHeight) / canvas.down;
+  const [scaleX, scaleY] = [frame.width / size[1], frame.height / size[0]];
+  return (ring) => {
+    const points = new Float64Array(ring.length);
+    for (let at = 0; at < ring.length; at += 2) {
+      // Pixels are areas, and their centres lie at halves; the refined field has a border of one sample.
+      const u = (ring[at] - 0.5) / REFINEMENT - 0.5 - (canvas.width - 1) / 2;
+      const v = (ring[at + 1] - 0.5) / REFINEMENT - 0.5 - canvas.row;
+      points[at] = (column + zoomX * u + lean * zoomY * v + 0.5) * scaleX;
+      points[at + 1] = (row + zoomY * v + 0.5) * scaleY;
+    }
+    return points;
+  };
 }
 
 /**
@@ -195,19 +202,17 @@ function followRing({values, columns}, level, next, edge) {
   return ring;
 }
 
-/** The rings of pieces, less their holes, of at least the share `smallest` of the largest one's area. */
-function selectPieces(rings, smallest) {
-  const areas = rings.map(measureArea);
-  const pieces = rings.filter((_, number) => areas[number] > 0).map((ring) => ({rings: [ring], area: measureArea(ring)}));
-  pieces.sort((one, other) => one.area - other.area);
-  rings.forEach((ring, number) => {
-    const owner = areas[number] < 0 && pieces.find((piece) => contains(piece.rings[0], ring[0], ring[1]));
-    if (!owner) return;
-    owner.rings.push(ring);
-    owner.left = (owner.left ?? owner.area) + areas[number];
-  });
-  const largest = Math.max(...pieces.map(({area, left}) => left ?? area));
-  return pieces.filter(({area, left}) => (left ?? area) >= smallest * largest).flatMap((piece) => piece.rings);
+/** The rings of pieces that show, less their holes, at least the share `smallest` of what the largest one shows. */
+function selectPieces(rings, smallest, frame) {
+  const outer = rings.filter((ring) => measureArea(ring) > 0).sort((one, other) => measureArea(one) - measureArea(other));
+  const pieces = outer.map((ring) => ({rings: [ring], area: measureShown(ring, frame)}));
+  for (const hole of rings.filter((ring) => measureArea(ring) < 0)) {
+    const around = pieces.find((piece) => contains(piece.rings[0], hole[0], hole[1]));
+    around?.rings.push(hole);
+    if (around) around.area += measureShown(hole, frame);
+  }
+  const largest = Math.max(...pieces.map((piece) => piece.area));
+  return pieces.filter((piece) => piece.area >= smallest * largest).flatMap((piece) => piece.rings);
 }
 
 /** Twice the area of a ring, positive around what is above the level, negative around a hole. */
@@ -218,6 +223,26 @@ function measureArea(ring) {
     area += ring[at] * ring[next + 1] - ring[next] * ring[at + 1];
   }
   return area;
+}
+
+/** The same of what of the ring lies in the frame: cut off side by side (Sutherland and Hodgman 1974). */
+function measureShown(ring, {width, height}) {
+  const sides = [[0, 0, 1], [0, width, -1], [1, 0, 1], [1, height, -1]];
+  return measureArea(sides.reduce((part, [axis, edge, sign]) => cutOff(part, axis, edge, sign), ring));
+}
+
+/** The part of a ring whose coordinate, 0 for x and 1 for y, times `sign` is at least the edge's. */
+function cutOff(ring, axis, edge, sign) {
+  const kept = [];
+  for (let at = 0, before = ring.length - 2; at < ring.length; before = at, at += 2) {
+    const [from, to] = [sign * (ring[before + axis] - edge), sign * (ring[at + axis] - edge)];
+    if (from >= 0 !== to >= 0) {
+      const share = from / (from - to);
+      for (const other of [0, 1]) kept.push(ring[before + other] + share * (ring[at + other] - ring[before + other]));
+    }
+    if (to >= 0) kept.push(ring[at], ring[at + 1]);
+  }
+  return kept;
 }
 
 /** Whether a ring goes around a point: a ray from it crosses the ring an odd number of times. */
