@@ -73,6 +73,18 @@ def count_frames(page, seconds):
     return (page.evaluate("deepdance.figures.frames") - start) / (time.monotonic() - began)
 
 
+def reach(page, name):
+    """Move the pointer to a control: while it is there, the controls do not hide."""
+    box = page.locator(f"#{name}").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wait_until(lambda: page.is_visible(f"#{name}"), f"{name} can be touched")
+
+
+def click(page, name):
+    reach(page, name)
+    page.click(f"#{name}")
+
+
 def wait_for_frames(page, count):
     start = page.evaluate("deepdance.figures.frames")
     wait_until(lambda: page.evaluate("deepdance.figures.frames") >= start + count, f"{count} frames were shown")
@@ -122,15 +134,18 @@ def test_a_touch_does_what_its_key_does(play):
     page = play(viewport={"width": 390, "height": 844}, has_touch=True)
     for button, changed in TOUCHES.items():
         expect_state(page, BEFORE, f"{button} can be tried")
+        reach(page, button)
         page.tap(f"#{button}")
         expect_state(page, BEFORE | changed, f"{button} does {changed}")
         page.tap(f"#{button}")
+    reach(page, "help")
     page.tap("#help")
     expect_state(page, BEFORE | {"help": True}, "the help is open")
 
 
 def test_sliders_and_colours_are_followed(play):
     page = play()
+    reach(page, "tempo")
     for name, value in {"tempo": "1.5", "temperature": "2.5", "ink": "#ff0000", "ground": "#0000ff"}.items():
         page.fill(f"#{name}", value)
     state = read_state(page)
@@ -147,7 +162,7 @@ def test_a_new_start_is_elsewhere(play, way):
     page.keyboard.press("Space")
     pictures = []
     for _ in range(4):
-        page.keyboard.press("n") if way == "key" else page.click("#restart")
+        page.keyboard.press("n") if way == "key" else click(page, "restart")
         pictures.append(page.evaluate("[...deepdance.picture.placement]"))
     assert len({tuple(picture) for picture in pictures}) > 1
 
@@ -195,7 +210,7 @@ def test_a_recording_plays(play, tmp_path):
     assert page.get_attribute("#record", "aria-pressed") == "true"
     wait_for_frames(page, 25)
     with page.expect_download() as download:
-        page.click("#record")
+        click(page, "record")
     assert download.value.suggested_filename == "dance.webm"
     download.value.save_as(tmp_path / "dance.webm")
     video = cv2.VideoCapture(str(tmp_path / "dance.webm"))
@@ -210,7 +225,7 @@ def test_a_recording_plays(play, tmp_path):
 def test_a_browser_that_cannot_record_says_so(play):
     page = play()
     page.evaluate("delete globalThis.MediaRecorder")
-    page.click("#record")
+    click(page, "record")
     assert "cannot record" in page.inner_text("#told")
 
 
@@ -228,7 +243,7 @@ def test_a_phone_shows_all_of_it(play, width):
     page = play(viewport={"width": width, "height": 844})
     check_width(page, width)
     assert len({box["y"] for box in find_boxes(page, ".buttons > *")}) == 1
-    page.click("#help")
+    click(page, "help")
     check_width(page, width)
 
 
@@ -249,8 +264,9 @@ def check_width(page, width):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing(play, scheme, width):
     page = play(color_scheme=scheme, viewport={"width": width, "height": 800})
+    reach(page, "mirror")
     assert find_violations(page) == []
-    page.click("#help")
+    click(page, "help")
     assert find_violations(page) == []
 
 
