@@ -15,7 +15,7 @@ from deepdance.events import ArtifactReady
 from deepdance.frames import Silhouettes
 from deepdance.generation import interpolate
 from deepdance.interfaces import Training
-from deepdance.runs import OpenedRun
+from deepdance.opened_runs import OpenedRun
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, quantize, restore_arrays
 from deepdance_plugins.codecs.sdf_ae.model import SdfAE
 from deepdance_plugins.player import material
