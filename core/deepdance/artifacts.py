@@ -233,7 +233,7 @@ class ArtifactStore:
             unfinished.rename(final)
             flush_names(self.root)
         except BaseException:
-            if not resumable or not any(unfinished.iterdir()):
+            if not resumable or (unfinished.exists() and not any(unfinished.iterdir())):
                 shutil.rmtree(unfinished, ignore_errors=True)
             raise
         self._checked.update({final / each: _sign((final / each).stat()) for each in files})  # hashed a moment ago

@@ -3,7 +3,7 @@
 from threading import Event, Thread
 
 import pytest
-from browser.conftest import wait_until
+from browser.pages import wait_until
 
 from deepdance_cli.live.server import PageServer
 

@@ -32,10 +32,11 @@ def test_a_run_lasts_as_many_seconds_as_were_asked_for(dd, video, workspace):
     assert "frames = 36" in recipe
     assert "seconds" not in recipe
     assert "The paper's table" not in result.out
-    run, looks, path = result.out.splitlines()
+    run, looks, path, page = result.out.splitlines()
     assert run == "run   first"
     assert looks.startswith("looks It ")
     assert path == f"video {workspace / 'runs/first/dance.mp4'}"
+    assert page == f"page  {workspace / 'runs/first/report.html'}"
 
 
 def test_another_dance_changes_what_needs_no_training(dd, workspace, tmp_path):

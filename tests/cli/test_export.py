@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import SMALL_RUN
 
-from deepdance import opened_runs
+from deepdance import runs
 from deepdance.errors import InputError
 from deepdance_plugins.player import material
 from deepdance_plugins.player.material import Material
@@ -62,7 +62,7 @@ def test_an_unfinished_run_is_told(dd, video, monkeypatch):
     def stop(*args, **kwargs):
         raise InputError("stopped")
 
-    monkeypatch.setattr(opened_runs, "train", stop)
+    monkeypatch.setattr(runs, "train", stop)
     assert dd("run", video, *QUICK).code == 2
     told = dd("export", "web", "small")
     assert told.code == 2

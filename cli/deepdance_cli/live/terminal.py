@@ -55,8 +55,14 @@ def show_dance(run: OpenedRun, seconds: float | None) -> str:
 
 
 def _find_size() -> tuple[int, int]:
-    """Height and width of a picture in the terminal as it is now: two pixels a row, of which the last is for words."""
-    columns, rows = get_terminal_size()
+    """Height and width of a picture in the terminal as it is now: two pixels a row, of which the last is for words.
+
+    COLUMNS and LINES know nothing of a resize: they count where there is no terminal alone.
+    """
+    try:
+        columns, rows = os.get_terminal_size()
+    except OSError:
+        columns, rows = get_terminal_size()
     return 2 * max(rows - 1, 1), columns
 
 
