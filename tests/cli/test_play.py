@@ -403,7 +403,7 @@ class Played:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", **env},
+            env={**os.environ, "COLUMNS": "200", "LINES": "9", "TERM": "xterm-256color", **env},
         )
         self.text, self._decoder = "", codecs.getincrementaldecoder("utf-8")()
 
