@@ -110,7 +110,7 @@ def _describe_codec(codec: SdfAE) -> dict[str, Any]:
 def _measure_reach(codec: SdfAE, latents: Float32) -> dict[str, int]:
     """Between which rows and columns of the silhouettes the dancer is, but for what is seldom shown."""
     shown = codec.decode(latents[sample_evenly(len(latents), PICTURES)]) < MIDDLE
-    (top, bottom), (left, right) = (_find_span(shown.any(axis=across)) for across in (2, 1))
+    (top, bottom), (left, right) = (_find_span(np.asarray(shown.any(axis=across))) for across in (2, 1))
     return {"top": top, "bottom": bottom, "left": left, "right": right}
 
 
