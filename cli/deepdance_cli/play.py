@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,11 +47,14 @@ def play(
         record, recipe = session.workspace.open_run(name)
         opened = opened_runs.open_run(session, recipe, record)
         pipeline.import_components(session, recipe)
-        page = "" if in_terminal else _make_page(opened, name)
+        if not in_terminal:
+            from deepdance_plugins.player.web import make_page
+
+            page, note = make_page(opened, name)
     if in_terminal:
         _dance_here(opened, seconds)
     else:
-        _serve(page, seconds)
+        _serve(page, note, seconds)
 
 
 def _has_display() -> bool:
@@ -67,22 +71,18 @@ def _dance_here(run: OpenedRun, seconds: float | None) -> None:
     console.err.print(show_dance(run, seconds), style="dim")
 
 
-def _make_page(run: OpenedRun, name: str) -> str:
-    from deepdance_plugins.player.material import make_material, pack
-    from deepdance_plugins.player.page import build_page
-
-    return build_page(*pack(make_material(run)), title=name)
-
-
-def _serve(page: str, seconds: float | None) -> None:
+def _serve(page: str, note: str, seconds: float | None) -> None:
     """Serve the page, say where, and open it if that can be seen."""
     import webbrowser
 
     from deepdance_cli import console
     from deepdance_cli.live.server import PageServer
 
+    if note:
+        console.out.print(f"note {note}")
     with PageServer(page) as server:
         console.out.print(f"page {server.url}")
         if _has_display():
-            webbrowser.open(server.url)
+            # Beside what serves it: some browsers that BROWSER names are waited for until they are closed.
+            Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         server.serve(math.inf if seconds is None else seconds)

@@ -343,11 +343,39 @@ def test_its_policy_lets_nothing_in(open_page, dance_file, tmp_path):
     assert page.evaluate("fetch('https://example.com').then(() => 'reached', () => 'refused')") == "refused"
 
 
+@pytest.fixture
+def expect_failure(open_page, tmp_path):
+    """What a page of this text says, which cannot dance."""
+
+    def read(text):
+        path = tmp_path / "failing.html"
+        path.write_text(text, encoding="utf-8")
+        page = open_page(path.as_uri(), may_fail=True)
+        wait_until(lambda: "failed" in (page.get_attribute("#told", "class") or ""), "the page says what is wrong")
+        return page.inner_text("#told")
+
+    return read
+
+
+NOT_WHOLE = "The dance cannot be shown: this file is not whole; copy or export it once more."
+
+
 @pytest.mark.parametrize("damage", ["data", "meta"])
-def test_a_damaged_file_says_so_in_a_sentence(open_page, dance_file, tmp_path, damage):
+def test_a_damaged_file_says_so_in_a_sentence(expect_failure, dance_file, damage):
     text = dance_file.read_text(encoding="utf-8")
-    path = tmp_path / "damaged.html"
-    path.write_text(re.sub(rf'(id="{damage}">.{{200}})', r"\1*", text, count=1), encoding="utf-8")
-    page = open_page(path.as_uri(), may_fail=True)
+    assert expect_failure(re.sub(rf'(id="{damage}">.{{200}})', r"\1*", text, count=1)) == NOT_WHOLE
+
+
+@pytest.mark.parametrize("last", ['id="meta">{"f', 'id="data">', 'id="data">.{1000}'])
+def test_a_file_that_lost_its_end_says_so_in_a_sentence(expect_failure, dance_file, last):
+    text = dance_file.read_text(encoding="utf-8")
+    assert expect_failure(text[: re.search(last, text).end()]) == NOT_WHOLE
+
+
+def test_a_browser_that_cannot_unpack_says_so(open_page, dance_file):
+    page = open_page(dance_file.as_uri(), may_fail=True)
+    page.add_init_script("delete globalThis.DecompressionStream")
+    page.reload()
     wait_until(lambda: "failed" in (page.get_attribute("#told", "class") or ""), "the page says what is wrong")
-    assert page.inner_text("#told").startswith("The dance cannot be shown: ")
+    told = page.inner_text("#told")
+    assert told == "The dance cannot be shown: this browser is too old; use one of the last years."

@@ -622,7 +622,7 @@ def test_the_page_that_is_served_is_the_players_own(dd, workspace, monkeypatch, 
 
     made = material.Material({"fps": 10, "note": "</script>"}, {"latents": np.zeros((2, 3), np.int8)})
     opened, served = [], []
-    monkeypatch.setattr(material, "make_material", lambda run: made)
+    monkeypatch.setattr("deepdance_plugins.player.web.make_material", lambda run: made)
     monkeypatch.setattr(webbrowser, "open", opened.append)
     monkeypatch.setattr(PageServer, "serve", lambda server, seconds: served.append((server.page, seconds)))
     hide_display(monkeypatch)
@@ -631,20 +631,50 @@ def test_the_page_that_is_served_is_the_players_own(dd, workspace, monkeypatch, 
     result = dd("play", workspace / "workspace/runs/x", "--browser", "--seconds", "0.5")
     assert result.code == 0
     assert served == [(build_page(*material.pack(made), title="x").encode(), 0.5)]
+    assert "note </script>\n" in result.out
     (url,) = re.findall(r"^page (http://127\.0\.0\.1:\d+/\S+)$", result.out, re.MULTILINE)
     assert opened == [url] * seen
 
 
 def test_a_page_ends_with_ctrl_c(workspace):
-    code = "import sys\nfrom deepdance_cli import play, main\nplay._make_page = lambda run, name: name\nmain.main()"
-    command = [sys.executable, "-c", code, "play", "x", "--browser"]
-    quiet = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
-    with subprocess.Popen(
-        command, cwd=workspace, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with serve_page(workspace) as process:
         port = int(re.search(r":(\d+)/", process.stdout.readline())[1])
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        with closing(socket.create_connection(("127.0.0.1", port))):  # who keeps silent holds nothing up
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=30)
     assert (process.returncode, told.count("dd: stopped")) == (130, 1)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+SERVES = """
+from deepdance_cli.main import main
+from deepdance_plugins.player import web
+web.make_page = lambda run, title: ("<!doctype html>", "")
+main()
+"""
+
+
+def serve_page(workspace, *arguments, **env):
+    """`dd play --browser` of a page that is quickly made, by a computer without a display."""
+    quiet = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVES, "play", "x", "--browser", *arguments],
+        cwd=workspace,
+        env={**quiet, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a browser by BROWSER")
+def test_a_browser_that_is_waited_for_gets_its_page(workspace, tmp_path):
+    browser, got = tmp_path / "browser", tmp_path / "got"
+    fetch = f"open({str(got)!r}, 'wb').write(urllib.request.urlopen(sys.argv[1], timeout=20).read())"
+    browser.write_text(f"#!{sys.executable}\nimport sys, urllib.request\n{fetch}\n")
+    browser.chmod(0o755)
+    with serve_page(workspace, "--seconds", "5", DISPLAY=":0", BROWSER=f"{browser} %s") as process:
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
+    assert got.read_text() == "<!doctype html>"

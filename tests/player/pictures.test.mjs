@@ -8,6 +8,9 @@ const {Decoder} = await importPlayer("decoder.js");
 const {draw} = await importPlayer("outline.js");
 const {meta, data, poses, fields, sizes, silhouettes} = readFixture("pictures");
 const decoder = new Decoder(await unpack(data, meta), meta);
+/** Silhouettes of this size, of which the dance reaches all. */
+const reachAll = (size) => ({...meta, size, reach: {top: 0, bottom: size[0], left: 0, right: size[1]}});
+const whole = reachAll(meta.size);
 const pictures = poses.map((pose) => decoder.decode(Float32Array.from(pose)));
 
 function drawPicture(picture, width, height, look = {}, changed = meta) {
@@ -44,7 +47,7 @@ test("silhouettes are those of Python, at any size", () => {
     const bits = unpackBits(silhouettes[which], poses.length * height * width);
     const ious = pictures.map((picture, number) => {
       const drawn = bits.subarray(number * height * width, (number + 1) * height * width);
-      return measureIou(cover(picture, width, height), drawn);
+      return measureIou(cover(picture, width, height, {}, whole), drawn);
     });
     assert.ok(sum(ious) / ious.length > 0.995, `${width}×${height}: ${ious}`);
   });
@@ -87,7 +90,7 @@ function drawDiscs(discs) {
 }
 
 const canvas = {width: 60, height: 40, row: 19.5, across: 1, down: 1, reference: 1};
-const discs = {...meta, size: [40, 60], canvas, outward: 0};
+const discs = {...reachAll([40, 60]), canvas, outward: 0};
 
 test("the area of a disc is its own, and that of a ring less its hole", () => {
   for (const [shown, area] of [
@@ -120,4 +123,30 @@ test("what lies beyond the silhouette's frame is not painted, and an empty field
   assert.equal(sum(covered.filter((_, at) => at % 1000 < 200)), 0);
   assert.ok(sum(covered) > 0);
   assert.equal(sum(cover(drawDiscs([]), 600, 400, {}, discs)), 0);
+});
+
+/** Where a disc in the middle of the frame, 24 wide, is drawn: its left, top, right and bottom on the canvas. */
+function findBounds(reach, width, height, look) {
+  const drawn = {...discs, reach: {...discs.reach, ...reach}};
+  const places = [...cover(drawDiscs([[30, 20, 12]]), width, height, look, drawn).entries()].filter(([, ink]) => ink);
+  const [xs, ys] = [places.map(([at]) => at % width), places.map(([at]) => Math.floor(at / width))];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys) + 1];
+}
+
+function assertNear(bounds, wanted) {
+  assert.ok(measureDifference(bounds, wanted) <= 2, `${bounds} beside ${wanted}`);
+}
+
+test("an upright window is filled by what the dance reaches of a wide frame, and mirrored as it is", () => {
+  assertNear(findBounds({}, 300, 600), [92, 242, 212, 362]);
+  const reach = {left: 15, right: 45}; // ten pixels each, and the disc is half a pixel right of the middle of it
+  assertNear(findBounds(reach, 300, 600), [35, 185, 275, 425]);
+  assertNear(findBounds(reach, 300, 600, {mirror: true}), [25, 185, 265, 425]);
+  assertNear(findBounds({left: 20}, 300, 600), [0, 214, 169, 394]); // the frame's right edge is the window's
+});
+
+test("a lying window is filled by what the dance reaches of an upright frame, and the frame's own shape shows all", () => {
+  const reach = {top: 10, bottom: 30, left: 15, right: 45};
+  assertNear(findBounds(reach, 600, 400), [185, 85, 425, 325]);
+  assertNear(findBounds(reach, 900, 400), [278, 28, 638, 388]);
 });

@@ -47,8 +47,8 @@ export function rasterize({rings, frame}, width, height) {
     if (row < frame.top || row >= frame.top + frame.height) return;
     line.sort((one, other) => one - other);
     for (let number = 0; number + 1 < line.length; number += 2) {
-      const from = Math.max(Math.ceil(line[number] - 0.5), frame.left);
-      const to = Math.min(Math.ceil(line[number + 1] - 0.5), frame.left + frame.width);
+      const from = Math.max(Math.ceil(line[number] - 0.5), frame.left, 0);
+      const to = Math.min(Math.ceil(line[number + 1] - 0.5), frame.left + frame.width, width);
       if (to > from) covered.fill(1, row * width + from, row * width + to);
     }
   });

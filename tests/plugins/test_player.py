@@ -187,6 +187,28 @@ def test_a_trained_codec_is_quantized_and_draws_alike(codec: SdfAE, latents: np.
     assert np.abs(drawn - codec.fields.decode(latents[:, 5:])).mean() < 0.02
 
 
+def test_what_a_dance_reaches_is_where_its_pictures_show_something(codec: SdfAE, latents: np.ndarray):
+    reach = describe(codec, fitted([latents]), fps=10.0).meta["reach"]
+    rows, columns = np.nonzero((codec.decode(latents) < 128).any(axis=0))
+    assert reach == {
+        "top": rows.min(),
+        "bottom": rows.max() + 1,
+        "left": columns.min(),
+        "right": columns.max() + 1,
+    }
+    assert reach["right"] - reach["left"] < codec.size[1]
+
+
+def test_what_is_seldom_shown_is_not_reached_and_nothing_is_all():
+    seen = np.zeros((200, 50), bool)
+    seen[:, 10:20] = True
+    seen[:2] = True
+    assert material._find_span(seen) == (10, 20)
+    seen[2] = True
+    assert material._find_span(seen) == (0, 50)
+    assert material._find_span(np.zeros((200, 50), bool)) == (0, 50)
+
+
 def test_meta_is_json_and_packing_is_repeatable(codec: SdfAE, latents: np.ndarray):
     made = describe(codec, fitted([latents]), fps=10.0, note="as it is")
     meta, data = pack(made)

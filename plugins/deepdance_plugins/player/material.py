@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from deepdance.arrays import Bools, Float32, sample_evenly
 from deepdance.events import Progress
-from deepdance.frames import Silhouettes
+from deepdance.frames import MIDDLE, Silhouettes
 from deepdance.generation import take_opening
 from deepdance.interfaces import Training
 from deepdance.opened_runs import OpenedRun
@@ -40,6 +40,8 @@ MINUTES, OPENINGS = 4, 8
 """How long is danced in Python for the player to go on from, and from how many beginnings, that all is come by."""
 PICTURES = 256
 """Of these, evenly spaced: what tells where the dancer stands, and how well the body prior shows it."""
+SELDOM = 0.01
+"""Of the pictures: where no more of them show something, a window need not show it."""
 FPS = 10.0
 """Frames a second that the lengths in the options of `motion-field` are for."""
 
@@ -68,6 +70,7 @@ def make_material(run: OpenedRun) -> Material:
 def describe(codec: SdfAE, model: MotionField, *, fps: float, temperature: float = 1.0, note: str = "") -> Material:
     """What the player needs of a codec and of a model of its latents at `fps` keyframes a second."""
     meta = {"fps": fps, "temperature": temperature, "note": note, **_describe_codec(codec)}
+    meta["reach"] = _measure_reach(codec, np.concatenate(model.clips))
     arrays = {**_store_decoder(codec.fields), **_store_movements(model)}
     return Material({**meta, "motion_field": _describe_model(model)}, arrays)
 
@@ -102,6 +105,19 @@ def _describe_codec(codec: SdfAE) -> dict[str, Any]:
             "largest": largest.tolist(),
         },
     }
+
+
+def _measure_reach(codec: SdfAE, latents: Float32) -> dict[str, int]:
+    """Between which rows and columns of the silhouettes the dancer is, but for what is seldom shown."""
+    shown = codec.decode(latents[sample_evenly(len(latents), PICTURES)]) < MIDDLE
+    (top, bottom), (left, right) = (_find_span(np.asarray(shown.any(axis=across))) for across in (2, 1))
+    return {"top": top, "bottom": bottom, "left": left, "right": right}
+
+
+def _find_span(seen: Bools) -> tuple[int, int]:
+    """From where up to where more than `SELDOM` of the pictures `(n, side)` have something; all if none has."""
+    places = np.flatnonzero(seen.mean(axis=0) > SELDOM)
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, seen.shape[1])
 
 
 def _store_decoder(fields: FieldModel) -> Stored:

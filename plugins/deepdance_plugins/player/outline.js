@@ -5,7 +5,7 @@ const SMALLEST_RING = 3; // points of an outline
 /**
  * Draw a picture on a 2D canvas: one even-odd path of quadratic curves along the level of its field.
  *
- * The silhouette keeps its shape: it is fitted into `width` × `height` and centred.
+ * The silhouette keeps its shape: what the dance reaches of its frame is fitted into `width` × `height`.
  * @param {CanvasRenderingContext2D} context
  * @param {{field: Float32Array, placement: number[]}} picture
  * @param {object} meta
@@ -19,7 +19,7 @@ export function draw(context, picture, meta, {width, height, ink = "black", grou
     context.fillStyle = ground;
     context.fillRect(0, 0, width, height);
   }
-  const frame = fitFrame(meta.size, width, height);
+  const frame = fitFrame(meta, width, height, mirror);
   context.save();
   context.beginPath();
   context.rect(frame.left, frame.top, frame.width, frame.height);
@@ -31,14 +31,28 @@ export function draw(context, picture, meta, {width, height, ink = "black", grou
   context.restore();
 }
 
-/** The largest frame of the silhouettes' shape that fits, in whole pixels, in the middle. */
-function fitFrame([rows, columns], width, height) {
-  const scale = Math.min(height / rows, width / columns);
-  const size = {
-    width: Math.max(1, Math.min(width, Math.round(columns * scale))),
-    height: Math.max(1, Math.min(height, Math.round(rows * scale))),
+/**
+ * The silhouettes' frame in whole pixels of the canvas: the largest that shows all that the dance reaches.
+ *
+ * It leaves no more of the canvas empty than it has to, and sticks out only where the canvas has another shape: a
+ * dancer in the middle of a wide frame fills a phone that is held upright.
+ */
+function fitFrame({size: [rows, columns], reach: {top, bottom, left, right}}, width, height, mirror) {
+  const filling = Math.max(height / rows, width / columns);
+  const scale = Math.min(filling, height / (bottom - top), width / (right - left));
+  const frame = {width: Math.max(1, Math.round(columns * scale)), height: Math.max(1, Math.round(rows * scale))};
+  const start = placeFrame(frame.width, width, (scale * (left + right)) / 2);
+  return {
+    ...frame,
+    left: mirror ? width - frame.width - start : start,
+    top: placeFrame(frame.height, height, (scale * (top + bottom)) / 2),
   };
-  return {...size, left: Math.floor((width - size.width) / 2), top: Math.floor((height - size.height) / 2)};
+}
+
+/** Where a side begins: in the middle if it fits, else so that what lies at `middle` of it is nearest to there. */
+function placeFrame(side, available, middle) {
+  if (side <= available) return Math.floor((available - side) / 2);
+  return Math.round(Math.min(Math.max(available / 2 - middle, available - side), 0));
 }
 
 /** A ring in pixels of the frame → in pixels of the canvas. */

@@ -9,15 +9,16 @@ const TOLD_FOR = 4000; // milliseconds
 const told = document.getElementById("told");
 let forgetting = 0;
 
-addEventListener("error", ({message}) => fail(message));
+addEventListener("error", ({error, message}) => fail(error?.message ?? message));
 addEventListener("unhandledrejection", ({reason}) => fail(reason.message));
 await begin();
 
 async function begin() {
-  const meta = JSON.parse(document.getElementById("meta").textContent);
+  if (!globalThis.DecompressionStream) throw new Error("this browser is too old; use one of the last years");
+  const {meta, arrays} = await readDance();
   const settings = readSettings(new URLSearchParams(`${location.search.slice(1)}&${location.hash.slice(1)}`));
   document.body.classList.toggle("transparent", settings.ground === null);
-  const stage = await makeStage(meta, settings);
+  const stage = makeStage(meta, arrays, settings);
   const controls = new Controls(stage, tell);
   showNote(meta.note);
   stage.run();
@@ -28,6 +29,16 @@ async function begin() {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
     controls.play(false);
     tell("Paused, for your system asks for less motion. Space or the first button plays.", true);
+  }
+}
+
+/** The dance of this page, which may have lost its end on the way here: its script stands before it. */
+async function readDance() {
+  try {
+    const meta = JSON.parse(document.getElementById("meta").textContent);
+    return {meta, arrays: await unpack(document.getElementById("data").textContent, meta)};
+  } catch {
+    throw new Error("this file is not whole; copy or export it once more");
   }
 }
 
@@ -53,9 +64,7 @@ function writeHex(colour) {
   return context.fillStyle.slice(0, 7);
 }
 
-async function makeStage(meta, {ink, ground, mirror, tempo = 1, temperature = meta.temperature}) {
-  if (!globalThis.DecompressionStream) throw new Error("this browser is too old; use one of the last years");
-  const arrays = await unpack(document.getElementById("data").textContent, meta);
+function makeStage(meta, arrays, {ink, ground, mirror, tempo = 1, temperature = meta.temperature}) {
   const model = new MotionField(arrays, meta);
   model.temperature = temperature;
   const dance = new Dance(new Decoder(arrays, meta), model, meta.fps);

@@ -9,6 +9,7 @@ from deepdance import opened_runs, pipeline
 from deepdance.errors import OptionError
 from deepdance.events import StageFinished, StageStarted
 from deepdance.folders import show_path
+from deepdance.opened_runs import OpenedRun
 from deepdance.outputs import check_place, number_dance
 from deepdance.session import Session
 from deepdance.storage import write_text
@@ -40,7 +41,13 @@ def export_web(session: Session, name: str, out: Path | None = None) -> Exported
     check_place(out, record.inputs)
     pipeline.import_components(session, recipe)
     session.listen(StageStarted("export", str(out)))
-    meta, data = pack(make_material(opened_runs.open_run(session, recipe, record)))
-    write_text(out, build_page(meta, data, title=name))
+    page, note = make_page(opened_runs.open_run(session, recipe, record), name)
+    write_text(out, page)
     session.listen(StageFinished("export", False, str(out)))
-    return Exported(out, meta["note"])
+    return Exported(out, note)
+
+
+def make_page(run: OpenedRun, title: str) -> tuple[str, str]:
+    """The page of a run, as HTML, and what it dances in place of the run's own models, if it cannot with these."""
+    meta, data = pack(make_material(run))
+    return build_page(meta, data, title=title), meta["note"]
