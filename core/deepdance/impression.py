@@ -132,8 +132,9 @@ class Watch:
             done += len(chunk)
 
     def _shrink(self, frames: UInt8) -> UInt8:
-        """At the video's size, without the margins of a wider or higher picture: with them the dancer would seem small."""
-        rows, columns = find_middle(fit_size(*self._size, frames.shape[1:]), frames.shape[1:])
+        """At the video's size, without the margins of a wider or higher picture, which would make the dancer small."""
+        _, height, width = frames.shape
+        rows, columns = find_middle(fit_size(*self._size, (height, width)), (height, width))
         return shrink(frames[:, rows, columns], self._size)
 
     def _pick(self, start: int, stop: int) -> Int64:
