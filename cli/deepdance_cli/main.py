@@ -108,22 +108,25 @@ def set_up(
             leave_out(None if names == ALL else names)
 
 
-app.command("run")(run.run)
-app.command("prepare")(prepare.prepare)
-app.command("generate")(generate.generate)
-app.command("extend")(extend.extend)
-app.command("play")(play.play)
-app.command("runs")(runs.runs)
-app.command("evaluate")(evaluate.evaluate)
-app.command("measure")(measure.measure)
-app.command("compare")(compare.compare)
-app.command("curves")(curves.curves)
-app.command("report")(report.report)
-app.add_typer(export.app, name="export")
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(recipe.app, name="recipe")
-app.command("clean")(clean.clean)
-app.command("doctor")(doctor.doctor)
+MAKE, JUDGE, TEND = "Dance", "Look and measure", "Keep in order"
+"""Panels of the help. Within each a group, such as `export`, comes after the commands."""
+
+app.command("run", rich_help_panel=MAKE)(run.run)
+app.command("prepare", rich_help_panel=MAKE)(prepare.prepare)
+app.command("generate", rich_help_panel=MAKE)(generate.generate)
+app.command("extend", rich_help_panel=MAKE)(extend.extend)
+app.command("play", rich_help_panel=MAKE)(play.play)
+app.add_typer(export.app, name="export", rich_help_panel=MAKE)
+app.command("report", rich_help_panel=JUDGE)(report.report)
+app.command("evaluate", rich_help_panel=JUDGE)(evaluate.evaluate)
+app.command("measure", rich_help_panel=JUDGE)(measure.measure)
+app.command("compare", rich_help_panel=JUDGE)(compare.compare)
+app.command("curves", rich_help_panel=JUDGE)(curves.curves)
+app.command("runs", rich_help_panel=TEND)(runs.runs)
+app.command("clean", rich_help_panel=TEND)(clean.clean)
+app.command("doctor", rich_help_panel=TEND)(doctor.doctor)
+app.add_typer(plugins.app, name="plugins", rich_help_panel=TEND)
+app.add_typer(recipe.app, name="recipe", rich_help_panel=TEND)
 
 
 def main() -> None:

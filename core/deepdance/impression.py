@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepdance.arrays import Float32, Float64, Int64, UInt8, sample_evenly
-from deepdance.frames import Silhouettes, shrink
+from deepdance.frames import Silhouettes, find_middle, fit_size, shrink
 from deepdance.metrics.memorization import TrainingIndex
 from deepdance.metrics.motion import find_longest_run, measure_motion
 from deepdance.metrics.shapes import iou, measure_frames
@@ -127,9 +127,15 @@ class Watch:
         for chunk in chunks:
             picks = self._pick(done, done + len(chunk)) - done
             if len(picks):
-                self._kept.append(shrink(chunk[picks], self._size))
+                self._kept.append(self._shrink(chunk[picks]))
             yield chunk
             done += len(chunk)
+
+    def _shrink(self, frames: UInt8) -> UInt8:
+        """At the video's size, without the margins of a wider or higher picture, which would make the dancer small."""
+        _, height, width = frames.shape
+        rows, columns = find_middle(fit_size(*self._size, (height, width)), (height, width))
+        return shrink(frames[:, rows, columns], self._size)
 
     def _pick(self, start: int, stop: int) -> Int64:
         """The frames from `start` up to `stop` that are nearest to a keyframe, of the first minute."""

@@ -117,7 +117,7 @@ def _locate(value: Any) -> Any:
 def _parse_beats(value: Any) -> Any:
     """`"0.5,1.0"` → `(0.5, 1.0)`."""
     try:
-        seconds = [float(part) for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+        seconds = [float(part) for part in value.split(",")] if value and isinstance(value, str) else list(value)
         rising = all(0 <= before < after for before, after in pairwise([*seconds, math.inf]))
     except (TypeError, ValueError):
         rising = False

@@ -88,6 +88,7 @@ def test_without_music_nothing_is_told_of_it(dd, demo):
     [
         (["--music", "nowhere.mp3"], "--music: expected a file with sound, got 'nowhere.mp3', which does not exist"),
         (["--beats", "2,1"], "beats: expected rising seconds such as 0.5,1.0,1.5"),
+        (["--beats", ","], "beats: expected rising seconds such as 0.5,1.0,1.5"),
         (["--beats", "1,2", "--loop", "4"], "--loop: expected a dance with an end"),
     ],
 )

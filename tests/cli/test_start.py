@@ -4,16 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from wheels import install_many, with_site
 
 from deepdance.plugins import discover
 from deepdance.recipe import apply_settings
+from deepdance_cli.main import app
 from deepdance_plugins.catalog import COMPONENTS
 
-HEAVY = {"keras", "tensorflow", "jax", "cv2", "av", "scipy", "imageio_ffmpeg"}
+HEAVY = {"PIL", "av", "cv2", "imageio_ffmpeg", "jax", "jinja2", "keras", "matplotlib", "onnx", "scipy", "tensorflow"}
 DD = Path(sys.executable).with_name("dd")
 LIST_MODULES = """
 import json, sys
@@ -73,17 +77,26 @@ def test_no_framework_is_imported_to_read_options():
     assert {component.options.partition(":")[0] for component in COMPONENTS} <= modules
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("run", "prepare", "generate", "extend", "play", "runs", "evaluate", "measure", "compare", "doctor"),
-        *("plugins list", "plugins show", "plugins new", "recipe new"),
-    ],
-)
+def _list_commands(command: Any, *names: str) -> Iterator[str]:
+    """Of a group those in it, else its own name."""
+    below = getattr(command, "commands", {})
+    for name, each in below.items():
+        yield from _list_commands(each, *names, name)
+    if not below:
+        yield " ".join(names)
+
+
+@pytest.mark.parametrize("command", [*_list_commands(typer.main.get_command(app))])
 def test_every_command_has_help_with_an_example(dd, command):
     result = dd(*command.split(), "--help")
     assert result.code == 0
     assert f"Example: dd {command}" in " ".join(result.out.split())
+
+
+def test_the_help_shows_what_dances_before_what_keeps_order(dd):
+    words = dd("--help").out.split()
+    shown = ("run", "prepare", "generate", "extend", "play", "export", "report", "evaluate", "runs", "clean", "recipe")
+    assert sorted(shown, key=words.index) == list(shown)
 
 
 def test_coreutils_dd_is_still_there(tmp_path):

@@ -50,6 +50,14 @@ def test_a_dance_like_the_video_is_praised_and_nothing_advised():
     assert "try" not in impression.sentence
 
 
+@pytest.mark.parametrize("margins", [(0, 60), (40, 0)])
+def test_a_wider_or_higher_picture_makes_nobody_small(margins):
+    shown = draw(draw_path(300, 2)).repeat(2, axis=1).repeat(2, axis=2)
+    seen = Watch(FPS, FPS, SIZE)
+    list(seen.follow([np.pad(shown, ((0, 0), *((side, side) for side in margins)), constant_values=255)]))
+    assert seen.compare(VIDEO[:300].astype(np.float32), REAL, VIDEO.astype(np.float32), 0).complete == 1
+
+
 def test_a_dance_that_stops_is_called_frozen_for_as_long():
     path = draw_path(120, 1)
     path[40:] = path[40]

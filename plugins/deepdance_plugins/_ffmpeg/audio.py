@@ -59,13 +59,16 @@ def _decode(path: Path, most_seconds: float, output: Sequence[str], width: int) 
             first = next(chunks, None)
             if first is None:
                 process.finish()
-                reason = process.messages[0] if process.messages else "there is no sound in it"
-                raise InputError(
-                    f"{show_path(path)}: expected a file with sound, but ffmpeg says: {reason}; choose another file"
-                )
+                raise InputError(f"{show_path(path)}: expected a file with sound, {_explain(process.messages)}")
             yield from chain([first], chunks)
         except StalledError:
             raise InputError(
                 f"{show_path(path)}: expected sound, but ffmpeg delivered none for {STALL_SECONDS:.0f} s; "
                 "convert it to WAV"
             ) from None
+
+
+def _explain(messages: Sequence[str]) -> str:
+    if not messages or any("matches no streams" in message for message in messages):
+        return "got one without; choose another file"
+    return f"but ffmpeg says: {messages[0]}; choose another file"

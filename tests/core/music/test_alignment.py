@@ -18,7 +18,7 @@ from deepdance.music.alignment import (
 
 def wave(rests: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     """A movement `(n, 1)` that is slowest at each rest."""
-    phase = np.interp(np.arange(seconds * fps) / fps, rests, np.arange(len(rests)))
+    phase = np.interp((np.arange(seconds * fps) - 0.5) / fps, rests, np.arange(len(rests)))
     return np.cumsum(1.1 - np.cos(2 * np.pi * phase))[:, None].astype(np.float32)
 
 
@@ -27,6 +27,19 @@ def test_rests_are_found_where_a_movement_is_slowest():
     rests, depths = find_rests(wave(put, 60, 10), np.zeros(600, bool), 60)
     assert np.abs(rests[:, None] - put[1:-2]).min(axis=0).max() < 0.01
     assert (depths > 0.5).all()
+
+
+def test_rests_between_two_frames_are_found_there():
+    put = np.arange(0.013, 11, 0.47)
+    rests, _ = find_rests(wave(put, 30, 10), np.zeros(300, bool), 30)
+    assert np.abs(rests[:, None] - put[1:-3]).min(axis=0).max() < 0.004
+
+
+def test_a_rest_is_as_deep_as_the_movement_right_around_it():
+    still, wild = (np.diff(wave(np.arange(0, 11, 0.5), 60, 10), axis=0) for _ in range(2))
+    moved = np.concatenate([still[:300], 10 * wild[300:]])
+    rests, depths = find_rests(np.cumsum(moved, axis=0), np.zeros(len(moved), bool), 60)
+    np.testing.assert_allclose(depths[rests < 4.6], depths[rests > 5.4].mean() / 10, rtol=0.02)
 
 
 def test_a_cut_is_no_movement():
@@ -69,6 +82,14 @@ def test_rests_come_to_the_beats():
     bent = np.interp(rests, clock.read(times), times)
     assert score_alignment(bent, beats) > 0.85
     assert score_alignment(rests, beats) < 0.4
+
+
+@pytest.mark.parametrize("spacing", [0.45, 0.55])
+def test_a_dance_may_fall_behind_its_own_clock_or_run_ahead(spacing):
+    beats, times = np.arange(1, 31) * spacing, np.arange(0, 20, 0.001)
+    clock = align(np.arange(60) * 0.5, np.ones(60), beats)
+    assert score_alignment(np.interp(np.arange(30) * 0.5, clock.read(times), times), beats) > 0.95
+    assert abs(clock.read(beats)[-1] - beats[-1]) > 1
 
 
 def test_without_a_rest_the_clock_is_the_dances_own():
