@@ -14,8 +14,9 @@ from deepdance import pipeline, preparation
 from deepdance.array_files import load_array
 from deepdance.arrays import Float32, Float64, UInt8
 from deepdance.events import Progress
+from deepdance.frames import shrink
 from deepdance.impression import SECONDS, Impression, Watch
-from deepdance.music.alignment import BeatAlignment
+from deepdance.music.alignment import BeatAlignment, BentDance
 from deepdance.opened_runs import OpenedRun
 from deepdance.recipe import Recipe
 from deepdance.soundtrack import Soundtrack, open_soundtrack
@@ -40,12 +41,13 @@ def write_dance(run: OpenedRun, recipe: Recipe, soundtrack: Soundtrack, size: tu
     """A new dance as a file."""
     watch = Watch(recipe.fps, recipe.render_fps, run.frames.size)
     beginning: list[Float32] = []
-    latents, alignment = _generate_latents(run, recipe, soundtrack)
+    latents, bent = _generate_latents(run, recipe, soundtrack)
     new = _keep_first(latents, ceil(SECONDS * recipe.render_fps), beginning)
-    pipeline.render(run.session, recipe, watch.follow(decode_latents(run, recipe, new, size)), out)
+    meter = BeatMeter(bent, run.frames.size)
+    pipeline.render(run.session, recipe, watch.follow(meter.follow(decode_latents(run, recipe, new, size))), out)
     first = np.concatenate(beginning)
     impression = watch.compare(first, run.frames, run.latents, run.evaluated_from)
-    return Danced(out, impression, alignment, first)
+    return Danced(out, impression, meter.measure(), first)
 
 
 def keep_latents(folder: Path, latents: Float32) -> None:
@@ -80,8 +82,8 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 
 def _generate_latents(
     run: OpenedRun, recipe: Recipe, soundtrack: Soundtrack
-) -> tuple[Iterator[Float32], BeatAlignment | None]:
-    """Chunks of latents, and how well they keep to the beats."""
+) -> tuple[Iterator[Float32], BentDance | None]:
+    """Chunks of latents, and the dance that they are of, if it was bent to beats."""
     recipe.start.check_exists()
     video = None
     with run.translate_misfit():
@@ -92,13 +94,40 @@ def _generate_latents(
 
 def dance_on(
     run: OpenedRun, recipe: Recipe, beats: Float64, video: Float32 | None
-) -> tuple[Iterator[Float32], BeatAlignment | None]:
+) -> tuple[Iterator[Float32], BentDance | None]:
     """To the beats where there are some."""
     given = recipe, run.model, run.latents, run.frames.clips
     if not len(beats):
         return pipeline.dance(*given, video=video), None
-    latents, alignment = pipeline.dance_to(*given, beats, video=video)
-    return iter([latents]), alignment
+    bent = pipeline.dance_to(*given, beats, video=video)
+    return iter([bent.latents]), bent
+
+
+class BeatMeter:
+    """Follows the pictures of a dance while they are written, small, and tells how well they keep to its beats.
+
+    By how much the pictures change, as that is what is seen: in latents a dance comes closer to the beats.
+    """
+
+    def __init__(self, bent: BentDance | None, size: tuple[int, int]) -> None:
+        self._bent, self._size = bent, size
+        self._steps: list[Float64] = []
+
+    def follow(self, chunks: Iterator[UInt8]) -> Iterator[UInt8]:
+        """The same chunks `(n, h, w)`, of any size."""
+        return self._measure_steps(chunks) if self._bent else chunks
+
+    def _measure_steps(self, chunks: Iterator[UInt8]) -> Iterator[UInt8]:
+        last = np.empty((0, *self._size), np.int16)
+        for chunk in chunks:
+            small = np.concatenate([last, shrink(chunk, self._size).astype(np.int16)])
+            self._steps.append(np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)))
+            last = small[-1:]
+            yield chunk
+
+    def measure(self) -> BeatAlignment | None:
+        """Of all that was written; None where there are no beats."""
+        return self._bent.measure(np.concatenate(self._steps)) if self._bent else None
 
 
 def _keep_first(chunks: Iterable[Float32], most: int, kept: list[Float32]) -> Generator[Float32]:

@@ -25,7 +25,7 @@ from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import close_loop, count_keyframes, draw_at, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
-from deepdance.music.alignment import DRIFT, BeatAlignment, align, find_rests
+from deepdance.music.alignment import DRIFT, BentDance, align, find_rests, measure_steps
 from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.plugins.culprits import find_culprit
 from deepdance.plugins.isolation import one_line
@@ -198,8 +198,8 @@ def dance_to(
     beats: Float64,
     *,
     video: Float32 | None = None,
-) -> tuple[Float32, BeatAlignment]:
-    """`dance` on another clock: its movements rest on the `beats`, in seconds. All its latents, and how well they do.
+) -> BentDance:
+    """`dance` on another clock: its movements rest on the `beats`, in seconds.
 
     No movement is cut or repeated. Raises OptionError.
     """
@@ -211,12 +211,10 @@ def dance_to(
     def draw(moments: Float64) -> tuple[Float32, Bools]:
         return draw_at(keys, cuts, moments * recipe.fps, curve=recipe.curve)
 
-    closely = np.arange(0, longer.frames / recipe.render_fps, 1 / LOOKED_AT)
-    clock = align(*find_rests(*draw(closely), LOOKED_AT), beats)
-    times = np.arange(recipe.frames) / recipe.render_fps
-    bent, begins = draw(clock.read(times))
-    before, after = (find_rests(*shown, recipe.render_fps)[0] for shown in (draw(times), (bent, begins)))
-    return bent, BeatAlignment.measure(before, after, beats, recipe.frames / recipe.render_fps)
+    closely, begins = draw(np.arange(0, longer.frames / recipe.render_fps, 1 / LOOKED_AT))
+    clock = align(*find_rests(measure_steps(closely), begins, LOOKED_AT), beats)
+    moments = clock.read(np.arange(recipe.frames) / recipe.render_fps)
+    return BentDance(*draw(moments), moments, beats, recipe.render_fps)
 
 
 def _take_opening(
