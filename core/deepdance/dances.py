@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -99,14 +100,30 @@ def dance_on(
     given = recipe, run.model, run.latents, run.frames.clips
     if not len(beats):
         return pipeline.dance(*given, video=video), None
-    bent = pipeline.dance_to(*given, beats, video=video)
+
+    def measure(latents: Float32) -> Float64:
+        steps: list[Float64] = []
+        deque(_keep_steps(pipeline.decode_frames(run.codec, [latents]), run.frames.size, steps), maxlen=0)
+        return np.concatenate(steps)
+
+    bent = pipeline.dance_to(*given, beats, measure, video=video)
     return iter([bent.latents]), bent
+
+
+def _keep_steps(chunks: Iterable[UInt8], size: tuple[int, int], kept: list[Float64]) -> Iterator[UInt8]:
+    """The same chunks `(n, h, w)`; `kept` gets how much each picture, made small, differs from the one before."""
+    last = np.empty((0, *size), np.int16)
+    for chunk in chunks:
+        small = np.concatenate([last, shrink(chunk, size).astype(np.int16)])
+        kept.append(np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)))
+        last = small[-1:]
+        yield chunk
 
 
 class BeatMeter:
     """Follows the pictures of a dance while they are written, small, and tells how well they keep to its beats.
 
-    By how much the pictures change, as that is what is seen: in latents a dance comes closer to the beats.
+    By how much the pictures change, as that is what is seen.
     """
 
     def __init__(self, bent: BentDance | None, size: tuple[int, int]) -> None:
@@ -115,15 +132,7 @@ class BeatMeter:
 
     def follow(self, chunks: Iterator[UInt8]) -> Iterator[UInt8]:
         """The same chunks `(n, h, w)`, of any size."""
-        return self._measure_steps(chunks) if self._bent else chunks
-
-    def _measure_steps(self, chunks: Iterator[UInt8]) -> Iterator[UInt8]:
-        last = np.empty((0, *self._size), np.int16)
-        for chunk in chunks:
-            small = np.concatenate([last, shrink(chunk, self._size).astype(np.int16)])
-            self._steps.append(np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)))
-            last = small[-1:]
-            yield chunk
+        return _keep_steps(chunks, self._size, self._steps) if self._bent else chunks
 
     def measure(self) -> BeatAlignment | None:
         """Of all that was written; None where there are no beats."""

@@ -56,14 +56,18 @@ def test_a_video_with_sound_is_music_too(track, tmp_path):
     assert len(discover().read_audio(video, RATE, 100)) == pytest.approx(2 * RATE, abs=RATE / 25)
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "silent video", "playlist"])
+@pytest.mark.parametrize("kind", ["text", "empty", "silent video", "playlist", "list of files"])
 def test_what_has_no_sound_is_refused(track, tmp_path, kind):
     path = tmp_path / "track.mp3"
     if kind == "silent video":
         write_video(tmp_path / "silent.mp4", demo_frames(1, 10, (48, 80)), 10).rename(path)
     else:
-        path.write_text({"text": "la la la", "empty": "", "playlist": f"#EXTM3U\n#EXTINF:4,\n{track}\n"}[kind])
-    with pytest.raises(InputError, match=r"track\.mp3: expected a file with sound, .*; choose another file"):
+        lists = {
+            "playlist": f"#EXTM3U\n#EXTINF:4,\nfile://{track}\n",
+            "list of files": f"ffconcat version 1.0\nfile '{track}'\n",
+        }
+        path.write_text({"text": "la la la", "empty": "", **lists}[kind])
+    with pytest.raises(InputError, match=r"track\.mp3: expected a file with sound, .{,99}; choose another file"):
         discover().read_audio(path, RATE, 10)
 
 

@@ -57,12 +57,6 @@ class BeatAlignment:
         return f"{verdict}: {scores}, {self.beats} beats."
 
 
-def measure_steps(latents: Float32) -> Float64:
-    """How far each of latents `(n, d)` lies from the one before it, `(n - 1,)`."""
-    steps: Float64 = np.linalg.norm(np.diff(latents.astype(np.float64), axis=0), axis=1)
-    return steps
-
-
 def find_rests(steps: Float64, cuts: Bools, fps: float) -> tuple[Float64, Float64]:
     """The beats of a movement in seconds, rising, and how deep each is, in mean speeds.
 

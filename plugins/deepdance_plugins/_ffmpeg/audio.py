@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -21,6 +22,7 @@ SOUNDS = "mp3,flac,wav,w64,ogg,aac,aiff,caf,au,ac3,eac3,amr,ape,tta,wv,mp2,mpc,m
 """FFmpeg's readers of sound alone, beside those of videos: none opens another file than the one that is named."""
 RATE, CHANNELS = 48000, 2
 """Of the sound that a video carries."""
+SOUNDLESS = "there is no sound in it"
 MOST_SECONDS = 20 * 60
 """Of a track: what follows is not heard."""
 
@@ -59,7 +61,7 @@ def _decode(path: Path, most_seconds: float, output: Sequence[str], width: int) 
             first = next(chunks, None)
             if first is None:
                 process.finish()
-                reason = process.messages[0] if process.messages else "there is no sound in it"
+                reason = re.sub(r" on whitelist '.*'", " known", process.messages[0]) if process.messages else SOUNDLESS
                 raise InputError(
                     f"{show_path(path)}: expected a file with sound, but ffmpeg says: {reason}; choose another file"
                 )

@@ -12,7 +12,6 @@ from deepdance.music.alignment import (
     Clock,
     align,
     find_rests,
-    measure_steps,
     score_alignment,
     score_random,
 )
@@ -22,6 +21,10 @@ def wave(rests: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     """A movement `(n, 1)` that is slowest at each rest."""
     phase = np.interp(np.arange(seconds * fps) / fps, rests, np.arange(len(rests)))
     return np.cumsum(1.1 - np.cos(2 * np.pi * phase))[:, None].astype(np.float32)
+
+
+def measure_steps(latents: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(np.diff(latents.astype(np.float64), axis=0), axis=1)
 
 
 def test_rests_are_found_where_a_movement_is_slowest():
