@@ -37,8 +37,8 @@ USUAL_TEMPO = 115.0
 CANDIDATES = 5
 TIGHTNESS = 100.0
 """Ellis' weight of an even step against onset."""
-FAINT = 0.3
-"""Of the beats' usual onset: the first and the last of a track are louder."""
+FAINT = 0.1
+"""Of the beats' usual onset: what is less, at the beginning or the end of a track, is silence."""
 LEAST_BEATS = 4
 LEAST_PULSE, CHANCE = 0.1, 5.0
 """Autocorrelation of the onset curve at a tempo, below which nothing pulses: two songs have .50 and .58. By chance that
