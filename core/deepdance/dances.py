@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from deepdance import pipeline, preparation
 from deepdance.array_files import load_array
 from deepdance.arrays import Float32, Float64, UInt8
 from deepdance.events import Progress
+from deepdance.frames import shrink
 from deepdance.impression import SECONDS, Impression, Watch
-from deepdance.music.alignment import BeatAlignment
+from deepdance.music.alignment import BeatAlignment, BentDance
 from deepdance.opened_runs import OpenedRun
 from deepdance.recipe import Recipe
 from deepdance.soundtrack import Soundtrack, open_soundtrack
@@ -40,12 +42,13 @@ def write_dance(run: OpenedRun, recipe: Recipe, soundtrack: Soundtrack, size: tu
     """A new dance as a file."""
     watch = Watch(recipe.fps, recipe.render_fps, run.frames.size)
     beginning: list[Float32] = []
-    latents, alignment = _generate_latents(run, recipe, soundtrack)
+    latents, bent = _generate_latents(run, recipe, soundtrack)
     new = _keep_first(latents, ceil(SECONDS * recipe.render_fps), beginning)
-    pipeline.render(run.session, recipe, watch.follow(decode_latents(run, recipe, new, size)), out)
+    meter = BeatMeter(bent, run.frames.size)
+    pipeline.render(run.session, recipe, watch.follow(meter.follow(decode_latents(run, recipe, new, size))), out)
     first = np.concatenate(beginning)
     impression = watch.compare(first, run.frames, run.latents, run.evaluated_from)
-    return Danced(out, impression, alignment, first)
+    return Danced(out, impression, meter.measure(), first)
 
 
 def keep_latents(folder: Path, latents: Float32) -> None:
@@ -80,8 +83,8 @@ def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None
 
 def _generate_latents(
     run: OpenedRun, recipe: Recipe, soundtrack: Soundtrack
-) -> tuple[Iterator[Float32], BeatAlignment | None]:
-    """Chunks of latents, and how well they keep to the beats."""
+) -> tuple[Iterator[Float32], BentDance | None]:
+    """Chunks of latents, and the dance that they are of, if it was bent to beats."""
     recipe.start.check_exists()
     video = None
     with run.translate_misfit():
@@ -92,13 +95,48 @@ def _generate_latents(
 
 def dance_on(
     run: OpenedRun, recipe: Recipe, beats: Float64, video: Float32 | None
-) -> tuple[Iterator[Float32], BeatAlignment | None]:
+) -> tuple[Iterator[Float32], BentDance | None]:
     """To the beats where there are some."""
     given = recipe, run.model, run.latents, run.frames.clips
     if not len(beats):
         return pipeline.dance(*given, video=video), None
-    latents, alignment = pipeline.dance_to(*given, beats, video=video)
-    return iter([latents]), alignment
+
+    def measure(latents: Float32) -> Float64:
+        steps: list[Float64] = []
+        deque(_keep_steps(pipeline.decode_frames(run.codec, [latents]), run.frames.size, steps), maxlen=0)
+        return np.concatenate(steps)
+
+    bent = pipeline.dance_to(*given, beats, measure, video=video)
+    return iter([bent.latents]), bent
+
+
+def _keep_steps(chunks: Iterable[UInt8], size: tuple[int, int], kept: list[Float64]) -> Iterator[UInt8]:
+    """The same chunks `(n, h, w)`; `kept` gets how much each picture, made small, differs from the one before."""
+    last = np.empty((0, *size), np.int16)
+    for chunk in chunks:
+        small = np.concatenate([last, shrink(chunk, size).astype(np.int16)])
+        kept.append(np.abs(np.diff(small, axis=0)).mean(axis=(1, 2)))
+        last = small[-1:]
+        yield chunk
+
+
+class BeatMeter:
+    """Follows the pictures of a dance while they are written, small, and tells how well they keep to its beats.
+
+    By how much the pictures change, as that is what is seen.
+    """
+
+    def __init__(self, bent: BentDance | None, size: tuple[int, int]) -> None:
+        self._bent, self._size = bent, size
+        self._steps: list[Float64] = []
+
+    def follow(self, chunks: Iterator[UInt8]) -> Iterator[UInt8]:
+        """The same chunks `(n, h, w)`, of any size."""
+        return _keep_steps(chunks, self._size, self._steps) if self._bent else chunks
+
+    def measure(self) -> BeatAlignment | None:
+        """Of all that was written; None where there are no beats."""
+        return self._bent.measure(np.concatenate(self._steps)) if self._bent else None
 
 
 def _keep_first(chunks: Iterable[Float32], most: int, kept: list[Float32]) -> Generator[Float32]:

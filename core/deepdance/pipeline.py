@@ -6,7 +6,7 @@ fit_codec → encode → fit_sequence → dance → decode_frames → render
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil, prod
 from pathlib import Path
@@ -25,7 +25,7 @@ from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import close_loop, count_keyframes, draw_at, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
-from deepdance.music.alignment import DRIFT, BeatAlignment, align, find_rests
+from deepdance.music.alignment import DRIFT, BentDance, align, find_rests
 from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.plugins.culprits import find_culprit
 from deepdance.plugins.isolation import one_line
@@ -40,8 +40,8 @@ CHUNK_PIXELS = 1 << 24
 """Of the frames that are decoded at once: eight of 1920×1080."""
 KEYS_AT_ONCE = 256
 """Keyframes that are danced on by before they are drawn."""
-LOOKED_AT = 60
-"""Moments a second in which rests are sought."""
+LOOKED_AT = 20
+"""Pictures a second in which rests are sought: with 60 a dance comes no nearer to the beats."""
 LOOP_SEARCH = 300
 """Seconds of dance that a loop is sought in."""
 LOOP_GAP = 2.0
@@ -196,12 +196,14 @@ def dance_to(
     latents: Float32,
     clips: Sequence[Clip],
     beats: Float64,
+    measure_steps: Callable[[Float32], Float64],
     *,
     video: Float32 | None = None,
-) -> tuple[Float32, BeatAlignment]:
-    """`dance` on another clock: its movements rest on the `beats`, in seconds. All its latents, and how well they do.
+) -> BentDance:
+    """`dance` on another clock: its movements rest on the `beats`, in seconds.
 
-    No movement is cut or repeated. Raises OptionError.
+    `measure_steps` tells of latents `(n, d)` how much the picture of each differs from the one before, `(n - 1,)`; how
+    far they lie apart is not how far a body seems to move. No movement is cut or repeated. Raises OptionError.
     """
     opening = _take_opening(recipe, model, latents, clips, video)
     longer = recipe.changed({"frames": recipe.frames + ceil(DRIFT * recipe.render_fps)})
@@ -211,12 +213,10 @@ def dance_to(
     def draw(moments: Float64) -> tuple[Float32, Bools]:
         return draw_at(keys, cuts, moments * recipe.fps, curve=recipe.curve)
 
-    closely = np.arange(0, longer.frames / recipe.render_fps, 1 / LOOKED_AT)
-    clock = align(*find_rests(*draw(closely), LOOKED_AT), beats)
-    times = np.arange(recipe.frames) / recipe.render_fps
-    bent, begins = draw(clock.read(times))
-    before, after = (find_rests(*shown, recipe.render_fps)[0] for shown in (draw(times), (bent, begins)))
-    return bent, BeatAlignment.measure(before, after, beats, recipe.frames / recipe.render_fps)
+    closely, begins = draw(np.arange(0, longer.frames / recipe.render_fps, 1 / LOOKED_AT))
+    clock = align(*find_rests(measure_steps(closely), begins, LOOKED_AT), beats)
+    moments = clock.read(np.arange(recipe.frames) / recipe.render_fps)
+    return BentDance(*draw(moments), moments, beats, recipe.render_fps)
 
 
 def _take_opening(

@@ -12,7 +12,7 @@ from typing import Any
 from deepdance import pipeline, preparation
 from deepdance.artifacts import Artifact
 from deepdance.continuation import append, join, take_last_keyframes
-from deepdance.dances import Danced, dance_on, decode_latents, keep_latents, write_dance
+from deepdance.dances import BeatMeter, Danced, dance_on, decode_latents, keep_latents, write_dance
 from deepdance.errors import InputError
 from deepdance.events import RunFinished, RunStarted, collect_warnings
 from deepdance.frames import Silhouettes, redraw
@@ -191,13 +191,14 @@ def extend(
     else:
         recipe = recipe.changed({"frames": recipe.frames + 1})  # one is the video's last
     heard = soundtrack.list_beats(joint, joint + recipe.frames / recipe.render_fps)
-    new, alignment = dance_on(opened, recipe, heard, opening)
+    new, bent = dance_on(opened, recipe, heard, opening)
     size = _choose_size(opened, recipe, prepared)
     continuation = join(decode_latents(opened, recipe, new, size), redraw(last[-1:], size)[0], recipe.render_fps)
     shown = (redraw(chunk, size) for chunk in video.chunks(pipeline.find_chunk_length(size)))
-    pipeline.render(session, recipe, append(shown, continuation), out)
+    meter = BeatMeter(bent, opened.frames.size)
+    pipeline.render(session, recipe, append(shown, meter.follow(continuation)), out)
     session.listen(RunFinished(name, out))
-    return Extended(out, alignment)
+    return Extended(out, meter.measure())
 
 
 def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:

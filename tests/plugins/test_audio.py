@@ -63,6 +63,7 @@ def test_a_video_with_sound_is_music_too(track, tmp_path):
         ("empty", "but ffmpeg says: "),
         ("silent video", "got one without"),
         ("playlist", "but ffmpeg says: "),
+        ("list of files", "but ffmpeg says: "),
     ],
 )
 def test_what_has_no_sound_is_refused(track, tmp_path, kind, reason):
@@ -70,8 +71,13 @@ def test_what_has_no_sound_is_refused(track, tmp_path, kind, reason):
     if kind == "silent video":
         write_video(tmp_path / "silent.mp4", demo_frames(1, 10, (48, 80)), 10).rename(path)
     else:
-        path.write_text({"text": "la la la", "empty": "", "playlist": f"#EXTM3U\n#EXTINF:4,\n{track}\n"}[kind])
-    with pytest.raises(InputError, match=rf"track\.mp3: expected a file with sound, {reason}.*; choose another file"):
+        lists = {
+            "playlist": f"#EXTM3U\n#EXTINF:4,\nfile://{track}\n",
+            "list of files": f"ffconcat version 1.0\nfile '{track}'\n",
+        }
+        path.write_text({"text": "la la la", "empty": "", **lists}[kind])
+    expected = rf"track\.mp3: expected a file with sound, {reason}.{{,99}}; choose another file"
+    with pytest.raises(InputError, match=expected):
         discover().read_audio(path, RATE, 10)
 
 

@@ -40,20 +40,14 @@ DRAWS = 200
 class BeatAlignment:
     """Bailando's beat alignment score (Siyao et al. 2022) of a dance: 1 where it rests on every beat of the music.
 
-    It is the mean over the music's beats of exp(-d² / 2σ²), d being the seconds to the nearest rest of the dance and σ
-    `SIGMA`. `before` is that of the same dance on its own clock, `random` that of as many rests at random.
+    It is the mean over the music's beats of exp(-d² / 2σ²), d being the seconds to the nearest rest of the pictures and
+    σ `SIGMA`. `before` is that of the same dance on its own clock, `random` that of as many rests at random.
     """
 
     score: float
     before: float
     random: float
     beats: int
-
-    @classmethod
-    def measure(cls, before: Float64, after: Float64, beats: Float64, seconds: float) -> BeatAlignment:
-        """Of the rests of a dance on its own clock and on a bent one."""
-        scores = score_alignment(after, beats), score_alignment(before, beats)
-        return cls(*scores, score_random(len(after), seconds, beats), len(beats))
 
     @property
     def sentence(self) -> str:
@@ -63,23 +57,32 @@ class BeatAlignment:
         return f"{verdict}: {scores}, {self.beats} beats."
 
 
-def find_rests(latents: Float32, cuts: Bools, fps: float) -> tuple[Float64, Float64]:
-    """The beats of a movement `(n, d)` in seconds, rising, and how deep each is, in mean speeds.
+def find_rests(steps: Float64, cuts: Bools, fps: float) -> tuple[Float64, Float64]:
+    """The beats of a movement in seconds, rising, and how deep each is, in mean speeds.
 
-    A cut `(n,)` is no movement: the speed into it is that before it.
+    `steps` `(n - 1,)` are how much each frame differs from the one before it, in any unit; `cuts` `(n,)` begin a shot.
     """
     from scipy.ndimage import gaussian_filter1d, maximum_filter1d
     from scipy.signal import argrelmin
 
-    steps = np.linalg.norm(np.diff(latents.astype(np.float64), axis=0), axis=1)
-    moving = np.flatnonzero(~cuts[1:])
-    if len(moving) < 3:
+    if not _moves(cuts):
         return np.empty(0), np.empty(0)
-    speed = gaussian_filter1d(np.interp(np.arange(len(steps)), moving, steps[moving]), SMOOTHING * fps)
+    speed = gaussian_filter1d(_bridge_cuts(steps, cuts), SMOOTHING * fps)
     rests = argrelmin(speed)[0]
     highest = maximum_filter1d(speed, 2 * round(AROUND * fps) + 1)
     depths: Float64 = (highest - speed)[rests] / max(float(speed.mean()), 1e-9)
     return (rests + _find_vertex(speed, rests) + 0.5) / fps, depths
+
+
+def _moves(cuts: Bools) -> bool:
+    """Whether there are enough steps within shots for one to be slower than those around it."""
+    return int((~cuts[1:]).sum()) >= 3
+
+
+def _bridge_cuts(steps: Float64, cuts: Bools) -> Float64:
+    """A cut is no movement: the speed into it is that around it."""
+    moving = np.flatnonzero(~cuts[1:])
+    return np.interp(np.arange(len(steps)), moving, steps[moving])
 
 
 def _find_vertex(curve: Float64, places: np.ndarray) -> Float64:
@@ -165,6 +168,41 @@ def _reward(places: Float64, rests: Float64, depths: Float64) -> Float64:
 def _end(times: Float64, places: Float64) -> tuple[Float64, Float64]:
     """With a last interval at the dance's own speed, which eases out."""
     return np.append(times, times[-1] + 1), np.append(places, places[-1] + 1)
+
+
+@dataclass(frozen=True)
+class BentDance:
+    """A dance on another clock: `latents` `(n, d)` at `fps`, which of them begin a shot, and when each was its turn.
+
+    `moments` `(n,)` are those of its own clock, `beats` those that it was bent to, all in seconds.
+    """
+
+    latents: Float32
+    cuts: Bools
+    moments: Float64
+    beats: Float64
+    fps: float
+
+    def measure(self, steps: Float64) -> BeatAlignment:
+        """How well its pictures keep to the beats; `steps` `(n - 1,)` are how much each differs from the one before.
+
+        Those on its own clock are the same pictures at other times, so that none need be drawn.
+        """
+        if not _moves(self.cuts):
+            return BeatAlignment(0.0, 0.0, 0.0, len(self.beats))
+        after, _ = find_rests(steps, self.cuts, self.fps)
+        before, _ = find_rests(*self._undo(steps), self.fps)
+        reached = self.beats[self.beats < self.moments[-1]]
+        chance = score_random(len(after), len(self.moments) / self.fps, self.beats)
+        scores = score_alignment(after, self.beats), score_alignment(before, reached)
+        return BeatAlignment(*scores, chance, len(self.beats))
+
+    def _undo(self, steps: Float64) -> tuple[Float64, Bools]:
+        """The steps that the dance has on its own clock, none of them a cut."""
+        speeds = _bridge_cuts(steps, self.cuts) / np.diff(self.moments)
+        middles = (self.moments[1:] + self.moments[:-1]) / 2
+        times = np.arange(0.5, self.moments[-1] * self.fps) / self.fps
+        return np.interp(times, middles, speeds), np.zeros(len(times) + 1, bool)
 
 
 def score_alignment(rests: Float64, beats: Float64) -> float:

@@ -37,6 +37,8 @@ USUAL_TEMPO = 115.0
 CANDIDATES = 5
 TIGHTNESS = 100.0
 """Ellis' weight of an even step against onset."""
+FAINT = 0.1
+"""Of the beats' usual onset: what is less, at the beginning or the end of a track, is silence."""
 LEAST_BEATS = 4
 LEAST_PULSE, CHANCE = 0.1, 5.0
 """Autocorrelation of the onset curve at a tempo, below which nothing pulses: two songs have .50 and .58. By chance that
@@ -55,7 +57,7 @@ def find_beats(samples: Float32) -> Float64:
     if not paths:
         return np.empty(0)
     scores = [_rate_path(onset, path, period) for path, period in zip(paths, periods, strict=True)]
-    best = paths[int(np.argmax(scores))]
+    best = _drop_faint_ends(onset, paths[int(np.argmax(scores))])
     return (best + DELAY) / FPS if len(best) >= LEAST_BEATS else np.empty(0)
 
 
@@ -157,9 +159,21 @@ def _trace_back(score: Float64, before: np.ndarray, period: int) -> Float64:
     return np.array(path[::-1], np.float64)
 
 
-def _rate_path(onset: Float64, path: Float64, period: float) -> float:
-    """How much onset beats meet; the root lets many weak ones count for more than few strong ones."""
+def _drop_faint_ends(onset: Float64, path: Float64) -> Float64:
+    """Without the beats before the music begins and after it has ended (Ellis 2007); a quiet passage keeps its own."""
+    met = _meet(onset, path)
+    loud = np.flatnonzero(met > FAINT * np.sqrt(np.square(met).mean()))
+    return path[loud[0] : loud[-1] + 1] if len(loud) else path[:0]
+
+
+def _meet(onset: Float64, path: Float64) -> Float64:
+    """The onset that each beat meets within two hops."""
     from scipy.ndimage import maximum_filter1d
 
-    met = maximum_filter1d(onset, 5)[path.astype(int)]
-    return float(np.sqrt(met).mean() * _weigh_tempo(np.array([period]), 1.2)[0])
+    met: Float64 = maximum_filter1d(onset, 5)[path.astype(int)]
+    return met
+
+
+def _rate_path(onset: Float64, path: Float64, period: float) -> float:
+    """How much onset beats meet; the root lets many weak ones count for more than few strong ones."""
+    return float(np.sqrt(_meet(onset, path)).mean() * _weigh_tempo(np.array([period]), 1.2)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -71,4 +72,5 @@ def _decode(path: Path, most_seconds: float, output: Sequence[str], width: int) 
 def _explain(messages: Sequence[str]) -> str:
     if not messages or any("matches no streams" in message for message in messages):
         return "got one without; choose another file"
-    return f"but ffmpeg says: {messages[0]}; choose another file"
+    reason = re.sub(r" on whitelist '.*'", " known", messages[0])
+    return f"but ffmpeg says: {reason}; choose another file"

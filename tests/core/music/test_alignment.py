@@ -8,6 +8,7 @@ from deepdance.music.alignment import (
     FASTEST,
     SLOWEST,
     BeatAlignment,
+    BentDance,
     Clock,
     align,
     find_rests,
@@ -22,9 +23,13 @@ def wave(rests: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     return np.cumsum(1.1 - np.cos(2 * np.pi * phase))[:, None].astype(np.float32)
 
 
+def measure_steps(latents: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(np.diff(latents.astype(np.float64), axis=0), axis=1)
+
+
 def test_rests_are_found_where_a_movement_is_slowest():
     put = np.arange(0, 11, 0.5)
-    rests, depths = find_rests(wave(put, 60, 10), np.zeros(600, bool), 60)
+    rests, depths = find_rests(measure_steps(wave(put, 60, 10)), np.zeros(600, bool), 60)
     assert np.abs(rests[:, None] - put[1:-2]).min(axis=0).max() < 0.01
     assert (depths > 0.5).all()
 
@@ -45,13 +50,13 @@ def test_a_rest_is_as_deep_as_the_movement_right_around_it():
 def test_a_cut_is_no_movement():
     moved = wave(np.arange(0, 11, 0.5), 60, 10)
     cut = moved + 100 * (np.arange(600) >= 300)[:, None]
-    found, _ = find_rests(cut.astype(np.float32), np.arange(600) == 300, 60)
-    np.testing.assert_allclose(found, find_rests(moved, np.zeros(600, bool), 60)[0], atol=0.03)
+    found, _ = find_rests(measure_steps(cut), np.arange(600) == 300, 60)
+    np.testing.assert_allclose(found, find_rests(measure_steps(moved), np.zeros(600, bool), 60)[0], atol=0.03)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 3])
 def test_what_hardly_moves_has_no_rests(frames):
-    assert not len(find_rests(np.zeros((frames, 2), np.float32), np.zeros(frames, bool), 30)[0])
+    assert not len(find_rests(np.zeros(max(frames - 1, 0)), np.zeros(frames, bool), 30)[0])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -105,6 +110,42 @@ def test_the_score_is_bailandos():
     assert score_alignment(np.empty(0), beats) == 0
     # of rests at random, n a second, the nearest one's distance is exponential: 2 n exp(-2 n d)
     assert score_random(120, 60, np.arange(0.5, 60, 0.6)) == pytest.approx(0.217, abs=0.03)
+
+
+def bend(rests, beats, fps=30.0):
+    """A movement with such rests, bent to the beats."""
+    moved = wave(rests, 60, rests[-1]).astype(np.float64)[:, 0]
+    clock = align(rests, np.ones(len(rests)), beats)
+    moments = clock.read(np.arange(0, beats[-1] + 0.5, 1 / fps))
+    latents = np.interp(moments, np.arange(len(moved)) / 60, moved)[:, None].astype(np.float32)
+    return BentDance(latents, np.zeros(len(latents), bool), moments, beats, fps)
+
+
+def test_what_is_told_is_told_of_the_pictures():
+    rests, beats = np.cumsum(np.random.default_rng(0).uniform(0.35, 0.65, 120)), np.arange(0.4, 50, 0.5)
+    dance = bend(rests, beats)
+    told = dance.measure(measure_steps(dance.latents))
+    assert told.score > 0.7
+    assert told.before == pytest.approx(score_alignment(rests, beats), abs=0.05)  # found without drawing it
+    assert told.beats == len(beats)
+    pictures = np.random.default_rng(1).uniform(size=len(dance.latents) - 1)  # which do not do what latents do
+    unmoved = dance.measure(pictures)
+    assert unmoved.score == pytest.approx(unmoved.random, abs=0.1)
+
+
+def test_a_cut_is_no_rest_of_the_pictures():
+    dance = bend(np.arange(0, 31, 0.4), np.arange(0.4, 25, 0.5))
+    steps = measure_steps(dance.latents)
+    told = dance.measure(steps)
+    cuts = np.arange(len(dance.latents)) % 100 == 99
+    cut = BentDance(dance.latents, cuts, dance.moments, dance.beats, dance.fps)
+    assert cut.measure(np.where(cuts[1:], 50.0, steps)).score == pytest.approx(told.score, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_dance_of_a_few_frames_keeps_no_beat(count):
+    dance = BentDance(np.zeros((count, 2), np.float32), np.zeros(count, bool), np.arange(count) / 30, np.ones(1), 30)
+    assert dance.measure(np.zeros(count - 1)).score == 0
 
 
 def test_a_missed_beat_is_told():

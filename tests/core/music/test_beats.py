@@ -44,3 +44,11 @@ def test_what_does_not_pulse_has_no_beats(kind):
         "empty": np.empty(0),
     }[kind]
     assert not len(beats.find_beats(samples.astype(np.float32)))
+
+
+def test_silence_around_the_music_has_no_beats():
+    samples, put = make_track(120, 12)
+    silence = np.zeros(20 * RATE, np.float32)
+    found = beats.find_beats(np.concatenate([silence, samples, silence]))
+    assert f_measure(found, put + 20) >= 0.9
+    assert (found[0], found[-1]) == pytest.approx((20 + put[0], 20 + put[-1]), abs=0.6)
