@@ -21,7 +21,7 @@ from deepdance import report
 from deepdance.errors import InputError, OptionError
 from deepdance.events import RunFinished, Warned
 from deepdance.metrics.shapes import iou
-from deepdance.report import charts, page, pictures
+from deepdance.report import charts, contents, page, pictures
 
 MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": SMALL, "remover": "threshold"}
 GRU = {"name": "gru", "layers": 1, "units": 8, "epochs": 3}
@@ -367,6 +367,10 @@ def test_whatever_is_filmed_a_page_stays_small():
         sprite = pictures.build_sprite(frames, 5.0, photo=photo)
         assert 0 < len(sprite.address) < 4 / 3 * pictures.MOST_BYTES + 100
         assert (sprite.count, sprite.width, sprite.height) == (150, 280, 160)
+
+
+def test_a_page_of_the_largest_parts_has_room_for_its_small_pictures():
+    assert 4 / 3 * (contents.MOST_EMBEDDED + 2 * pictures.MOST_BYTES) < 7.1e6
 
 
 def test_a_large_silhouette_is_made_small():

@@ -216,11 +216,12 @@ def _build_player(run: OpenedRun, record: RunRecord, dance: Float32) -> Player:
     fps = run.recipe.fps
     count = max(1, min(len(frames), round(seconds * fps)))
     step = max(ceil(fps / STRIP_FPS), ceil(count / STRIP_FRAMES))
-    photos = _read_photos(run, artifact, location, count, step)
+    strip = frames[:count:step]
+    photos = _read_photos(run, artifact, location, len(strip), fps / step)
     whole = _read_whole_dance(run, record)
     return Player(
         encode_address(whole or _redraw_dance(run, dance), "video/mp4"),
-        build_sprite(frames[:count:step], fps / step),
+        build_sprite(strip, fps / step),
         build_sprite(photos, fps / step, photo=True) if photos else None,
         show_location(location),
         whole is None,
@@ -249,18 +250,14 @@ def _redraw_dance(run: OpenedRun, dance: Float32) -> bytes:
         return path.read_bytes()
 
 
-def _read_photos(run: OpenedRun, artifact: Artifact, location: str, count: int, step: int) -> list[UInt8]:
-    """Every `step`th of the first frames of a video as it was filmed.
-
-    None where it is silhouettes, or not there any more. They are read at the rate of the silhouettes, whose frames
-    they stand beside: at a lower one FFmpeg chooses others.
-    """
+def _read_photos(run: OpenedRun, artifact: Artifact, location: str, count: int, fps: float) -> list[UInt8]:
+    """The first frames of a video as it was filmed; none where it is silhouettes, or not there any more."""
     try:
         _, source = open_source(run.recipe, run.session.registry, location)
         if source.info().silhouettes or source.fingerprint() != artifact.manifest()["inputs"].get("video"):
             return []
-        frames = chain.from_iterable(source.frames(run.recipe.fps, BOX))
-        return [frame.copy() for frame in islice(frames, 0, count, step)]
+        frames = chain.from_iterable(source.frames(fps, BOX))
+        return [frame.copy() for frame in islice(frames, count)]
     except (DeepDanceError, OSError) as error:
         log.info("%s: its frames are not in the report: %s", show_location(location), error)
         return []
