@@ -14,6 +14,7 @@ import numpy as np
 from deepdance import pipeline, preparation
 from deepdance.array_files import load_array
 from deepdance.arrays import Float32, Float64, UInt8
+from deepdance.errors import WorkspaceError
 from deepdance.events import Progress
 from deepdance.frames import shrink
 from deepdance.impression import SECONDS, Impression, Watch
@@ -58,11 +59,9 @@ def keep_latents(folder: Path, latents: Float32) -> None:
 
 def load_dance(run: OpenedRun, name: str) -> Float32:
     """Latents `(n, d)` of the first minute of a run's dance, at `render_fps`: those kept, else it is danced again."""
-    path = run.session.workspace.run_folder(name) / BEGINNING
-    if path.is_file():
-        latents: Float32 = load_array(path)
-        if latents.dtype == np.float32 and latents.ndim == 2 and latents.shape[1] == run.codec.latent_dim:
-            return latents
+    kept = _load_kept(run.session.workspace.run_folder(name) / BEGINNING, run.codec.latent_dim)
+    if kept is not None:
+        return kept
     danced: list[Float32] = []
     most = ceil(SECONDS * run.recipe.render_fps)
     recipe, soundtrack = open_soundtrack(run.recipe, run.session.registry)
@@ -70,6 +69,16 @@ def load_dance(run: OpenedRun, name: str) -> Float32:
         while sum(map(len, danced)) < most and next(chunks, None) is not None:
             pass
     return np.concatenate(danced)
+
+
+def _load_kept(path: Path, latent_dim: int) -> Float32 | None:
+    """Latents that can be shown, or None: the file is gone, damaged or something else."""
+    try:
+        latents: Float32 = load_array(path)
+    except WorkspaceError:
+        return None
+    fits = latents.dtype == np.float32 and latents.ndim == 2 and latents.shape[1] == latent_dim
+    return latents if fits and len(latents) and np.isfinite(latents).all() else None
 
 
 def generate_frames(run: OpenedRun, recipe: Recipe, size: tuple[int, int] | None = None) -> Iterator[UInt8]:

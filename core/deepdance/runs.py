@@ -112,6 +112,7 @@ def _make(
     record.status, record.video, record.version = "finished", video.name, VERSION
     record.finished = now()
     record.looks, record.warnings = danced.impression.sentence, list(dict.fromkeys(told))
+    record.music = danced.alignment.sentence if danced.alignment else ""
     session.workspace.record(record, recipe)
     return Finished(record, video.parent, video, table, danced.impression, danced.alignment, opened)
 

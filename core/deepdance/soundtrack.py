@@ -63,6 +63,12 @@ def open_soundtrack(recipe: Recipe, registry: Registry) -> tuple[Recipe, Soundtr
     return _check_length(noted.changed(length), Soundtrack(beats[beats < seconds], seconds))
 
 
+def has_same_track(recipe: Recipe) -> bool:
+    """Whether there is music, and it is the file that the dance was made to."""
+    path = Path(recipe.music)
+    return bool(recipe.music) and path.is_file() and hash_file(path) == recipe.music_hash
+
+
 def _hash_track(recipe: Recipe) -> str:
     path = Path(recipe.music)
     if not path.is_file():

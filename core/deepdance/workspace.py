@@ -51,6 +51,8 @@ class RunRecord:
     """The hash of its recipe's file; records of 0.1.0 have none."""
     looks: str = ""
     """How its dance looks, in a sentence."""
+    music: str = ""
+    """How well its dance keeps to the beats, in a sentence; nothing without any."""
     warnings: list[str] = field(default_factory=list)
     """What was warned of while it was made."""
 
@@ -239,7 +241,8 @@ def is_plain_name(name: str) -> bool:
 
 def _check_record(record: RunRecord) -> None:
     """Raise ValueError for what no run writes."""
-    texts = (record.status, record.created, record.finished, record.video, record.version, record.recipe, record.looks)
+    dates = (record.created, record.finished)
+    texts = (record.status, record.video, record.version, record.recipe, record.looks, record.music, *dates)
     lists = (*_as_list(record.inputs), *_as_list(record.warnings))
     if not all(isinstance(text, str) for text in (*texts, *lists)):
         raise ValueError("something else where text is wanted")

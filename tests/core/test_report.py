@@ -2,22 +2,26 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 from html.parser import HTMLParser
 
+import av
+import cv2
 import numpy as np
 import pytest
-from conftest import SMALL, probe
+from conftest import SMALL, probe, write_video
+from tracks import make_track, write_track
 
 import deepdance
 from deepdance import report
 from deepdance.errors import InputError, OptionError
 from deepdance.events import RunFinished, Warned
 from deepdance.metrics.shapes import iou
-from deepdance.report import charts, page, pictures
+from deepdance.report import charts, contents, page, pictures
 
 MODELS = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "size": SMALL, "remover": "threshold"}
 GRU = {"name": "gru", "layers": 1, "units": 8, "epochs": 3}
@@ -92,6 +96,29 @@ def test_source_and_silhouettes_are_as_long_as_the_dance(run):
     assert "holds frames of the video" in re.sub(r"\s+", " ", shown.text["dance"])
 
 
+def show_sprite(sprite):
+    """The pictures `(n, h, w)` that a page shows one after the other, grey."""
+    sheet = cv2.imdecode(np.frombuffer(base64.b64decode(sprite.address.partition("base64,")[2]), np.uint8), 0)
+    rows = [np.split(row, sprite.columns, axis=1) for row in np.split(sheet, len(sheet) // sprite.height)]
+    return np.array([picture for row in rows for picture in row][: sprite.count])
+
+
+@pytest.mark.parametrize("fps", [12, 30])
+def test_the_frames_beside_the_silhouettes_are_those_they_were_made_of(tmp_path, fps):
+    black = np.zeros((90, 60, 100, 3), np.uint8)
+    for number, frame in enumerate(black):
+        frame[:] = 255
+        frame[15:45, number : number + 10] = 0
+    video = write_video(tmp_path / "moving.mp4", black, 30)
+    models = {**MODELS, "size": (60, 100)}
+    run = deepdance.run(video, **models, fps=fps, frames=60, workspace=tmp_path / "workspace")
+    player = report.collect(run._session, run.name).player
+    silhouettes, photos = (show_sprite(each) < 128 for each in (player.silhouettes, player.photos))
+    places = [[int(np.flatnonzero(shown.any(axis=0))[0]) for shown in each] for each in (silhouettes, photos)]
+    assert np.ptp(places[0]) > 40
+    assert places[0] == places[1]
+
+
 def test_its_figures_are_those_of_the_tables(run):
     text = read_page(run).text["training"]
     for row in run.table.as_table().shown.cells:
@@ -119,7 +146,9 @@ def test_the_nearest_real_frame_is_named_with_its_distance(run):
         assert pair.real_seconds == pytest.approx(distances.argmin() / run.recipe.fps)
     steps = np.linalg.norm(np.diff(latents, axis=0), axis=1)
     assert shown.paths.step == pytest.approx(steps.mean(), rel=1e-5)
-    assert f"{shown.paths.step:.3g} apart" in read_page(run).text["copying"]
+    assert shown.paths.nearest == pytest.approx(np.median([pair.distance for pair in shown.paths.pairs]))
+    text = read_page(run).text["copying"]
+    assert f"{shown.paths.nearest:.3g} from the nearest" in text and f"{shown.paths.step:.3g} apart" in text
 
 
 def test_a_training_by_epochs_has_its_curves_and_another_a_line(run):
@@ -172,11 +201,67 @@ def test_after_an_evaluation_its_tables_are_there_until_the_models_are_others(co
     assert "dd evaluate own" in read_page(copy).text["figures"]
 
 
-def test_a_dance_that_was_not_kept_is_danced_again(copy):
-    before = (copy.folder / "report.html").read_text()
-    (copy.folder / "dance.npy").unlink()
+def test_a_run_of_before_there_were_reports_has_one(copy):
+    record = json.loads((copy.folder / "run.json").read_text())
+    old = {key: record[key] for key in ("name", "inputs", "artifacts", "status", "created", "video", "version")}
+    before = (copy.folder / "report.html").read_text().replace(f". {record['looks']}</p>", "</p>")
+    (copy.folder / "run.json").write_text(json.dumps(old))
+    for name in ("dance.npy", "report.html"):
+        (copy.folder / name).unlink()
     copy.report()
     assert (copy.folder / "report.html").read_text() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "nothing", "not a number"])
+def test_a_dance_that_is_damaged_is_danced_again(copy, damage):
+    before, path = (copy.folder / "report.html").read_text(), copy.folder / "dance.npy"
+    latents = np.load(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "nothing":
+        path.write_bytes(b"")
+    else:
+        np.save(path, latents[:0] if damage == "empty" else latents * np.nan)
+    copy.report()
+    assert (copy.folder / "report.html").read_text() == before
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"codec": 1}'])
+def test_figures_that_are_damaged_are_told_of_and_left_out(copy, text, caplog, log):
+    (copy.folder / "evaluation.json").write_text(text)
+    copy.report()
+    assert "dd evaluate own" in read_page(copy).text["figures"]
+    assert "evaluation.json cannot be read; measure again: dd evaluate own" in caplog.text
+
+
+@pytest.mark.parametrize("renderer", ["mp4", "gif"])
+def test_a_dance_to_music_is_heard_and_told_of(tmp_path, renderer):
+    track = write_track(tmp_path / "track.wav", make_track(120, 4)[0])
+    models = {**MODELS, "sequence": "texture", "renderer": renderer, "render_size": (48, 80)}
+    run = deepdance.run(music=track, **models, fps=10, workspace=tmp_path / "workspace")
+    shown = read_page(run)
+    sentence = json.loads((run.folder / "run.json").read_text())["music"]
+    assert "beat alignment" in sentence and sentence in shown.text[""]
+    assert measure_sound(shown) == pytest.approx(4, abs=0.1)
+    track.unlink()
+    run.report()
+    assert measure_sound(read_page(run)) == (pytest.approx(4, abs=0.1) if renderer == "mp4" else 0)
+
+
+def measure_sound(shown):
+    """Seconds of sound in a page's dance, which nothing mutes."""
+    ((_, video),) = [tag for tag in shown.tags if tag[0] == "video"]
+    assert "muted" not in video
+    with av.open(io.BytesIO(base64.b64decode(video["src"].partition("base64,")[2]))) as container:
+        return sum(frame.samples / frame.rate for frame in container.decode(audio=0)) if container.streams.audio else 0
+
+
+def test_of_several_videos_each_real_frame_is_named_with_its_own(silhouettes, tmp_path):
+    for name in ("one", "two"):
+        np.save(tmp_path / f"{name}.npy", silhouettes if name == "one" else silhouettes[:, :, ::-1])
+    both = [tmp_path / "one.npy", tmp_path / "two.npy"]
+    run = deepdance.run(both, **MODELS, frames=60, workspace=tmp_path / "workspace")
+    assert re.search(r"real \d+\.\d s of (one|two)\.npy", read_page(run).text["copying"])
 
 
 def test_a_video_that_is_gone_or_another_leaves_its_silhouettes(copy, tmp_path, video):
@@ -286,6 +371,10 @@ def test_whatever_is_filmed_a_page_stays_small():
         sprite = pictures.build_sprite(frames, 5.0, photo=photo)
         assert 0 < len(sprite.address) < 4 / 3 * pictures.MOST_BYTES + 100
         assert (sprite.count, sprite.width, sprite.height) == (150, 280, 160)
+
+
+def test_a_page_of_the_largest_parts_has_room_for_its_small_pictures():
+    assert 4 / 3 * (contents.MOST_EMBEDDED + 2 * pictures.MOST_BYTES) < 7.1e6
 
 
 def test_a_large_silhouette_is_made_small():

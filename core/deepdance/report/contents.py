@@ -19,8 +19,9 @@ from pydantic import BaseModel
 from deepdance import dances, opened_runs, pipeline
 from deepdance.arrays import Float32, Int64, UInt8, sample_evenly
 from deepdance.artifacts import Artifact
-from deepdance.errors import DeepDanceError
+from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance.evaluation.tables import PaperTable, Table
+from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes, fit_size
 from deepdance.inputs import open_source, show_location
 from deepdance.metrics.distributions import squared_distances
@@ -40,6 +41,7 @@ from deepdance.report.pictures import (
 )
 from deepdance.runs import Finished
 from deepdance.session import Session
+from deepdance.soundtrack import has_same_track
 from deepdance.storage import read_as
 from deepdance.workspace import RUN_STAGES, RunRecord
 
@@ -112,10 +114,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class LatentPaths:
-    """Real and new latents, and pairs of the nearest; `step` is the mean distance of neighbours in the video."""
+    """Real and new latents, and pairs of the nearest.
+
+    `nearest` is the median distance of a frame of the dance to its nearest real one, `step` the mean distance of
+    neighbours in the video.
+    """
 
     plot: PathPlot
     pairs: Sequence[Pair]
+    nearest: float
     step: float
 
 
@@ -231,9 +238,10 @@ def _read_whole_dance(run: OpenedRun, record: RunRecord) -> bytes | None:
 
 
 def _redraw_dance(run: OpenedRun, dance: Float32) -> bytes:
-    """The first `SHOWN_SECONDS` as a small MP4, black on white."""
+    """The first `SHOWN_SECONDS` as a small MP4, black on white, with its music while that is as it was."""
     registry, fps = run.session.registry, run.recipe.render_fps
-    renderer = registry.component("renderer", "mp4")(registry.options("renderer", "mp4", run.recipe.preset, {}))
+    options = {"music": run.recipe.music} if has_same_track(run.recipe) else {}
+    renderer = registry.component("renderer", "mp4")(registry.options("renderer", "mp4", run.recipe.preset, options))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "dance.mp4"
         size = fit_size(*run.frames.size, VIDEO_BOX)
@@ -280,12 +288,16 @@ def _rank(run: OpenedRun, compared: Int64, decoded: UInt8) -> Reconstructions:
 
 
 def _read_evaluation(run: OpenedRun, record: RunRecord) -> dict[str, Table]:
-    """The tables of the last `dd evaluate`; none where what it measured has been made anew since."""
+    """The tables of the last `dd evaluate`; none where they are damaged, or of what has been made anew since."""
     path = run.session.workspace.run_folder(record.name) / "evaluation.json"
-    if not path.is_file():
-        return {}
     newest = max(a.read_notes(StageNotes).created.timestamp() for made in run.artifacts.values() for a in made)
-    return read_as(path, dict[str, Table]) if path.stat().st_mtime >= newest else {}
+    if not path.is_file() or path.stat().st_mtime < newest:
+        return {}
+    try:
+        return read_as(path, dict[str, Table])
+    except WorkspaceError:
+        log.warning("%s cannot be read; measure again: dd evaluate %s", show_path(path), record.name)
+        return {}
 
 
 def _trace(run: OpenedRun, dance: Float32, marks: Int64, shown: UInt8) -> LatentPaths:
@@ -307,7 +319,7 @@ def _trace(run: OpenedRun, dance: Float32, marks: Int64, shown: UInt8) -> Latent
         )
     ]
     plot = draw_paths(run.latents, [clip.start for clip in clips], dance, marks.tolist())
-    return LatentPaths(plot, pairs, _measure_step(run.latents, clips))
+    return LatentPaths(plot, pairs, float(np.median(distances)), _measure_step(run.latents, clips))
 
 
 def _locate(clips: Sequence[Clip], frame: int) -> tuple[Clip, float]:

@@ -1,5 +1,6 @@
 "use strict";
-// One clock: the longest dance's. Other dances are set to it; the sources are drawn for it, frame by frame.
+// One clock: the longest dance's, which alone is heard. Other dances are set to it; the sources are drawn for it, frame
+// by frame.
 const STEP = 0.1; // seconds
 const DRIFT = 0.1; // seconds that nobody sees
 const videos = [...document.querySelectorAll("[data-video]")];
@@ -80,7 +81,7 @@ function begin() {
   clock = videos.reduce((longest, video) => (duration(video) > duration(longest) ? video : longest));
   for (const kind of ["play", "pause"]) clock.addEventListener(kind, label);
   for (const kind of ["seeked", "timeupdate"]) clock.addEventListener(kind, show);
-  videos.forEach((video) => { video.controls = false; video.addEventListener("click", toggle); });
+  videos.forEach((video) => { video.controls = false; video.muted = video !== clock; video.addEventListener("click", toggle); });
   play.addEventListener("click", toggle);
   scrub.addEventListener("input", () => seek((scrub.value / scrub.max) * duration(clock) * 0.9999));
   document.addEventListener("keydown", press);

@@ -15,7 +15,7 @@ from deepdance.metrics.shapes import mask_dancer
 
 BOX = (160, 280)
 """Height and width that a picture fits into: a page shows none larger than a third of a screen."""
-MOST_BYTES = 3 << 19
+MOST_BYTES = 1 << 20
 """Of one picture, whatever is in it: with it, the dance and all else a page stays below 8 MB."""
 QUALITIES = (72, 45, 20, 8, 1)
 """Of JPEG, from what is wanted down to what fits."""
