@@ -19,6 +19,9 @@ from deepdance.storage import hash_file
 MOST_SECONDS = 20 * 60
 """Of a track that is heard, and of a dance that falls on beats: its keyframes are all held at once."""
 
+LEAST_SECONDS = 1.0
+"""Of a track: it begins anew until the dance is over, with all its beats."""
+
 log = logging.getLogger("deepdance")
 
 
@@ -81,8 +84,12 @@ def _hash_track(recipe: Recipe) -> str:
 
 
 def _read_track(recipe: Recipe, registry: Registry) -> Float32:
-    """The samples of a track, of at most `MOST_SECONDS`. Raises InputError."""
+    """The samples of a track, of `LEAST_SECONDS` to `MOST_SECONDS`. Raises InputError."""
     samples = registry.read_audio(Path(recipe.music), RATE, MOST_SECONDS + 1)
+    if len(samples) < LEAST_SECONDS * RATE:
+        raise InputError(
+            f"{show_path(recipe.music)}: expected a track of at least {LEAST_SECONDS:g} s, got {len(samples) / RATE:.2g} s"
+        )
     if len(samples) > MOST_SECONDS * RATE:
         log.warning("%s: only its first %d minutes are heard", show_path(recipe.music), MOST_SECONDS // 60)
     return samples[: MOST_SECONDS * RATE]

@@ -71,6 +71,13 @@ def test_a_file_without_sound_is_left_out(tmp_path, log, caplog):
     assert not len(opened.beats)
 
 
+def test_a_track_of_a_moment_is_left_out(tmp_path, log, caplog):
+    blip = write_track(tmp_path / "blip.wav", make_track(120, 8)[0][: RATE // 100])
+    recipe, opened = open_soundtrack(Recipe(music=blip, beats="0", frames=30), discover())
+    assert "expected a track of at least 1 s, got 0.01 s; the dance is made without it" in caplog.text
+    assert (recipe.music, opened.seconds) == ("", None)
+
+
 def test_a_track_without_beats_keeps_its_sound(tmp_path, log, caplog):
     silence = write_track(tmp_path / "silence.wav", np.zeros(3 * RATE))
     recipe, opened = open_soundtrack(Recipe(music=silence), discover())

@@ -226,12 +226,17 @@ def test_a_model_that_searches_has_no_step_which_is_told(run_of, dd):
     assert "texture searches among the frames of the video, and has no step" in result.err
     assert "small.onnx: latents (n, 128) → silhouettes (n, 48, 64), field" in result.out
     assert not Path("small-step.onnx").exists()
+    Path("small-step.onnx").touch()
+    result = dd("export", "onnx", "--render-size", "64x48", "--out", "small.onnx")
+    assert "small-step.onnx is of another export: it is no step of this run" in result.err
 
 
 def test_what_cannot_be_written_is_told_in_one_line(run_of, dd, monkeypatch):
     run_of("pca", "ridge")
     assert "--render-size: expected none for pca" in dd("export", "onnx", "--render-size", "64x48").err
     assert "--out: expected a name ending in .onnx" in dd("export", "onnx", "--out", "dance.mp4").err
+    Path("folder.onnx").mkdir()
+    assert "--out: expected a name ending in .onnx" in dd("export", "onnx", "--out", "folder.onnx").err
     for name in [name for name in sys.modules if name.startswith("deepdance_plugins.exports.onnx")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "onnx", None)

@@ -43,7 +43,7 @@ def export_onnx(session: Session, name: str, out: Path | None = None, render_siz
     codec that is not built in, or where `onnx` is not installed.
     """
     out = out or number_dance(SUFFIX)
-    if out.suffix != SUFFIX:
+    if out.suffix != SUFFIX or out.is_dir():
         raise OptionError(f"--out: expected a name ending in .onnx, got {show_path(out)}; such as --out dance.onnx")
     record, recipe = session.workspace.open_run(name)
     check_place(out, record.inputs)
@@ -70,6 +70,8 @@ def _write_step(run: OpenedRun, out: Path, notes: Mapping[str, str]) -> list[Onn
     write = _find_writer(run.session.registry, "sequence", name, STEPS)
     if write is None:
         log.info("%s: the decoder alone is written", _explain_no_step(run.session.registry, name))
+        if out.exists():
+            log.warning("%s is of another export: it is no step of this run", show_path(out))
         return []
     return [_write(out, "step", write(run.artifacts["sequence"][0].folder, run.model.options), notes)]
 
