@@ -87,9 +87,8 @@ def _read_track(recipe: Recipe, registry: Registry) -> Float32:
     """The samples of a track, of `LEAST_SECONDS` to `MOST_SECONDS`. Raises InputError."""
     samples = registry.read_audio(Path(recipe.music), RATE, MOST_SECONDS + 1)
     if len(samples) < LEAST_SECONDS * RATE:
-        raise InputError(
-            f"{show_path(recipe.music)}: expected a track of at least {LEAST_SECONDS:g} s, got {len(samples) / RATE:.2g} s"
-        )
+        length = f"{len(samples) / RATE:.2g} s"
+        raise InputError(f"{show_path(recipe.music)}: expected a track of at least {LEAST_SECONDS:g} s, got {length}")
     if len(samples) > MOST_SECONDS * RATE:
         log.warning("%s: only its first %d minutes are heard", show_path(recipe.music), MOST_SECONDS // 60)
     return samples[: MOST_SECONDS * RATE]
