@@ -80,6 +80,16 @@ def show_path(location: str | Path) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
+def show_url(url: str) -> str:
+    """An address as messages and records have it: user, password and query are left out, for each may be a secret."""
+    scheme, _, rest = url.partition("://")
+    address, query, _ = re.sub("#.*", "", rest, flags=re.DOTALL).partition("?")
+    host, slash, path = address.partition("/")
+    shown = f"{host.rpartition('@')[2]}{slash}{path}"
+    shown = re.sub(r"^[^@/:]*:(?!\d*/)[^@]*@", "", shown)  # a password with a slash in it
+    return show_path(f"{scheme}://{shown}{'?…' if query else ''}")
+
+
 def natural_order(path: Path) -> list[tuple[int, str]]:
     """A sorting key for files of frames that puts `img2` before `img10`."""
     parts = re.split(r"(\d+)", path.name.casefold())
