@@ -316,7 +316,7 @@ def test_python_asks_too_before_it_fetches(web, video, tmp_path):
 
 @pytest.fixture
 def bucket(monkeypatch):
-    pytest.importorskip("moto.server", reason="needs moto[server]")
+    pytest.importorskip("moto.server", reason="needs moto[s3], flask and flask-cors")
     pytest.importorskip("s3fs", reason="needs deepdance[remote]")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "sesame")
