@@ -136,9 +136,11 @@ class DownloadCache:
         """
         entry = self.folder / file.key
         try:
-            make_folder(entry)
-            with hold_lock(entry / ".lock", waiting):
+            make_folder(self.folder)
+            with hold_lock(self.folder / ".lock", waiting):  # nobody makes room meanwhile
+                make_folder(entry)
                 _mark_used(entry)
+            with hold_lock(entry / ".lock", waiting):
                 _try_often(file, lambda: self._bring(file, entry, kept, tell))
         except _FailedError as error:
             raise InputError(f"expected a video from {file.shown}, got: {error}") from None
@@ -185,10 +187,10 @@ class DownloadCache:
         """Remove the longest unused copies until `size` bytes of `file` fit. Raises _FailedError."""
         with hold_lock(self.folder / ".lock", lambda: None):
             entries = [path for path in self.folder.iterdir() if path.is_dir() and path.name != file.key]
-            total = size + sum(map(measure_bytes, entries))
+            total = size + sum(map(_measure, entries))
             for entry in sorted(entries, key=lambda path: path.stat().st_mtime):
                 if total > self.most_bytes and entry.name not in kept and not _is_used(entry):
-                    total -= measure_bytes(entry)
+                    total -= _measure(entry)
                     rmtree(entry, ignore_errors=True)
         if total > self.most_bytes:
             raise _FailedError(
@@ -196,6 +198,13 @@ class DownloadCache:
                 f"of {self.most_bytes / 1e9:g} GB; name fewer videos, or set {BOUND_VARIABLE} to more",
                 final=True,
             )
+
+
+def _measure(entry: Path) -> int:
+    """Its bytes; where another process is just giving a file its name, they are counted the next time."""
+    with suppress(FileNotFoundError):
+        return measure_bytes(entry)
+    return 0
 
 
 def _find_held(entry: Path, copy: Path) -> Held:
