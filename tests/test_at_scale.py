@@ -32,7 +32,7 @@ def test_every_figure_is_above_nothing_and_dated(rates):
 
 def test_twice_the_rate_is_twice_the_time_and_half_the_hours(rates):
     whole = replace(rates, seconds=dict.fromkeys(rates.seconds, 3600.0))
-    assert "| reading, `person` | 10 h | 417 days | 114 years |" in at_scale.write_times(whole)
+    assert "| reading, `person` | 10 h | 1.14 years | 114 years |" in at_scale.write_times(whole)
     many = replace(whole, prices=whole.prices | {"machine_processors": 32})
     assert "| reading, `person` | 770 h |" in at_scale.write_limits(many)
     twice = replace(many, seconds=dict.fromkeys(rates.seconds, 7200.0))
