@@ -75,8 +75,12 @@ def _shorten_list(names: Sequence[str]) -> str:
 
 
 def show_path(location: str | Path) -> str:
-    """A location as one printable line, whatever its name holds."""
+    """A location as one printable line, whatever its name holds; an address without its secrets."""
     text = str(location)
+    return show_url(text) if "://" in text else _escape(text)
+
+
+def _escape(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
@@ -87,7 +91,7 @@ def show_url(url: str) -> str:
     host, slash, path = address.partition("/")
     shown = f"{host.rpartition('@')[2]}{slash}{path}"
     shown = re.sub(r"^[^@/:]*:(?!\d*/)[^@]*@", "", shown)  # a password with a slash in it
-    return show_path(f"{scheme}://{shown}{'?…' if query else ''}")
+    return _escape(f"{scheme}://{shown}{'?…' if query else ''}")
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

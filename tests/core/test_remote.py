@@ -386,3 +386,11 @@ def test_credentials_of_a_store_are_never_told(bucket, cache, caplog):
     caplog.set_level(logging.DEBUG, "deepdance")
     fetch("s3://bucket/clips/b9.mp4")
     assert "sesame" not in caplog.text + "".join(each.read_text() for each in cache.rglob("*.json"))
+
+
+@pytest.mark.parametrize("flag", ["--from", "--music"])
+def test_what_is_never_fetched_is_told_without_secrets(dd, flag):
+    result = dd("run", flag, "https://ann:sesame@example.org/a.mp4?token=open", "--allow-remote")
+    assert result.code == 2
+    assert "example.org/a.mp4" in result.err
+    assert "sesame" not in result.err and "token" not in result.err
