@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from deepdance.plugins import Entry, Registry
     from deepdance.recipe import Recipe
+    from deepdance.session import Session
     from deepdance.workspace import Workspace as Folder
 
 FLAGS = {
@@ -153,6 +154,13 @@ ComponentKind = Annotated[
     str | None, typer.Option("--kind", help="Its kind, where two kinds have a component of this name.")
 ]
 Videos = Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos, folders or arrays.")]
+AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Fetch addresses into a cache first: s3://bucket/clips/, https://example.org/dance.mp4 and such.",
+    ),
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, such as remover.people=all.")
 ]
@@ -191,6 +199,15 @@ def make_recipe(name: str | None, flags: dict[str, Any], settings: list[str], *,
     table = apply_settings(changed.table(only_set=True), settings)
     table.pop("seconds", None)
     return validate(Recipe, table).changed(length)
+
+
+def fetch_allowed(session: Session, typed: list[str], allow_remote: bool) -> list[str]:
+    """What was typed, with copies of what is an address where that is allowed. Raises InputError."""
+    if not allow_remote:
+        return typed
+    from deepdance.remote import fetch_inputs
+
+    return fetch_inputs(session.registry, typed, session.listen)
 
 
 @contextmanager

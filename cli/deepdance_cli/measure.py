@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Settings, Videos, Workspace, complete_names, find_run
+from deepdance_cli.arguments import (
+    AllowRemote,
+    Json,
+    Settings,
+    Videos,
+    Workspace,
+    complete_names,
+    fetch_allowed,
+    find_run,
+)
 from deepdance_cli.output import print_json
 
 
@@ -25,6 +34,7 @@ def measure(
         typer.Option(help="Another background remover than the run's.", autocompletion=complete_names("remover")),
     ] = None,
     settings: Settings = None,
+    allow_remote: AllowRemote = False,
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -40,7 +50,8 @@ def measure(
 
     place, name = find_run(run, workspace)
     with open_session(place.root) as session:
-        table = report.evaluate_videos(session, name, videos, remover, settings or [])
+        inputs = fetch_allowed(session, videos, allow_remote)
+        table = report.evaluate_videos(session, name, inputs, remover, settings or [])
     if json:
         print_json(table.as_json())
     else:

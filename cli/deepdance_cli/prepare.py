@@ -25,6 +25,7 @@ def prepare(
         float | None, typer.Option(help="Frames a second to keep. Default: 10, or the video's if lower.")
     ] = None,
     size: arguments.Size = None,
+    allow_remote: arguments.AllowRemote = False,
     fresh: arguments.FreshPreparation = None,
     every: Annotated[
         bool,
@@ -50,7 +51,8 @@ def prepare(
     results = []
     with open_session(workspace) as opened:
         session = opened.make_anew(fresh, PREPARATION)
-        inputs = expand_inputs(session.registry, videos)
+        typed = arguments.fetch_allowed(session, videos, allow_remote)
+        inputs = expand_inputs(session.registry, typed)
         settled = settle(asked, session.registry, inputs)
         if every:
             _show_trials(session, settled, inputs, json)

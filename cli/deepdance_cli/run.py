@@ -53,6 +53,7 @@ def run(
     render_size: arguments.RenderSize = None,
     seed: Annotated[int | None, typer.Option(help="Where all randomness comes from. Default: 0.")] = None,
     name: Annotated[str | None, typer.Option(help="The run's name. Default: from the video and the models.")] = None,
+    allow_remote: arguments.AllowRemote = False,
     force: Annotated[bool, typer.Option("--force", help="Learn even from what cannot be a dancer.")] = False,
     fresh: arguments.Fresh = None,
     table: Annotated[
@@ -80,7 +81,8 @@ def run(
     if not videos and made.source.name in ("auto", "demo"):
         (err if json else out).print(DEMO_LINE)
     with open_session(workspace, log or ()) as session:
-        finished = report.run(session, made, videos or [], name, force=force, fresh=fresh)
+        inputs = arguments.fetch_allowed(session, videos or [], allow_remote)
+        finished = report.run(session, made, inputs, name, force=force, fresh=fresh)
     page = finished.folder / report.REPORT
     if json:
         rows = [asdict(row) for row in finished.table]

@@ -30,6 +30,7 @@ from deepdance.plugins import discover
 from deepdance.plugins.unregistered import adopt
 from deepdance.progress import ProgressLine, is_watched
 from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries
+from deepdance.remote import fetch_input, fetch_inputs
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
 from deepdance.storage import write_atomically
@@ -186,14 +187,19 @@ class Run:
         render_size: str | tuple[int, int] | None = None,
         music: str | Path = "",
         beats: Sequence[float] = (),
+        allow_remote: bool = False,
     ) -> Path:
         """The silhouettes of a video followed by their continuation, as a file. Raises InputError, OptionError.
 
-        It dances on for 20 seconds, or to the end of `music`, which begins with the video.
+        It dances on for 20 seconds, or to the end of `music`, which begins with the video. `allow_remote` is as that of
+        `run`.
         """
         with self._session.follow():
+            location = str(video)
+            if allow_remote:
+                location = fetch_input(self._session.registry, location, self._session.listen)
             return runs.extend(
-                self._session, self.name, str(video), seconds, Path(out), render_size, music=music, beats=beats
+                self._session, self.name, location, seconds, Path(out), render_size, music=music, beats=beats
             ).video
 
     def evaluate(self, frames: int = 1000, seeds: int = 5, *, fresh: str | None = None) -> Evaluation:
@@ -240,6 +246,7 @@ def run(
     force: bool = False,
     fresh: str | None = None,
     progress: bool | None = None,
+    allow_remote: bool = False,
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
@@ -247,7 +254,8 @@ def run(
     `recipe` is one to begin with, its file, or `"paper"`; `fields` change it. Each frame of an array is one sample, at
     the recipe's `fps`; arrays are kept in the workspace, under `arrays/`. `listen` are told all events. `force` learns
     from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it, though it is there.
-    `progress` is shown on standard error; unset, where that is a terminal or a notebook.
+    `progress` is shown on standard error; unset, where that is a terminal or a notebook. With `allow_remote` videos may
+    be addresses, such as `s3://bucket/clips/`, which are fetched into a cache (`deepdance.remote`).
 
     Raises InputError, OptionError, PluginError, WorkspaceError.
     """
@@ -261,6 +269,7 @@ def run(
         check_entries(base, session.registry, named)
         made = base.changed(named)
         locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
+        locations = _fetch_allowed(session, locations, allow_remote)
         return Run(session, report.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 
 
@@ -302,6 +311,10 @@ def compare(
     for run in opened:
         opened_runs.check_trained(run._session.workspace, run.name)
     return report.compare([run.evaluate(frames, seeds) for run in opened])
+
+
+def _fetch_allowed(session: Session, locations: list[str], allow_remote: bool) -> list[str]:
+    return fetch_inputs(session.registry, locations, session.listen) if allow_remote else locations
 
 
 def _add_progress(listen: Sequence[Listener], progress: bool | None) -> list[Listener]:

@@ -75,9 +75,23 @@ def _shorten_list(names: Sequence[str]) -> str:
 
 
 def show_path(location: str | Path) -> str:
-    """A location as one printable line, whatever its name holds."""
+    """A location as one printable line, whatever its name holds; an address without its secrets."""
     text = str(location)
+    return show_url(text) if "://" in text else _escape(text)
+
+
+def _escape(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def show_url(url: str) -> str:
+    """An address as messages and records have it: user, password and query are left out, for each may be a secret."""
+    scheme, _, rest = url.partition("://")
+    address, query, _ = re.sub("#.*", "", rest, flags=re.DOTALL).partition("?")
+    host, slash, path = address.partition("/")
+    shown = f"{host.rpartition('@')[2]}{slash}{path}"
+    shown = re.sub(r"^[^@/:]*:(?!\d*/)[^@]*@", "", shown)  # a password with a slash in it
+    return _escape(f"{scheme}://{shown}{'?…' if query else ''}")
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

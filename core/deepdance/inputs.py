@@ -6,12 +6,13 @@ import logging
 import mimetypes
 import re
 from collections.abc import Sequence
+from functools import partial
 from math import prod, sqrt
 from pathlib import Path
 from typing import Any
 
 from deepdance.errors import InputError, OptionError
-from deepdance.folders import FOLDER, Listing, describe_kind, list_folder, show_path
+from deepdance.folders import FOLDER, Listing, describe_kind, list_folder, show_path, show_url
 from deepdance.frames import fit_size
 from deepdance.interfaces import FrameSource, SourceInfo
 from deepdance.plugins import KINDS, Registry
@@ -69,7 +70,7 @@ def _find_problem(registry: Registry, text: str, path: Path) -> str:
     if text in STANDARD_INPUT:
         return f"standard input ({shown}); save it as a file, and name that"
     if URL.match(text):
-        return f"the address {shown}; download it, and name the file"
+        return f"the address {show_url(text)}; add --allow-remote, or download it and name the file"
     try:
         path.stat()
     except (OSError, ValueError) as error:
@@ -89,14 +90,16 @@ def _is_picture(path: Path) -> bool:
     return (mimetypes.guess_type(path.name, strict=False)[0] or "").startswith("image/")
 
 
-def _list_videos(registry: Registry, folder: Path) -> Listing:
-    def refuse(path: Path) -> str:
-        if registry.for_suffix("source", path.suffix):
-            return ""
-        return "picture beside videos" if _is_picture(path) else "unknown ending"
+def refuse_file(registry: Registry, path: Path) -> str:
+    """Why a file of a folder is not taken for a video or an array, by its name; empty where it is."""
+    if registry.for_suffix("source", path.suffix):
+        return ""
+    return "picture beside videos" if _is_picture(path) else "unknown ending"
 
+
+def _list_videos(registry: Registry, folder: Path) -> Listing:
     try:
-        return list_folder(folder, refuse) if folder.is_dir() else Listing(folder)
+        return list_folder(folder, partial(refuse_file, registry)) if folder.is_dir() else Listing(folder)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(

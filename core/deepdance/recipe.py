@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from deepdance.errors import OptionError
+from deepdance.folders import show_path
 from deepdance.plugins import BUILT_IN, KINDS, Registry
 from deepdance.storage import read_text
 from deepdance.validation import nearest, validate
@@ -89,7 +90,9 @@ class Opening:
     def check_exists(self) -> None:
         """Raise OptionError where it is a video that is not there."""
         if self.kind == "video" and not Path(self.video).exists():
-            raise OptionError(f"--from: expected last, random, noise, a frame number or a video, got {self.video!r}")
+            raise OptionError(
+                f"--from: expected last, random, noise, a frame number or a video, got {show_path(self.video)!r}"
+            )
 
     def __str__(self) -> str:
         return {"frame": str(self.frame), "video": self.video}.get(self.kind, self.kind)

@@ -76,7 +76,9 @@ def _hash_track(recipe: Recipe) -> str:
     path = Path(recipe.music)
     if not path.is_file():
         kind = "no file" if path.exists() else "which does not exist"
-        raise OptionError(f"--music: expected a file with sound, got {recipe.music!r}, {kind}; check the path")
+        raise OptionError(
+            f"--music: expected a file with sound, got {show_path(recipe.music)!r}, {kind}; check the path"
+        )
     digest = hash_file(path)
     if recipe.music_hash not in ("", digest):
         log.warning("%s has changed since the recipe was written; so does the dance", show_path(path))

@@ -121,7 +121,7 @@ def find_leftovers(folder: Path, target: Path | None = None) -> list[Path]:
     return [
         path
         for path, name in found
-        if name and not _is_alive(int(name["process"])) and wanted in (None, (name["target"], name["suffix"]))
+        if name and not is_alive(int(name["process"])) and wanted in (None, (name["target"], name["suffix"]))
     ]
 
 
@@ -144,7 +144,7 @@ def find_free_place(leftover: Path) -> Path | None:
     return place if name and name["kind"] == "old" and not place.exists() else None
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     """Whether another process has this number: where programs are often started anew, they get the same ones."""
     if os.name == "nt":  # there a signal of 0 is no question but Ctrl-C
         return process != os.getpid()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +100,12 @@ def _formula(source: str, *args: Any, **kwargs: Any) -> str:
     return "".join(latex2mathml.converter.convert(line, display="block") for line in source.strip().split("\n\n"))
 
 
+def _scale(name: str) -> str:
+    """A table of what hours of video cost, reckoned anew."""
+    script = Path(__file__).parents[2] / "benchmarks/at_scale.py"
+    return str(runpy.run_path(str(script))["write_table"](name))
+
+
 FILLED: dict[str, Callable[..., str]] = {
     "commands": _commands,
     "component": components.page_of,
@@ -106,5 +113,6 @@ FILLED: dict[str, Callable[..., str]] = {
     "kind": components.kind,
     "known_plugins": known_plugins.table,
     "recipe": components.recipe,
+    "scale": _scale,
     "times": components.times,
 }
