@@ -107,6 +107,15 @@ Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="How many videos, or blocks of frames, are worked on at once, each by a process. Default: as many as "
+        "there are cores, and memory for; 1 is this process alone.",
+        show_default=False,
+    ),
+]
 Log = Annotated[
     list[str] | None,
     typer.Option(

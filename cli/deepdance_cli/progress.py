@@ -17,6 +17,7 @@ from rich.text import Text
 from deepdance.controls import escape_controls
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
+from deepdance.executors import count_jobs
 from deepdance.plugins import discover
 from deepdance.progress import TRAININGS, describe_epoch, title_stage
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
@@ -128,10 +129,13 @@ def _own_descriptor(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def open_session(workspace: Path, logs: Sequence[str] = (), title: str = "") -> Iterator[Session]:
+def open_session(
+    workspace: Path, logs: Sequence[str] = (), title: str = "", jobs: int | None = None
+) -> Iterator[Session]:
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs.
 
-    `title` stands above the bars: which run they are of, where there are several. Raises OptionError.
+    It works on `jobs` things at once, or on as many as suit the machine. `title` stands above the bars: which run they
+    are of, where there are several. Raises OptionError.
     """
     place, registry = Workspace(workspace), discover()
     if title and err.is_terminal:
@@ -141,7 +145,7 @@ def open_session(workspace: Path, logs: Sequence[str] = (), title: str = "") -> 
         shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
         listen = make_listeners(registry, [shown, *others])
         with follow(listen):
-            yield Session(place, registry, listen)
+            yield Session(place, registry, listen, jobs=jobs or count_jobs())
 
 
 class _NoteColumn(ProgressColumn):
