@@ -124,19 +124,12 @@ def run_task(executor: Executor | None, tools: Tools, task: Task[Result], *argum
 
 
 def map_blocks(
-    executor: Executor | None,
-    ahead: int,
-    tools: Tools,
-    task: Task[Result],
-    blocks: Iterable[tuple[Any, ...]],
+    executor: Executor, ahead: int, task: Task[Result], blocks: Iterable[tuple[Any, ...]]
 ) -> Iterator[Result]:
-    """What a task returns for each of the blocks of arguments, in their order; it emits nothing.
+    """What a task returns for each of the blocks of arguments, in their order; it emits nothing, and tells warnings.
 
     At most `ahead` blocks are held at once. Errors are those of `run_task`.
     """
-    if executor is None:
-        yield from (task(tools, *block) for block in blocks)
-        return
     rest, pending = iter(blocks), deque[Future[tuple[Result, list[str]]]]()
     while True:
         with _translate_death():

@@ -92,7 +92,7 @@ class Session:
         One task alone is not worth another process, and none would find a class that was given in Python.
         """
         count = min(tasks, self.jobs or 1)
-        if count == 1 or any(entry.loaded for entry in self.registry.entries):
+        if count <= 1 or any(entry.loaded for entry in self.registry.entries):
             return nullcontext()
         return open_processes(count)
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from conftest import demo_frames, write_video
 
-from deepdance import executors
+from deepdance import executors, pipeline
 from deepdance.errors import InputError, WorkerError
 from deepdance.events import ArtifactReady, Progress
 from deepdance.executors import Tools, count_jobs, map_blocks, open_processes, run_task
@@ -133,12 +133,11 @@ def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):
             begun.append(number)
             yield (number,)
 
-    results = map_blocks(workers, 3, Tools(discover()), square, give())
+    results = map_blocks(workers, 3, square, give())
     assert next(results) == 0
     assert begun == [0, 1, 2]
     assert list(results) == [1, 4, 9, 16, 25]
     assert [record.getMessage() for record in caplog.records] == ["three"]
-    assert list(map_blocks(None, 3, Tools(discover()), square, give())) == [n**2 for n in range(6)]
 
 
 def test_artifacts_are_the_same_whoever_made_them(tmp_path, log):
@@ -177,3 +176,20 @@ def test_as_many_as_there_are_cores_and_memory_for(monkeypatch):
     assert count_jobs() == 1
     monkeypatch.setattr(executors, "_count_memory", lambda: 1 << 62)
     assert 1 <= count_jobs() <= (os.cpu_count() or 1)
+
+
+def test_latents_are_the_same_whoever_encoded_them(tmp_path, silhouettes, log, monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 256)
+    source = tmp_path / "silhouettes.npy"
+    np.save(source, np.tile(silhouettes, (5, 1, 1)))
+    recipe = Recipe(size=silhouettes.shape[1:], fps=10, codec="pca", preset="quick")
+    files, progress = {}, {}
+    for jobs in (None, 2, 3):
+        told = []
+        session = replace(Session.open(tmp_path / f"{jobs}", [told.append]), jobs=jobs)
+        prepared = prepare_all(session, [recipe], [str(source)])
+        codec = pipeline.fit_codec(session, recipe, prepared)
+        files[jobs] = pipeline.encode(session, recipe, codec, prepared).manifest()["files"]
+        progress[jobs] = [e.done for e in told if isinstance(e, Progress) and e.stage == "latents"]
+    assert files[None] == files[2] == files[3]
+    assert progress[2] == progress[3] == [256, 512, 600]
