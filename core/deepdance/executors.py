@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from deepdance.errors import WorkerError
 from deepdance.events import Listener, ignore
 from deepdance.plugins import Registry, discover
+from deepdance.plugins.culprits import attach_culprit
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -213,15 +214,24 @@ def _do(address: Any, key: bytes, task: Task[Result], arguments: tuple[Any, ...]
 
     with Client(address, authkey=key) as asker:
         tools = Tools(discover(), lambda event: asker.send((EVENT, event)), lambda chunk: asker.send((CHUNK, chunk)))
-        with _catch_warnings(lambda message: asker.send((WARNING, message))):
+        with _catch_warnings(lambda message: asker.send((WARNING, message))), _attach_culprit():
             return task(tools, *arguments)
 
 
 def _do_block(task: Task[Result], arguments: tuple[Any, ...]) -> tuple[Result, list[str]]:
     """In a worker: what a task returns, and its warnings."""
     warnings: list[str] = []
-    with _catch_warnings(warnings.append):
+    with _catch_warnings(warnings.append), _attach_culprit():
         return task(Tools(discover()), *arguments), warnings
+
+
+@contextmanager
+def _attach_culprit() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        attach_culprit(error, discover())
+        raise
 
 
 @contextmanager
