@@ -40,6 +40,7 @@ def prepare(
     """
     from deepdance import preparation
     from deepdance.events import collect_warnings
+    from deepdance.executors import count_jobs
     from deepdance.inputs import expand_inputs, settle
     from deepdance.session import PREPARATION
     from deepdance_cli.console import out
@@ -49,7 +50,7 @@ def prepare(
         recipe, {"remover": remover, "fps": fps, "size": arguments.parse_size(size)}, settings or []
     )
     results = []
-    with open_session(workspace, jobs=jobs) as opened:
+    with open_session(workspace, jobs=jobs or count_jobs()) as opened:
         session = opened.make_anew(fresh, PREPARATION)
         inputs = expand_inputs(session.registry, videos)
         settled = settle(asked, session.registry, inputs)

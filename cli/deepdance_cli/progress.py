@@ -17,7 +17,6 @@ from rich.text import Text
 from deepdance.controls import escape_controls
 from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
-from deepdance.executors import count_jobs
 from deepdance.plugins import discover
 from deepdance.progress import TRAININGS, describe_epoch, title_stage
 from deepdance.session import WAITING, Session, make_listeners, make_loggers
@@ -134,7 +133,7 @@ def open_session(
 ) -> Iterator[Session]:
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs.
 
-    It works on `jobs` things at once, or on as many as suit the machine. `title` stands above the bars: which run they
+    It works on `jobs` things at once, as `Session` says. `title` stands above the bars: which run they
     are of, where there are several. Raises OptionError.
     """
     place, registry = Workspace(workspace), discover()
@@ -145,7 +144,7 @@ def open_session(
         shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
         listen = make_listeners(registry, [shown, *others])
         with follow(listen):
-            yield Session(place, registry, listen, jobs=jobs or count_jobs())
+            yield Session(place, registry, listen, jobs=jobs)
 
 
 class _NoteColumn(ProgressColumn):

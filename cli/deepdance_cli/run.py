@@ -68,6 +68,7 @@ def run(
     Example: dd run my-video.mp4 --codec conv-ae --seq lstm4
     """
     from deepdance import report
+    from deepdance.executors import count_jobs
     from deepdance.metrics.paper_table import PAPER_MODELS
     from deepdance_cli.console import err, out
     from deepdance_cli.progress import open_session
@@ -80,7 +81,7 @@ def run(
     made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
         (err if json else out).print(DEMO_LINE)
-    with open_session(workspace, log or (), jobs=jobs) as session:
+    with open_session(workspace, log or (), jobs=jobs or count_jobs()) as session:
         finished = report.run(session, made, videos or [], name, force=force, fresh=fresh)
     page = finished.folder / report.REPORT
     if json:
