@@ -108,6 +108,15 @@ Workspace = Annotated[
     Path, typer.Option("--workspace", envvar="DEEPDANCE_WORKSPACE", help="Folder for artifacts and runs.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes that read the videos and encode their frames, each one at a time. Default: this process alone, "
+        "which reads as many videos at once as there are processors; 1 is one after the other.",
+        show_default=False,
+    ),
+]
 Log = Annotated[
     list[str] | None,
     typer.Option(

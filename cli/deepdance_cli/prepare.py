@@ -31,6 +31,7 @@ def prepare(
         bool,
         typer.Option("--try", help="Try every way to remove the background on a few frames, on one sheet, and stop."),
     ] = False,
+    jobs: arguments.Jobs = None,
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
 ) -> None:
@@ -49,7 +50,7 @@ def prepare(
         recipe, {"remover": remover, "fps": fps, "size": arguments.parse_size(size)}, settings or []
     )
     results = []
-    with open_session(workspace) as opened:
+    with open_session(workspace, jobs=jobs) as opened:
         session = opened.make_anew(fresh, PREPARATION)
         typed = arguments.fetch_allowed(session, videos, allow_remote)
         inputs = expand_inputs(session.registry, typed)

@@ -128,10 +128,13 @@ def _own_descriptor(console: Console) -> Iterator[None]:
 
 
 @contextmanager
-def open_session(workspace: Path, logs: Sequence[str] = (), title: str = "") -> Iterator[Session]:
+def open_session(
+    workspace: Path, logs: Sequence[str] = (), title: str = "", jobs: int | None = None
+) -> Iterator[Session]:
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs.
 
-    `title` stands above the bars: which run they are of, where there are several. Raises OptionError.
+    It works on `jobs` things at once, as `Session` says. `title` stands above the bars: which run they
+    are of, where there are several. Raises OptionError.
     """
     place, registry = Workspace(workspace), discover()
     if title and err.is_terminal:
@@ -141,7 +144,7 @@ def open_session(workspace: Path, logs: Sequence[str] = (), title: str = "") -> 
         shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
         listen = make_listeners(registry, [shown, *others])
         with follow(listen):
-            yield Session(place, registry, listen)
+            yield Session(place, registry, listen, jobs=jobs)
 
 
 class _NoteColumn(ProgressColumn):

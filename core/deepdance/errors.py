@@ -29,5 +29,9 @@ class WorkspaceError(DeepDanceError):
     """A run or artifact that is missing, damaged, or cannot be written."""
 
 
+class WorkerError(DeepDanceError):
+    """A process that did a part of the work, and was ended from outside."""
+
+
 class RenderError(DeepDanceError):
     """A finished dance that could not be written."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock, get_ident
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from deepdance.arrays import UInt8, sample_evenly
 from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, MissingModelError
 from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
+from deepdance.executors import Tools, run_task
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
 from deepdance.inputs import open_source, recipe_for, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
@@ -118,7 +120,8 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
 def _decide(session: Session, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
     def find_people(frames: UInt8) -> UInt8:
         """Each frame by a remover of its own: they lie too far apart to follow anybody."""
-        alone = [make_remover(session, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
+        tools = Tools(session.registry, session.listen)
+        alone = [make_remover(tools, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
         return np.concatenate(alone)
 
     return choose_remover(source, box, find_people)
@@ -148,8 +151,11 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
         return [prepare(session, recipes[0], locations[0])]
     listen = _SharedListener(session.listen)
     shared = replace(session, listen=listen)
-    with ThreadPoolExecutor(min(len(locations), os.cpu_count() or 1)) as workers:
-        pending = [workers.submit(prepare, shared, *each) for each in zip(recipes, locations, strict=True)]
+    count = min(len(locations), session.jobs or os.cpu_count() or 1)
+    with ThreadPoolExecutor(count) as threads, session.open_executor(count) as executor:
+        # A thread each writes what a process makes.
+        work = partial(prepare, shared, executor=executor)
+        pending = [threads.submit(work, *each) for each in zip(recipes, locations, strict=True)]
         try:
             done, _ = wait(pending, return_when=FIRST_EXCEPTION)
             for future in done:
@@ -157,7 +163,7 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
             return [future.result() for future in pending]
         except BaseException:
             listen.stopped = True
-            workers.shutdown(cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)
             raise
 
 
@@ -198,8 +204,13 @@ class _SharedListener:
         return Progress(event.stage, before + sum(each.done for each in known), total)
 
 
-def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | None = None) -> Artifact:
-    """Source → remover → silhouettes on disk, for one input. Raises InputError, PluginError."""
+def prepare(
+    session: Session, recipe: Recipe, location: str, *, fps: float | None = None, executor: Executor | None = None
+) -> Artifact:
+    """Source → remover → silhouettes on disk, for one input; what reads it may be elsewhere, by an executor.
+
+    Raises InputError, PluginError, WorkerError.
+    """
     fps = recipe.fps if fps is None else fps
     with collect_warnings() as told:
         name, source = open_source(recipe, session.registry, location)
@@ -214,23 +225,30 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
         "size": recipe.size,
     }
     expected = None if info.seconds is None else round(info.seconds * fps)
-    box = find_box(recipe)
 
     def work(folder: Path) -> dict[str, Any]:
         with collect_warnings() as meanwhile, SilhouetteWriter(folder, recipe.size) as writer:
-            remover = choice and make_remover(session, choice, recipe.preset)
-            if remover:
-                remover.survey(lambda count: source.sample(count, box))
-            for chunk in source.frames(fps, box):
-                silhouettes = remover.remove(chunk) if remover else chunk[..., 0]
-                writer.write(shrink(silhouettes, recipe.size))
+
+            def write(chunk: UInt8) -> None:
+                writer.write(chunk)
                 session.listen(Progress("silhouettes", writer.count, expected))
+
+            tools = Tools(session.registry, session.listen, write)
+            if executor is None:
+                cuts = _read_silhouettes(tools, source, recipe, choice, fps)
+            else:
+                cuts = run_task(executor, tools, _open_and_read, location, recipe, choice, fps)
             if not writer.count:
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
-            writer.finish(source=show_location(location), fps=fps, shot_starts=source.shot_starts())
+            writer.finish(source=show_location(location), fps=fps, shot_starts=cuts)
         notes = {"source_name": show_location(location), "location": location}
         picture = [info.height, info.width]
-        return {"frames": writer.count, "picture": picture, **notes, "warnings": [*told, *meanwhile]}
+        return {
+            "frames": writer.count,
+            "picture": picture,
+            **notes,
+            "warnings": list(dict.fromkeys([*told, *meanwhile])),
+        }
 
     artifact = session.make("silhouettes", inputs, work, detail=show_location(location))
     if artifact.reused:
@@ -240,28 +258,45 @@ def prepare(session: Session, recipe: Recipe, location: str, *, fps: float | Non
     return artifact
 
 
+def _open_and_read(tools: Tools, location: str, recipe: Recipe, choice: Choice | None, fps: float) -> list[int]:
+    """`_read_silhouettes` where nobody has opened the input yet."""
+    return _read_silhouettes(tools, open_source(recipe, tools.registry, location)[1], recipe, choice, fps)
+
+
+def _read_silhouettes(
+    tools: Tools, source: FrameSource[Any], recipe: Recipe, choice: Choice | None, fps: float
+) -> list[int]:
+    """Emit an input's silhouettes `(n, height, width)`, uint8; the first frames of its shots."""
+    box = find_box(recipe)
+    remover = choice and make_remover(tools, choice, recipe.preset)
+    if remover:
+        remover.survey(lambda count: source.sample(count, box))
+    for chunk in source.frames(fps, box):
+        silhouettes = remover.remove(chunk) if remover else chunk[..., 0]
+        tools.emit(shrink(silhouettes, recipe.size))
+    return list(source.shot_starts())
+
+
 def _describe_remover(session: Session, choice: Choice, preset: str) -> dict[str, Any]:
     options = session.registry.options("remover", choice.name, preset, choice.options)
     return describe_component(session, "remover", choice.name, options)
 
 
-def make_remover(session: Session, choice: Choice, preset: str) -> BackgroundRemover[Any]:
+def make_remover(tools: Tools, choice: Choice, preset: str) -> BackgroundRemover[Any]:
     """A remover for one clip, and what it needs fetched, which is told. Raises OptionError, PluginError."""
-    component = session.registry.component("remover", choice.name)
+    component = tools.registry.component("remover", choice.name)
     fetched: list[str] = []
 
     def tell(what: str, done: int, total: int | None) -> None:
         if not fetched:
             fetched.append(what)
-            session.listen(StageStarted("download", f"fetching {what}"))
-        session.listen(Progress("download", done, total))
+            tools.listen(StageStarted("download", f"fetching {what}"))
+        tools.listen(Progress("download", done, total))
 
     component.fetch(tell)
     if fetched:
-        session.listen(StageFinished("download", False, fetched[0]))
-    remover: BackgroundRemover[Any] = component(
-        session.registry.options("remover", choice.name, preset, choice.options)
-    )
+        tools.listen(StageFinished("download", False, fetched[0]))
+    remover: BackgroundRemover[Any] = component(tools.registry.options("remover", choice.name, preset, choice.options))
     return remover
 
 

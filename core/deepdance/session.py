@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, repeat
@@ -25,6 +26,7 @@ from deepdance.events import (
     follow,
     ignore,
 )
+from deepdance.executors import open_processes
 from deepdance.interfaces import Training
 from deepdance.plugins import BUILT_IN, LOGGER, Registry, discover
 from deepdance.plugins.culprits import find_culprit
@@ -50,6 +52,11 @@ class Session:
     fresh: frozenset[str] = frozenset()
     """Stages that are made anew where what is there is older than `opened`."""
     opened: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    jobs: int | None = None
+    """How many inputs, or blocks of frames, are worked on at once: above 1, each in a process of its own.
+
+    None are as many inputs as there are processors, in threads of this process.
+    """
 
     @classmethod
     def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
@@ -78,6 +85,16 @@ class Session:
             raise OptionError(f"--fresh: expected one of {', '.join(stages)}, got {stage!r}{nearest(stage, stages)}")
         after = frozenset(stages[stages.index(stage) :])
         return replace(self, fresh=after, opened=datetime.now().astimezone())
+
+    def open_executor(self, tasks: int) -> AbstractContextManager[Executor | None]:
+        """What does so many tasks, at most `jobs` at once; None where that is this process.
+
+        One task alone is not worth another process, and none would find a class that was given in Python.
+        """
+        count = min(tasks, self.jobs or 1)
+        if count <= 1 or any(entry.loaded for entry in self.registry.entries):
+            return nullcontext()
+        return open_processes(count)
 
     def make(
         self,

@@ -14,6 +14,7 @@ import numpy as np
 from deepdance.arrays import UInt8
 from deepdance.errors import DeepDanceError, InputError
 from deepdance.events import Progress, StageFinished, StageStarted
+from deepdance.executors import Tools
 from deepdance.frames import shrink
 from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import FrameSource
@@ -88,7 +89,7 @@ def _list_values(annotation: Any) -> tuple[Any, ...]:
 def _attempt(session: Session, recipe: Recipe, source: FrameSource[Any], frames: UInt8, way: Choice) -> Attempt:
     sample = cache(lambda count: source.sample(count, find_box(recipe)))
     try:
-        remover = make_remover(session, way, recipe.preset)
+        remover = make_remover(Tools(session.registry, session.listen), way, recipe.preset)
         remover.survey(sample)
         silhouettes = [remover.remove(frame[None]) for frame in frames]
         return Attempt(type_remover(way), shrink(np.concatenate(silhouettes), recipe.size))

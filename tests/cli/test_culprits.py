@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import demo_frames
 from wheels import CODEC, codec_package, install, wheel, with_site
 
 HELPERS = "import numpy as np\n\n\ndef measure(frames):\n    return np.zeros(3).reshape(2, len(frames))\n"
@@ -26,6 +27,20 @@ from deepdance.plugins import ComponentSpec, hookimpl
 def deepdance_components():
     return [ComponentSpec("logger", "diary", "dance_diary.log:Diary", "deepdance.interfaces:Options", "a diary")]
 """
+REMOVER = """
+from deepdance.interfaces import BackgroundRemover, Options
+
+class Torn(BackgroundRemover[Options]):
+    def remove(self, frames):
+        raise KeyError("no page")
+"""
+TORN = """
+from deepdance.plugins import ComponentSpec, hookimpl
+
+@hookimpl
+def deepdance_components():
+    return [ComponentSpec("remover", "torn", "dance_torn.part:Torn", "deepdance.interfaces:Options", "a torn one")]
+"""
 RUN = ("--seq", "ridge", "--renderer", "gif", "--size", "24x40", "--fps", "10", "--frames", "20")
 
 
@@ -37,6 +52,7 @@ def call(silhouettes, tmp_path_factory):
         "dance-raises": {**codec_package("dance_raises", "raises", codec=RAISES), "dance_raises/helpers.py": HELPERS},
         "dance-missing": codec_package("dance_missing", "missing", codec=MISSING),
         "dance-diary": {"dance_diary/__init__.py": DIARY, "dance_diary/log.py": LOGGER},
+        "dance-torn": {"dance_torn/__init__.py": TORN, "dance_torn/part.py": REMOVER},
     }
     install([wheel(folder, name, "1.5", files) for name, files in packages.items()], folder / "site")
 
@@ -47,6 +63,17 @@ def call(silhouettes, tmp_path_factory):
 
     call.site = folder / "site"
     return call
+
+
+def test_a_plugin_that_raises_in_another_process_is_named_with_its_line(call, tmp_path):
+    for seed in range(2):
+        np.save(tmp_path / f"{seed}.npy", demo_frames(1, 10, (24, 40), seed))
+    command = [sys.executable, "-m", "deepdance", "prepare", "0.npy", "1.npy", "--remover", "torn", "--jobs", "2"]
+    env = with_site(call.site, COLUMNS="300")
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    told = result.stderr.splitlines()[-1]
+    assert told.startswith("dd: the remover 'torn' of dance-torn 1.5 failed at ")
+    assert told.endswith("dance_torn/part.py:6: KeyError: 'no page'; --debug shows more; its author can mend it")
 
 
 @pytest.mark.parametrize(

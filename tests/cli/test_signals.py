@@ -41,6 +41,13 @@ def is_ffmpeg(process):
         return False
 
 
+def is_worker(process):
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
 class Running:
     """A command in a process of its own, watched through its log."""
 
@@ -72,6 +79,9 @@ class Running:
     def count_ffmpeg(self):
         children = psutil.Process(self.process.pid).children(recursive=True)
         return sum(map(is_ffmpeg, children))
+
+    def count_workers(self):
+        return sum(map(is_worker, psutil.Process(self.process.pid).children()))
 
     def stop(self, *signals):
         """End it; what it wrote to standard error."""
@@ -177,16 +187,40 @@ def slow_ffmpeg(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("slow_ffmpeg")
-@pytest.mark.parametrize("videos", [1, 2], ids=["one video", "two in threads"])
+@pytest.mark.parametrize("videos", [1, 2], ids=["one video", "two in processes"])
 def test_while_ffmpeg_reads(start, video, tmp_path, videos):
     names = [Path(shutil.copy(video, tmp_path / "0.mp4"))]
     if videos == 2:
         names.append(write_video(tmp_path / "1.mp4", demo_frames(4, 30, (120, 200), seed=1), 30))
-    running = start("prepare", *names, *FAST[:6])
+    running = start("prepare", *names, *FAST[:6], "--jobs", 2)
     running.wait_until(lambda: running.count_ffmpeg() == videos)
     assert running.stop(signal.SIGTERM) == f"dd: stopped by SIGTERM; {KEPT}"
     assert running.process.returncode == 143
     assert not list((tmp_path / "workspace/artifacts").glob("silhouettes-*"))
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+@pytest.mark.parametrize("reading", [0, 2], ids=["while workers start", "while they read"])
+def test_ctrl_c_reaches_the_workers_too_and_only_one_process_tells(start, video, tmp_path, reading):
+    other = write_video(tmp_path / "1.mp4", demo_frames(4, 30, (120, 200), seed=1), 30)
+    running = start("prepare", video, other, *FAST[:6], "--jobs", 2, start_new_session=True)
+    running.wait_until(lambda: running.count_workers() and running.count_ffmpeg() >= reading)
+    os.killpg(running.process.pid, signal.SIGINT)
+    assert running.stop() == f"dd: stopped; {KEPT}"
+    assert running.process.returncode == 130
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+def test_a_killed_worker_is_told_in_a_line_and_nobody_is_left(start, video, tmp_path):
+    other = write_video(tmp_path / "1.mp4", demo_frames(4, 30, (120, 200), seed=1), 30)
+    running = start("prepare", video, other, *FAST[:6], "--jobs", 2)
+    running.wait_until(lambda: running.count_ffmpeg() == 2)
+    next(filter(is_worker, psutil.Process(running.process.pid).children())).kill()
+    assert running.stop() == (
+        "dd: expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
+        "memory; what is finished is kept: run again with --jobs 1\n"
+    )
+    assert running.process.returncode == 2
 
 
 @pytest.mark.parametrize("others", [0, 1], ids=["alone", "in a thread"])

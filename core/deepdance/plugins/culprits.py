@@ -12,6 +12,9 @@ from deepdance.plugins.fingerprints import find_package
 from deepdance.plugins.isolation import BUILT_IN
 from deepdance.plugins.registry import Entry, Registry
 
+_BROUGHT = "deepdance_culprit"
+"""The attribute of an exception that comes from another process."""
+
 
 @dataclass(frozen=True)
 class Culprit:
@@ -30,6 +33,9 @@ def find_culprit(error: BaseException, registry: Registry) -> Culprit | None:
     It is the innermost frame in a plugin's package that counts, unless a built-in component lies further in: one plugin
     may be asking another component for frames.
     """
+    brought = getattr(error, _BROUGHT, None)
+    if isinstance(brought, Culprit):
+        return brought
     frames = list(walk_tb(error.__traceback__))[::-1]
     for depth, (frame, line) in enumerate(frames):
         title = _find_owner(frame, registry)
@@ -40,6 +46,11 @@ def find_culprit(error: BaseException, registry: Registry) -> Culprit | None:
             component = next((entry.title for entry in around if entry and entry.distribution != BUILT_IN), title)
             return Culprit(component, f"{frame.f_code.co_filename}:{line}")
     return None
+
+
+def attach_culprit(error: BaseException, registry: Registry) -> None:
+    """Have an exception bring its culprit to another process: its traceback stays here."""
+    setattr(error, _BROUGHT, find_culprit(error, registry))
 
 
 def _find_owner(frame: FrameType, registry: Registry) -> str:

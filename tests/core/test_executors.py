@@ -1,0 +1,188 @@
+"""Work in other processes: what comes back, in which order, and what is left when it ends badly."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+from conftest import demo_frames, write_video
+
+from deepdance import pipeline
+from deepdance.errors import InputError, WorkerError
+from deepdance.events import ArtifactReady, Progress
+from deepdance.executors import Tools, map_blocks, open_processes, run_task
+from deepdance.plugins import discover
+from deepdance.preparation import prepare_all
+from deepdance.recipe import Recipe
+from deepdance.session import Session
+
+RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold")
+
+
+def count_up(tools, count, size):
+    for number in range(count):
+        tools.listen(Progress("silhouettes", number, count))
+        tools.emit(np.full(size, number, np.uint8))
+        logging.getLogger("deepdance").warning("%s is done", number)
+    return os.getpid()
+
+
+def find_name(tools, kind, name):
+    return tools.registry.find(kind, name).spec.name
+
+
+def fail(tools, error):
+    raise error
+
+
+def die(tools, after):
+    for number in range(after):
+        tools.emit(number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep(tools, seconds):
+    tools.emit(os.getpid())
+    time.sleep(seconds)
+
+
+def square(tools, number):
+    time.sleep(0.05 * (number % 2))
+    if number == 3:
+        logging.getLogger("deepdance").warning("three")
+    return number**2
+
+
+@pytest.fixture(scope="module")
+def workers():
+    with open_processes(2) as executor:
+        yield executor
+
+
+def test_what_a_task_emits_tells_and_returns_comes_in_its_order(workers, log, caplog):
+    told = []
+    tools = Tools(discover(), told.append, lambda chunk: told.append((chunk.shape, int(chunk.max()))))
+    assert run_task(workers, tools, count_up, 3, (2, 5)) != os.getpid()
+    assert told == [each for n in range(3) for each in (Progress("silhouettes", n, 3), ((2, 5), n))]
+    assert [record.getMessage() for record in caplog.records] == ["0 is done", "1 is done", "2 is done"]
+
+
+def test_it_is_the_same_here_and_by_threads(log):
+    for executor in (None, ThreadPoolExecutor(1)):
+        emitted = []
+        assert run_task(executor, Tools(discover(), emit=emitted.append), count_up, 3, (2,)) == os.getpid()
+        np.testing.assert_array_equal(emitted, [[0, 0], [1, 1], [2, 2]])
+
+
+def test_workers_find_the_same_components(workers):
+    assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
+
+
+@pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")])
+def test_an_error_is_the_same_here(workers, error):
+    with pytest.raises(type(error), match=f"^{error}$"):
+        run_task(workers, Tools(discover()), fail, error)
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_killed_worker_is_told_in_a_line(after):
+    emitted = []
+    with pytest.raises(WorkerError, match="--jobs 1$"), open_processes(1) as executor:
+        run_task(executor, Tools(discover(), emit=emitted.append), die, after)
+    assert emitted == list(range(after))
+
+
+def test_who_leaves_ends_a_busy_worker_at_once(children):
+    def stop(pid):
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), open_processes(1) as executor:
+        run_task(executor, Tools(discover(), emit=stop), sleep, 300)
+    assert time.monotonic() - start < 60
+    assert not [child for child in children() if "resource_tracker" not in " ".join(child.cmdline())]
+
+
+def test_workers_end_when_their_parent_is_killed():
+    program = (
+        f"from {__name__} import *\n"
+        "if __name__ == '__main__':\n"
+        "    with open_processes(1) as executor:\n"
+        "        run_task(executor, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    worker.wait(30)
+
+
+def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):
+    begun = []
+
+    def give():
+        for number in range(6):
+            begun.append(number)
+            yield (number,)
+
+    results = map_blocks(workers, 3, square, give())
+    assert next(results) == 0
+    assert begun == [0, 1, 2]
+    assert list(results) == [1, 4, 9, 16, 25]
+    assert [record.getMessage() for record in caplog.records] == ["three"]
+
+
+def test_artifacts_are_the_same_whoever_made_them(tmp_path, log):
+    places = [str(write_video(tmp_path / f"{n}.mp4", demo_frames(2, 10, (60, 100), n), 10)) for n in range(3)]
+    made, told = {}, {}
+    for jobs in (None, 1, 2, 3):
+        told[jobs] = []
+        session = replace(Session.open(tmp_path / f"{jobs}", [told[jobs].append]), jobs=jobs)
+        made[jobs] = [
+            (artifact.key, artifact.manifest()["files"], artifact.manifest()["warnings"])
+            for artifact in prepare_all(session, [RECIPE] * 3, places)
+        ]
+        assert sum(isinstance(event, ArtifactReady) for event in told[jobs]) == 3
+        assert [event.done for event in told[jobs] if isinstance(event, Progress)][-1] == 60
+    assert made[None] == made[1] == made[2] == made[3]
+
+
+def test_a_class_that_was_given_stays_in_this_process(tmp_path):
+    from deepdance.plugins.unregistered import adopt
+    from deepdance_plugins.removers.threshold import Threshold
+
+    class Mine(Threshold):
+        """A remover that only this test has."""
+
+    session = replace(Session.open(tmp_path), jobs=2)
+    registry, _ = adopt(session.registry, {"remover": Mine})
+    with session.open_executor(2) as processes, replace(session, registry=registry).open_executor(2) as here:
+        assert processes is not None
+        assert here is None
+    with session.open_executor(1) as alone:
+        assert alone is None
+
+
+def test_latents_are_the_same_whoever_encoded_them(tmp_path, silhouettes, log, monkeypatch):
+    monkeypatch.setattr(pipeline, "BLOCK", 256)
+    source = tmp_path / "silhouettes.npy"
+    np.save(source, np.tile(silhouettes, (5, 1, 1)))
+    recipe = Recipe(size=silhouettes.shape[1:], fps=10, codec="pca", preset="quick")
+    files, progress = {}, {}
+    for jobs in (None, 2, 3):
+        told = []
+        session = replace(Session.open(tmp_path / f"{jobs}", [told.append]), jobs=jobs)
+        prepared = prepare_all(session, [recipe], [str(source)])
+        codec = pipeline.fit_codec(session, recipe, prepared)
+        files[jobs] = pipeline.encode(session, recipe, codec, prepared).manifest()["files"]
+        progress[jobs] = [e.done for e in told if isinstance(e, Progress) and e.stage == "latents"]
+    assert files[None] == files[2] == files[3]
+    assert progress[2] == progress[3] == [256, 512, 600]
