@@ -36,14 +36,14 @@ def test_rests_are_found_where_a_movement_is_slowest():
 
 def test_rests_between_two_frames_are_found_there():
     put = np.arange(0.013, 11, 0.47)
-    rests, _ = find_rests(wave(put, 30, 10), np.zeros(300, bool), 30)
+    rests, _ = find_rests(measure_steps(wave(put, 30, 10)), np.zeros(300, bool), 30)
     assert np.abs(rests[:, None] - put[1:-3]).min(axis=0).max() < 0.004
 
 
 def test_a_rest_is_as_deep_as_the_movement_right_around_it():
     still, wild = (np.diff(wave(np.arange(0, 11, 0.5), 60, 10), axis=0) for _ in range(2))
     moved = np.concatenate([still[:300], 10 * wild[300:]])
-    rests, depths = find_rests(np.cumsum(moved, axis=0), np.zeros(len(moved), bool), 60)
+    rests, depths = find_rests(measure_steps(np.cumsum(moved, axis=0)), np.zeros(len(moved), bool), 60)
     np.testing.assert_allclose(depths[rests < 4.6], depths[rests > 5.4].mean() / 10, rtol=0.02)
 
 
