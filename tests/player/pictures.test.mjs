@@ -150,3 +150,11 @@ test("a lying window is filled by what the dance reaches of an upright frame, an
   assertNear(findBounds(reach, 600, 400), [185, 85, 425, 325]);
   assertNear(findBounds(reach, 900, 400), [278, 28, 638, 388]);
 });
+
+test("an outline has no ripple of the canvas", () => {
+  const [ring] = drawPicture(drawDiscs([[30, 20, 15]]), 600, 400, {}, discs).rings;
+  const points = ring.map(([x, y]) => Math.hypot(x - 305, y - 205));
+  const mean = sum(points) / points.length;
+  const ripple = Math.sqrt(sum(points.map((radius) => (radius - mean) ** 2)) / points.length);
+  assert.ok(ripple < 0.17, `${ripple} px`);
+});

@@ -1,5 +1,6 @@
 const REFINEMENT = 2; // samples of the refined field a pixel of the canvas, each way
 const SHARPNESS = -0.75; // the slope of the cubic's weights a pixel away, as OpenCV has it
+const SMOOTHING_PASSES = 2; // the cubic leaves a ripple, as wide as a pixel of the canvas; more would round off fingers
 const SMALLEST_RING = 3; // points of an outline
 
 /**
@@ -25,7 +26,7 @@ export function draw(context, picture, meta, {width, height, ink = "black", grou
   context.rect(frame.left, frame.top, frame.width, frame.height);
   context.clip();
   context.beginPath();
-  for (const ring of findOutline(picture, meta, frame)) tracePath(context, moveInto(frame, ring, mirror));
+  for (const ring of findOutline(picture, meta, frame).map(smoothRing)) tracePath(context, moveInto(frame, ring, mirror));
   context.fillStyle = ink;
   context.fill("evenodd");
   context.restore();
@@ -61,6 +62,15 @@ function moveInto(frame, ring, mirror) {
     if (at % 2) return frame.top + value;
     return frame.left + (mirror ? frame.width - value : value);
   });
+}
+
+/** A ring whose points are drawn towards the middle of their neighbours. */
+function smoothRing(ring) {
+  for (let pass = 0; pass < SMOOTHING_PASSES; pass++) {
+    const count = ring.length;
+    ring = ring.map((value, at) => (ring[(at + count - 2) % count] + 2 * value + ring[(at + 2) % count]) / 4);
+  }
+  return ring;
 }
 
 /** A closed ring as quadratic curves: its points are their control points, and they meet halfway. */
