@@ -9,7 +9,7 @@ import typer
 
 from deepdance_cli import arguments
 from deepdance_cli.arguments import Beats, Json, Log, Music, RenderSize, Workspace, find_run, name_flags
-from deepdance_cli.output import describe_alignment, print_json
+from deepdance_cli.output import describe_alignment, print_json, write_alignment
 
 
 def extend(
@@ -51,5 +51,4 @@ def extend(
     if json:
         print_json({"run": name, "video": str(written.video), **describe_alignment(written.alignment)})
     else:
-        music_line = f"music {written.alignment.sentence}\n" if written.alignment else ""
-        console.out.print(f"{music_line}video {written.video}")
+        console.out.print(f"{write_alignment(written.alignment)}video {written.video}")

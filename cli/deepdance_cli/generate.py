@@ -9,7 +9,7 @@ import typer
 
 from deepdance_cli import arguments
 from deepdance_cli.arguments import Json, Log, Renderer, RenderSize, RunName, Workspace, find_run
-from deepdance_cli.output import describe_alignment, describe_looks, print_json
+from deepdance_cli.output import describe_alignment, describe_looks, print_json, write_alignment
 
 
 def generate(
@@ -78,5 +78,6 @@ def generate(
         heard = describe_alignment(danced.alignment)
         print_json({"run": name, "video": str(danced.video), "looks": describe_looks(danced.impression), **heard})
     else:
-        music_line = f"music {danced.alignment.sentence}\n" if danced.alignment else ""
-        console.out.print(f"looks {danced.impression.sentence}\n{music_line}video {danced.video}")
+        console.out.print(
+            f"looks {danced.impression.sentence}\n{write_alignment(danced.alignment)}video {danced.video}"
+        )

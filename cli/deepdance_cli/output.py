@@ -103,6 +103,11 @@ def describe_alignment(alignment: BeatAlignment | None) -> dict[str, Any]:
     return {"music": {"sentence": alignment.sentence, **asdict(alignment)}} if alignment else {}
 
 
+def write_alignment(alignment: BeatAlignment | None) -> str:
+    """The same as a line; no line without any."""
+    return f"music {alignment.sentence}\n" if alignment else ""
+
+
 def print_json(value: Any) -> None:
     """Print a result as JSON. What the output has no sign for is escaped."""
     from deepdance.strict_json import dump_json

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deepdance_cli import arguments
-from deepdance_cli.output import describe_alignment, describe_looks, print_json
+from deepdance_cli.output import describe_alignment, describe_looks, print_json, write_alignment
 
 DEMO_LINE = "No video given: the built-in demo dancer is used. For your own: dd run my-video.mp4"
 
@@ -95,7 +95,7 @@ def run(
         return
     if table or all(row.component == PAPER_MODELS[row.stage] for row in finished.table):
         print_paper_table(finished.table)
-    music_line = f"music {finished.alignment.sentence}\n" if finished.alignment else ""
+    music_line = write_alignment(finished.alignment)
     out.print(f"run   {finished.run.name}\nlooks {finished.impression.sentence}\n{music_line}video {finished.video}")
     if page.is_file():
         out.print(f"page  {page}")

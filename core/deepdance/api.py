@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -23,7 +22,7 @@ from deepdance.arrays import Float32, UInt8
 from deepdance.errors import InputError, OptionError, WorkspaceError
 from deepdance.events import Listener
 from deepdance.frames import Clip, Silhouettes
-from deepdance.html import TrainingHistories
+from deepdance.html import TrainingHistories, encode_address
 from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
 from deepdance.plugins import discover
@@ -226,10 +225,11 @@ class Run:
         return f"Run({str(self.folder)!r}, {self._record.status})"
 
     def _repr_html_(self) -> str:
-        kind = (guess_type(self._record.video)[0] or "").partition("/")[0]
+        media_type = guess_type(self._record.video)[0] or ""
+        kind = media_type.partition("/")[0]
         if kind not in ("video", "image") or not self.video.is_file() or self.video.stat().st_size > MOST_SHOWN:
             return f"<code>{escape(repr(self))}</code>"
-        data = f"data:{guess_type(self.video)[0]};base64,{b64encode(self.video.read_bytes()).decode()}"
+        data = encode_address(self.video.read_bytes(), media_type)
         tag = "video controls loop" if kind == "video" else "img"
         return f'<{tag} style="max-width: 100%" title="{escape(self.name)}" src="{data}">' + (
             "</video>" if kind == "video" else ""

@@ -1,9 +1,10 @@
-"""What a notebook shows: tables and pictures as HTML, with no more style than a notebook gives."""
+"""HTML that needs nothing else: tables and pictures for a notebook, and what pages hold within themselves."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from hashlib import sha256
 from html import escape as escape_html
 
 from deepdance.controls import escape_controls
@@ -38,7 +39,17 @@ def _write_row(row: Sequence[str], is_dim: bool) -> str:
 
 def write_html_picture(data: bytes, kind: str, alt: str) -> str:
     """A picture within the page; `kind` is its media type."""
-    return f'<img alt="{_escape(alt)}" style="max-width: 100%" src="data:{kind};base64,{b64encode(data).decode()}"/>'
+    return f'<img alt="{_escape(alt)}" style="max-width: 100%" src="{encode_address(data, kind)}"/>'
+
+
+def encode_address(data: bytes, kind: str) -> str:
+    """An address that is its own content, of this media type."""
+    return f"data:{kind};base64,{b64encode(data).decode()}"
+
+
+def hash_inline(text: str) -> str:
+    """How a content security policy names the only style or script that may stand in a page."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 class TrainingHistories(dict[str, list[dict[str, float]]]):

@@ -23,6 +23,7 @@ from deepdance.errors import DeepDanceError, WorkspaceError
 from deepdance.evaluation.tables import PaperTable, Table
 from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes, fit_size
+from deepdance.html import encode_address
 from deepdance.inputs import open_source, show_location
 from deepdance.metrics.distributions import squared_distances
 from deepdance.metrics.shapes import iou
@@ -36,7 +37,6 @@ from deepdance.report.pictures import (
     Sprite,
     build_sprite,
     draw_difference,
-    encode_address,
     encode_small,
 )
 from deepdance.runs import Finished

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from deepdance.controls import escape_controls
 from deepdance.evaluation.tables import Table, join_paper_tables
+from deepdance.html import hash_inline
 from deepdance.report.contents import Contents
 from deepdance.storage import write_text
 
@@ -42,18 +41,13 @@ def build_page(runs: Sequence[Contents]) -> str:
         paper=paper,
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        style_hash=_hash_inline(style),
-        script_hash=_hash_inline(script),
+        style_hash=hash_inline(style),
+        script_hash=hash_inline(script),
     )
 
 
 def _read_asset(name: str) -> str:
     return files("deepdance.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash_inline(text: str) -> str:
-    """What a content security policy knows an inline style or script by."""
-    return f"sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def list_lines(table: Table) -> list[list[str]]:

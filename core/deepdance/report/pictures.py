@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -11,6 +10,7 @@ import numpy as np
 
 from deepdance.arrays import UInt8
 from deepdance.frames import fit_size
+from deepdance.html import encode_address
 from deepdance.metrics.shapes import mask_dancer
 
 BOX = (160, 280)
@@ -34,11 +34,6 @@ class Sprite:
     width: int
     height: int
     fps: float
-
-
-def encode_address(data: bytes, kind: str) -> str:
-    """An address that is its own content, of this media type."""
-    return f"data:{kind};base64,{b64encode(data).decode()}"
 
 
 def encode_picture(picture: UInt8, *, photo: bool = False) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any
+
+from deepdance.html import hash_inline
 
 MODULE = "page.js"
 """The module that uses all others."""
@@ -24,7 +24,7 @@ def build_page(meta: Mapping[str, Any], data: str, *, title: str = "deepdance") 
     Nothing in it asks for anything outside it, nor runs any script but its own: its policy forbids that.
     """
     style, script = _read("page.css"), join_modules()
-    own = f"script-src '{_hash(script)}'; style-src '{_hash(style)}'"
+    own = f"script-src '{hash_inline(script)}'; style-src '{hash_inline(style)}'"
     parts = {
         "policy": f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'",
         "title": escape(title),
@@ -53,8 +53,3 @@ def _gather(name: str, texts: dict[str, str]) -> None:
 
 def _read(name: str) -> str:
     return files("deepdance_plugins.player").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """How a policy names the only text that may stand there."""
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
