@@ -117,6 +117,15 @@ Jobs = Annotated[
         show_default=False,
     ),
 ]
+Executor = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="What does the work in place of this machine: ray (a cluster that runs here, else one of this machine), "
+        "ray://HOST:PORT, dask://HOST:PORT, or what a plugin offers.",
+        show_default=False,
+    ),
+]
 Log = Annotated[
     list[str] | None,
     typer.Option(

@@ -32,6 +32,7 @@ def prepare(
         typer.Option("--try", help="Try every way to remove the background on a few frames, on one sheet, and stop."),
     ] = False,
     jobs: arguments.Jobs = None,
+    executor: arguments.Executor = "",
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
 ) -> None:
@@ -50,7 +51,7 @@ def prepare(
         recipe, {"remover": remover, "fps": fps, "size": arguments.parse_size(size)}, settings or []
     )
     results = []
-    with open_session(workspace, jobs=jobs) as opened:
+    with open_session(workspace, jobs=jobs, engine=executor) as opened:
         session = opened.make_anew(fresh, PREPARATION)
         typed = arguments.fetch_allowed(session, videos, allow_remote)
         inputs = expand_inputs(session.registry, typed)

@@ -129,11 +129,11 @@ def _own_descriptor(console: Console) -> Iterator[None]:
 
 @contextmanager
 def open_session(
-    workspace: Path, logs: Sequence[str] = (), title: str = "", jobs: int | None = None
+    workspace: Path, logs: Sequence[str] = (), title: str = "", *, jobs: int | None = None, engine: str = ""
 ) -> Iterator[Session]:
     """A session whose progress is drawn, and logged by the loggers `logs`, while the block runs.
 
-    It works on `jobs` things at once, as `Session` says. `title` stands above the bars: which run they
+    It works on `jobs` things at once by an `engine`, as `Session` says. `title` stands above the bars: which run they
     are of, where there are several. Raises OptionError.
     """
     place, registry = Workspace(workspace), discover()
@@ -144,7 +144,7 @@ def open_session(
         shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
         listen = make_listeners(registry, [shown, *others])
         with follow(listen):
-            yield Session(place, registry, listen, jobs=jobs)
+            yield Session(place, registry, listen, jobs=jobs, engine=engine)
 
 
 class _NoteColumn(ProgressColumn):

@@ -61,6 +61,7 @@ def run(
     ] = False,
     log: arguments.Log = None,
     jobs: arguments.Jobs = None,
+    executor: arguments.Executor = "",
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
 ) -> None:
@@ -81,7 +82,7 @@ def run(
     made = arguments.make_recipe(recipe, {**values, **components}, settings or [], demo=not videos)
     if not videos and made.source.name in ("auto", "demo"):
         (err if json else out).print(DEMO_LINE)
-    with open_session(workspace, log or (), jobs=jobs) as session:
+    with open_session(workspace, log or (), jobs=jobs, engine=executor) as session:
         inputs = arguments.fetch_allowed(session, videos or [], allow_remote)
         finished = report.run(session, made, inputs, name, force=force, fresh=fresh)
     page = finished.folder / report.REPORT

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, prod
@@ -24,7 +23,6 @@ from deepdance.artifacts import Artifact
 from deepdance.dance_faults import FaultFinder
 from deepdance.errors import DeepDanceError, InputError, WorkspaceError
 from deepdance.events import Progress, StageFinished, StageStarted
-from deepdance.executors import Tools, map_blocks
 from deepdance.folders import show_path
 from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import close_loop, count_keyframes, draw_at, interpolate, interpolate_loop, take_opening
@@ -38,6 +36,8 @@ from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
 from deepdance.storage import write_atomically
 from deepdance.strict_json import Number
+from deepdance.tasks import Tools, map_blocks
+from deepdance.workers import Workers
 
 BLOCK = 8 * 256
 """Frames that another process encodes at once: enough that the way of the codec and of the frames counts little."""
@@ -116,10 +116,10 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
     def work(folder: Path) -> dict[str, Any]:
         encoder = load_codec(session, recipe, codec)
         header = {"descr": "<f4", "fortran_order": False, "shape": (len(frames), encoder.latent_dim)}
-        with (folder / "latents.npy").open("wb") as file, session.open_executor(len(frames) // BLOCK) as executor:
+        with (folder / "latents.npy").open("wb") as file, session.open_workers(len(frames) // BLOCK) as workers:
             np.lib.format.write_array_header_1_0(file, header)
             done = 0
-            for latents in _encode_chunks(session, recipe, codec, encoder, frames, executor):
+            for latents in _encode_chunks(recipe, codec, encoder, frames, workers):
                 file.write(np.ascontiguousarray(latents, "<f4").data)
                 done += len(latents)
                 session.listen(Progress("latents", done, len(frames)))
@@ -129,19 +129,18 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
 
 
 def _encode_chunks(
-    session: Session,
     recipe: Recipe,
     codec: Artifact,
     encoder: FrameCodec[Any],
     frames: Silhouettes,
-    executor: Executor | None,
+    workers: Workers | None,
 ) -> Iterator[Float32]:
     """Latents `(n, d)` of all frames in their order, by the codec here or by its copies elsewhere."""
-    if executor is None:
+    if workers is None:
         return (encoder.encode(chunk) for chunk in frames.chunks())
     model = PackedModel.pack(recipe, "codec", codec)
     blocks = ((model, block) for block in frames.chunks(BLOCK))
-    return map_blocks(executor, (session.jobs or 1) + 1, _encode_block, blocks)
+    return map_blocks(workers, _encode_block, blocks)
 
 
 def _encode_block(tools: Tools, model: PackedModel, block: UInt8) -> Float32:

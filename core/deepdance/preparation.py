@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,6 @@ from deepdance.arrays import UInt8, sample_evenly
 from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, MissingModelError
 from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
-from deepdance.executors import Tools, run_task
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
 from deepdance.inputs import open_source, recipe_for, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
@@ -28,6 +28,8 @@ from deepdance.plausibility import Doubt, find_doubt
 from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
 from deepdance.removal import BEST_GUESS, PAPER_LEVEL, Decision, choose_remover
 from deepdance.session import Session
+from deepdance.tasks import Tools, repeat_lost, run_task
+from deepdance.workers import Workers
 
 READING = 2
 """Raised when a file that is read as before gives other silhouettes; 1 was 0.1.0's."""
@@ -147,14 +149,16 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
 
     The first that fails stops the others. Raises InputError, PluginError.
     """
-    if len(locations) == 1:
+    if len(locations) == 1 and not session.engine:
         return [prepare(session, recipes[0], locations[0])]
     listen = _SharedListener(session.listen)
     shared = replace(session, listen=listen)
-    count = min(len(locations), session.jobs or os.cpu_count() or 1)
-    with ThreadPoolExecutor(count) as threads, session.open_executor(count) as executor:
+    with ExitStack() as resources:
+        workers = resources.enter_context(session.open_workers(len(locations)))
+        count = workers.count if workers else session.jobs or os.cpu_count() or 1
+        threads = resources.enter_context(ThreadPoolExecutor(min(count, len(locations))))
         # A thread each writes what a process makes.
-        work = partial(prepare, shared, executor=executor)
+        work = partial(prepare, shared, workers=workers)
         pending = [threads.submit(work, *each) for each in zip(recipes, locations, strict=True)]
         try:
             done, _ = wait(pending, return_when=FIRST_EXCEPTION)
@@ -205,9 +209,9 @@ class _SharedListener:
 
 
 def prepare(
-    session: Session, recipe: Recipe, location: str, *, fps: float | None = None, executor: Executor | None = None
+    session: Session, recipe: Recipe, location: str, *, fps: float | None = None, workers: Workers | None = None
 ) -> Artifact:
-    """Source → remover → silhouettes on disk, for one input; what reads it may be elsewhere, by an executor.
+    """Source → remover → silhouettes on disk, for one input, which one of the `workers` reads, if there are any.
 
     Raises InputError, PluginError, WorkerError.
     """
@@ -226,27 +230,31 @@ def prepare(
     }
     expected = None if info.seconds is None else round(info.seconds * fps)
 
-    def work(folder: Path) -> dict[str, Any]:
-        with collect_warnings() as meanwhile, SilhouetteWriter(folder, recipe.size) as writer:
+    def read_into(folder: Path) -> int:
+        with SilhouetteWriter(folder, recipe.size) as writer:
 
             def write(chunk: UInt8) -> None:
                 writer.write(chunk)
                 session.listen(Progress("silhouettes", writer.count, expected))
 
             tools = Tools(session.registry, session.listen, write)
-            if executor is None:
+            if workers is None:
                 cuts = _read_silhouettes(tools, source, recipe, choice, fps)
             else:
-                cuts = run_task(executor, tools, _open_and_read, location, recipe, choice, fps)
+                cuts = run_task(workers, tools, _open_and_read, location, recipe, choice, fps)
             if not writer.count:
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
             writer.finish(source=show_location(location), fps=fps, shot_starts=cuts)
-        notes = {"source_name": show_location(location), "location": location}
-        picture = [info.height, info.width]
+        return writer.count
+
+    def work(folder: Path) -> dict[str, Any]:
+        with collect_warnings() as meanwhile:
+            count = repeat_lost(workers, lambda: read_into(folder))
         return {
-            "frames": writer.count,
-            "picture": picture,
-            **notes,
+            "frames": count,
+            "picture": [info.height, info.width],
+            "source_name": show_location(location),
+            "location": location,
             "warnings": list(dict.fromkeys([*told, *meanwhile])),
         }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,11 +25,11 @@ from deepdance.events import (
     follow,
     ignore,
 )
-from deepdance.executors import open_processes
 from deepdance.interfaces import Training
 from deepdance.plugins import BUILT_IN, LOGGER, Registry, discover
 from deepdance.plugins.culprits import find_culprit
 from deepdance.validation import nearest
+from deepdance.workers import Workers, open_processes
 from deepdance.workspace import Workspace
 
 PREPARATION = ("remover", "silhouettes")
@@ -55,8 +54,11 @@ class Session:
     jobs: int | None = None
     """How many inputs, or blocks of frames, are worked on at once: above 1, each in a process of its own.
 
-    None are as many inputs as there are processors, in threads of this process.
+    None are as many inputs as there are processors, in threads of this process; with an engine, as many as it has room
+    for.
     """
+    engine: str = ""
+    """What does the work in place of processes of this machine: the address that a plugin's executor is known by."""
 
     @classmethod
     def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
@@ -86,15 +88,16 @@ class Session:
         after = frozenset(stages[stages.index(stage) :])
         return replace(self, fresh=after, opened=datetime.now().astimezone())
 
-    def open_executor(self, tasks: int) -> AbstractContextManager[Executor | None]:
+    def open_workers(self, tasks: int) -> AbstractContextManager[Workers | None]:
         """What does so many tasks, at most `jobs` at once; None where that is this process.
 
-        One task alone is not worth another process, and none would find a class that was given in Python.
+        One task alone is not worth another process, and none would find a class that was given in Python. Raises
+        OptionError for an engine that is not there.
         """
         count = min(tasks, self.jobs or 1)
-        if count <= 1 or any(entry.loaded for entry in self.registry.entries):
+        if (count <= 1 and not self.engine) or any(entry.loaded for entry in self.registry.entries):
             return nullcontext()
-        return open_processes(count)
+        return self.registry.open_workers(self.engine, self.jobs) if self.engine else open_processes(count)
 
     def make(
         self,

@@ -14,7 +14,6 @@ import numpy as np
 from deepdance.arrays import UInt8
 from deepdance.errors import DeepDanceError, InputError
 from deepdance.events import Progress, StageFinished, StageStarted
-from deepdance.executors import Tools
 from deepdance.frames import shrink
 from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import FrameSource
@@ -23,6 +22,7 @@ from deepdance.preparation import find_box, make_remover, type_remover
 from deepdance.recipe import Choice, Recipe
 from deepdance.session import Session
 from deepdance.storage import digest, write_atomically
+from deepdance.tasks import Tools
 
 SHOWN = 5
 """Frames of a row, spread over the input."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
-from deepdance.errors import InputError, PluginError
+from deepdance.errors import InputError, OptionError, PluginError
 from deepdance.events import Event, Listener
 from deepdance.plugins.fingerprints import describe_code, fingerprint_class
 from deepdance.plugins.isolation import BUILT_IN, UNREGISTERED, Note, Problem, canonical, import_class, is_missing
@@ -19,7 +19,10 @@ from deepdance.plugins.spec import ENTRY_POINT_GROUP, KINDS, LOGGER, ComponentSp
 from deepdance.validation import nearest, validate
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from deepdance.arrays import Float32
+    from deepdance.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,16 @@ class Registry:
         import numpy as np
 
         return np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+
+    def open_workers(self, address: str, jobs: int | None) -> AbstractContextManager[Workers]:
+        """What the first plugin that knows an address has there, as `deepdance_workers` says. Raises OptionError."""
+        opened = self.hooks.hook.deepdance_workers(address=address, jobs=jobs)
+        if opened is None:
+            raise OptionError(
+                f"--executor: expected ray, ray://HOST:PORT, dask://HOST:PORT or what a plugin offers, "
+                f"got {address!r}; leave it out for processes of this machine"
+            )
+        return cast("AbstractContextManager[Workers]", opened)
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called `name`, or `distribution:name` where two distributions share it.

@@ -14,7 +14,10 @@ from deepdance.errors import PluginError
 from deepdance.events import Event
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from deepdance.arrays import Float32
+    from deepdance.workers import Workers
 
 ENTRY_POINT_GROUP = "deepdance"
 API_VERSION = 2
@@ -75,6 +78,16 @@ class Hooks:
 
         It is as much of the beginning as `most_seconds`. None leaves the file to the next plugin: the built-in one,
         which is asked last, reads all that FFmpeg does. Raises InputError for a file that has no sound.
+        """
+        raise NotImplementedError  # as above
+
+    @hookspec(firstresult=True)
+    def deepdance_workers(self, address: str, jobs: int | None) -> AbstractContextManager[Workers] | None:
+        """What does the work of a command for `--executor ADDRESS`, while a `with` block runs; closed at its end.
+
+        `jobs` is how many tasks its user wants done at once; None is as many as there is room for. None leaves the
+        address to the next plugin. The built-in ones, `ray` and `dask`, are asked last. Raises OptionError for an
+        address that is theirs, and cannot be reached.
         """
         raise NotImplementedError  # as above
 

@@ -8,7 +8,6 @@ receiver has read: no chunk piles up, however long the result is.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 from collections import deque
@@ -16,22 +15,25 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from secrets import token_bytes
-from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepdance.errors import WorkerError
 from deepdance.events import Listener, ignore
 from deepdance.plugins import Registry, discover
 from deepdance.plugins.culprits import attach_culprit
+from deepdance.workers import Workers
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.connection import Listener as Door
 
-EVENT, WARNING, CHUNK = "event", "warning", "chunk"
+EVENT, WARNING, CHUNK, QUESTION = "event", "warning", "chunk", "question"
 """What a task sends."""
+ATTEMPTS = 4
+"""How often a task is begun whose workers are lost, where others are left to do it."""
 
 Result = TypeVar("Result")
 
@@ -40,67 +42,34 @@ log = logging.getLogger("deepdance")
 
 @dataclass(frozen=True)
 class Tools:
-    """What a task works with: components, somebody to tell, and where to put what it makes."""
+    """What a task works with: components, somebody to tell, where to put what it makes, and whom to ask for more."""
 
     registry: Registry
     listen: Listener = ignore
     emit: Callable[[Any], None] = lambda chunk: None
+    ask: Callable[[Any], Any] = lambda question: None
 
 
 Task = Callable[..., Result]
-"""A function of a module, called with `Tools` and its arguments; these, what it emits and what it returns can be
-pickled."""
+"""A function of a module, called with `Tools` and its arguments; these, what it emits, asks, is answered and returns
+can be pickled."""
 
 
-@contextmanager
-def open_processes(count: int) -> Iterator[Executor]:
-    """So many processes of this machine, each started when there is work for it.
+def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *arguments: Any) -> Result:
+    """What a task returns; meanwhile what it emits, tells and asks reaches `tools`, in its order, in this thread.
 
-    They end with the block, at once where it is left by an exception, and with this process, however that ends.
-    """
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import Pipe, get_context
-
-    # Nothing is ever written: all that the others learn is that this end is closed.
-    watched, lifeline = Pipe(duplex=False)
-    # No fork: TensorFlow does not survive it, nor does any lock that another thread holds.
-    with watched, lifeline:
-        executor = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(watched,))
-        try:
-            yield executor
-        except BaseException:
-            lifeline.close()
-            raise
-        finally:
-            executor.shutdown(cancel_futures=True)
-
-
-def _begin(lifeline: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; it is the first process that ends
-    Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-
-
-def _end_with(lifeline: Connection) -> None:
-    with suppress(EOFError, OSError):
-        lifeline.recv()
-    os._exit(1)
-
-
-def run_task(executor: Executor | None, tools: Tools, task: Task[Result], *arguments: Any) -> Result:
-    """What a task returns; meanwhile what it emits and tells reaches `tools`, in its order, in this thread.
-
-    Without an executor it is done here. Elsewhere it has the components of plugins only, as they are installed there.
+    Without workers it is done here. Elsewhere it has the components of plugins only, as they are installed there.
     Raises what the task raises, and WorkerError where a process was ended from outside.
     """
-    if executor is None:
+    if workers is None:
         return task(tools, *arguments)
     from multiprocessing.connection import Listener as Door
 
     key = token_bytes(32)
-    with Door(("127.0.0.1", 0), authkey=key) as door:
+    with Door((workers.host, 0), authkey=key) as door:
         address = door.address
         with _translate_death():
-            future = _submit(executor, _do, address, key, task, arguments)
+            future = _submit(workers.executor, _do, address, key, task, arguments)
         future.add_done_callback(lambda ended: _knock(ended, address))
         _receive(door, future, tools)
     with _translate_death():
@@ -108,23 +77,50 @@ def run_task(executor: Executor | None, tools: Tools, task: Task[Result], *argum
     return result
 
 
-def map_blocks(
-    executor: Executor, ahead: int, task: Task[Result], blocks: Iterable[tuple[Any, ...]]
-) -> Iterator[Result]:
-    """What a task returns for each of the blocks of arguments, in their order; it emits nothing, and tells warnings.
+def repeat_lost(workers: Workers | None, attempt: Callable[[], Result]) -> Result:
+    """What an attempt returns, which begins anew where one of lasting workers was lost. Raises what it raises."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return attempt()
+        except WorkerError as error:
+            if not (workers and workers.lasting):
+                raise
+            log.info("a worker was lost, what it did is done by another: %s", error)
+    return attempt()
 
-    At most `ahead` blocks are held at once. Errors are those of `run_task`.
+
+def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+    """What a task returns for each of the blocks of arguments, in their order; it emits and asks nothing, and tells
+    warnings.
+
+    One block more than there are workers is held at once. Errors are those of `run_task`.
     """
-    rest, pending = iter(blocks), deque[Future[tuple[Result, list[str]]]]()
-    while True:
+    rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[tuple[Result, list[str]]]]]()
+
+    def submit(block: tuple[Any, ...]) -> Future[tuple[Result, list[str]]]:
         with _translate_death():
-            pending.extend(_submit(executor, _do_block, task, block) for block in islice(rest, ahead - len(pending)))
-            if not pending:
-                return
-            result, warnings = pending.popleft().result()
+            return _submit(workers.executor, _do_block, task, block)
+
+    while True:
+        pending.extend((block, submit(block)) for block in islice(rest, workers.count + 1 - len(pending)))
+        if not pending:
+            return
+        block, future = pending.popleft()
+        result, warnings = _wait_for(workers, future, partial(submit, block))
         for message in warnings:
             log.warning("%s", message)
         yield result
+
+
+def _wait_for(workers: Workers, first: Future[Result], submit: Callable[[], Future[Result]]) -> Result:
+    """What a future has, or the one that is submitted in its place where a worker was lost."""
+    futures = chain([first], iter(submit, None))
+
+    def wait() -> Result:
+        with _translate_death():
+            return next(futures).result()
+
+    return repeat_lost(workers, wait)
 
 
 def _submit(executor: Executor, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
@@ -140,16 +136,18 @@ def _submit(executor: Executor, function: Callable[..., Result], *arguments: Any
 
 def _receive(door: Door, future: Future[Any], tools: Tools) -> None:
     """Hand on what a task sends, until it has ended."""
-    for kind, content in _read(door, future):
+    for kind, content, answer in _read(door, future):
         if kind == EVENT:
             tools.listen(content)
         elif kind == WARNING:
             log.warning("%s", content)
+        elif kind == QUESTION:
+            answer(tools.ask(content))
         else:
             tools.emit(content)
 
 
-def _read(door: Door, future: Future[Any]) -> Iterator[tuple[str, Any]]:
+def _read(door: Door, future: Future[Any]) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
     worker = _accept(door, future)
     if worker is None:
         return
@@ -159,7 +157,7 @@ def _read(door: Door, future: Future[Any]) -> Iterator[tuple[str, Any]]:
                 message = worker.recv()
             except (EOFError, ConnectionError):
                 return
-            yield message
+            yield *message, worker.send
 
 
 def _accept(door: Door, future: Future[Any]) -> Connection | None:
@@ -197,7 +195,14 @@ def _do(address: Any, key: bytes, task: Task[Result], arguments: tuple[Any, ...]
     from multiprocessing.connection import Client
 
     with Client(address, authkey=key) as asker:
-        tools = Tools(discover(), lambda event: asker.send((EVENT, event)), lambda chunk: asker.send((CHUNK, chunk)))
+
+        def ask(question: Any) -> Any:
+            asker.send((QUESTION, question))
+            return asker.recv()
+
+        tools = Tools(
+            discover(), lambda event: asker.send((EVENT, event)), lambda chunk: asker.send((CHUNK, chunk)), ask
+        )
         with _catch_warnings(lambda message: asker.send((WARNING, message))), _attach_culprit():
             return task(tools, *arguments)
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +17,12 @@ from conftest import demo_frames, write_video
 from deepdance import pipeline
 from deepdance.errors import InputError, WorkerError
 from deepdance.events import ArtifactReady, Progress
-from deepdance.executors import Tools, map_blocks, open_processes, run_task
 from deepdance.plugins import discover
-from deepdance.preparation import prepare_all
+from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
+from deepdance.tasks import Tools, map_blocks, run_task
+from deepdance.workers import Workers, open_processes
 
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold")
 
@@ -36,6 +37,10 @@ def count_up(tools, count, size):
 
 def find_name(tools, kind, name):
     return tools.registry.find(kind, name).spec.name
+
+
+def collect_answers(tools, questions):
+    return [tools.ask(question) for question in questions]
 
 
 def fail(tools, error):
@@ -62,8 +67,8 @@ def square(tools, number):
 
 @pytest.fixture(scope="module")
 def workers():
-    with open_processes(2) as executor:
-        yield executor
+    with open_processes(2) as opened:
+        yield opened
 
 
 def test_what_a_task_emits_tells_and_returns_comes_in_its_order(workers, log, caplog):
@@ -75,14 +80,62 @@ def test_what_a_task_emits_tells_and_returns_comes_in_its_order(workers, log, ca
 
 
 def test_it_is_the_same_here_and_by_threads(log):
-    for executor in (None, ThreadPoolExecutor(1)):
+    for workers in (None, Workers(ThreadPoolExecutor(1), 1)):
         emitted = []
-        assert run_task(executor, Tools(discover(), emit=emitted.append), count_up, 3, (2,)) == os.getpid()
+        assert run_task(workers, Tools(discover(), emit=emitted.append), count_up, 3, (2,)) == os.getpid()
         np.testing.assert_array_equal(emitted, [[0, 0], [1, 1], [2, 2]])
 
 
 def test_workers_find_the_same_components(workers):
     assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
+
+
+def test_a_task_asks_and_is_answered(workers):
+    answered = Tools(discover(), ask=lambda question: question * 2)
+    assert run_task(workers, answered, collect_answers, "ab") == run_task(None, answered, collect_answers, "ab")
+    assert run_task(workers, answered, collect_answers, "ab") == ["aa", "bb"]
+
+
+def test_who_cannot_answer_says_so(workers):
+    def refuse(question):
+        raise InputError("what is asked is not there")
+
+    with pytest.raises(InputError, match="is not there"):
+        run_task(workers, Tools(discover(), ask=refuse), collect_answers, "a")
+    assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
+
+
+class Frail(ThreadPoolExecutor):
+    """Loses the first `losses` of its workers when they have done their work."""
+
+    def __init__(self, losses):
+        super().__init__(2)
+        self.losses = losses
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.losses -= 1
+        return super().submit(lose, fn, *args, **kwargs) if self.losses >= 0 else super().submit(fn, *args, **kwargs)
+
+
+def lose(function, *arguments):
+    function(*arguments)
+    raise BrokenExecutor("the power has failed")
+
+
+def test_what_a_lost_worker_did_is_done_by_another(tmp_path, log):
+    video = str(write_video(tmp_path / "a.mp4", demo_frames(2, 10, (60, 100), 0), 10))
+    expected = prepare(Session.open(tmp_path / "alone"), RECIPE, video)
+    lasting = Workers(Frail(2), 2, lasting=True)
+    made = prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=lasting)
+    assert made.manifest()["files"] == expected.manifest()["files"]
+    assert list(map_blocks(Workers(Frail(3), 2, lasting=True), square, [(1,), (2,)])) == [1, 4]
+
+
+@pytest.mark.parametrize("workers", [Workers(Frail(1), 2), Workers(Frail(9), 2, lasting=True)])
+def test_workers_that_do_not_last_are_told_of(workers, tmp_path, log):
+    video = str(write_video(tmp_path / "a.mp4", demo_frames(2, 10, (60, 100), 0), 10))
+    with pytest.raises(WorkerError):
+        prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=workers)
 
 
 @pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")])
@@ -94,8 +147,8 @@ def test_an_error_is_the_same_here(workers, error):
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_killed_worker_is_told_in_a_line(after):
     emitted = []
-    with pytest.raises(WorkerError, match="--jobs 1$"), open_processes(1) as executor:
-        run_task(executor, Tools(discover(), emit=emitted.append), die, after)
+    with pytest.raises(WorkerError, match="--jobs 1$"), open_processes(1) as workers:
+        run_task(workers, Tools(discover(), emit=emitted.append), die, after)
     assert emitted == list(range(after))
 
 
@@ -104,8 +157,8 @@ def test_who_leaves_ends_a_busy_worker_at_once(children):
         raise KeyboardInterrupt
 
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), open_processes(1) as executor:
-        run_task(executor, Tools(discover(), emit=stop), sleep, 300)
+    with pytest.raises(KeyboardInterrupt), open_processes(1) as workers:
+        run_task(workers, Tools(discover(), emit=stop), sleep, 300)
     assert time.monotonic() - start < 60
     assert not [child for child in children() if "resource_tracker" not in " ".join(child.cmdline())]
 
@@ -114,8 +167,8 @@ def test_workers_end_when_their_parent_is_killed():
     program = (
         f"from {__name__} import *\n"
         "if __name__ == '__main__':\n"
-        "    with open_processes(1) as executor:\n"
-        "        run_task(executor, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
+        "    with open_processes(1) as workers:\n"
+        "        run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", program]
@@ -133,7 +186,7 @@ def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):
             begun.append(number)
             yield (number,)
 
-    results = map_blocks(workers, 3, square, give())
+    results = map_blocks(workers, square, give())
     assert next(results) == 0
     assert begun == [0, 1, 2]
     assert list(results) == [1, 4, 9, 16, 25]
@@ -164,10 +217,10 @@ def test_a_class_that_was_given_stays_in_this_process(tmp_path):
 
     session = replace(Session.open(tmp_path), jobs=2)
     registry, _ = adopt(session.registry, {"remover": Mine})
-    with session.open_executor(2) as processes, replace(session, registry=registry).open_executor(2) as here:
+    with session.open_workers(2) as processes, replace(session, registry=registry).open_workers(2) as here:
         assert processes is not None
         assert here is None
-    with session.open_executor(1) as alone:
+    with session.open_workers(1) as alone:
         assert alone is None
 
 
