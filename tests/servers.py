@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 Answer = Callable[["Handler"], None]
 
@@ -116,6 +118,28 @@ def serve_store(objects: dict[str, bytes]) -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+@contextmanager
+def serve_google_store(objects: dict[str, bytes]) -> Iterator[str]:
+    """A server of Google's kind that holds objects by bucket and name, at its address."""
+    from gcp_storage_emulator.server import create_server
+
+    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
+    server.start()
+    host, port = server._api._httpd.socket.getsockname()
+    try:
+        put_google_objects(f"http://{host}:{port}", objects)
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def put_google_objects(address: str, objects: dict[str, bytes]) -> None:
+    for name, content in objects.items():
+        bucket, _, key = name.partition("/")
+        place = f"{address}/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(key, safe='')}"
+        urlopen(Request(place, content, method="POST")).close()
 
 
 def put_objects(address: str, objects: dict[str, bytes]) -> None:

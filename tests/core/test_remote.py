@@ -12,7 +12,9 @@ from servers import (
     answer_file,
     answer_redirect,
     answer_status,
+    put_google_objects,
     put_objects,
+    serve_google_store,
     serve_store,
     serve_web,
 )
@@ -30,6 +32,7 @@ from deepdance.storage import measure_bytes
 
 REGISTRY = discover()
 CLIP = bytes(range(256)) * 400
+STORED = ("b10.mp4", "b9.mp4", "notes.txt", ".hidden.mp4", "more/c.mp4")
 
 
 @pytest.fixture(autouse=True)
@@ -320,8 +323,7 @@ def bucket(monkeypatch):
     pytest.importorskip("s3fs", reason="needs deepdance[remote]")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "sesame")
-    names = ["b10.mp4", "b9.mp4", "notes.txt", ".hidden.mp4", "more/c.mp4"]
-    with serve_store({f"bucket/clips/{name}": name.encode() * 100_000 for name in names}) as address:
+    with serve_store({f"bucket/clips/{name}": name.encode() * 100_000 for name in STORED}) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         yield address
     from s3fs import S3FileSystem
@@ -386,6 +388,30 @@ def test_credentials_of_a_store_are_never_told(bucket, cache, caplog):
     caplog.set_level(logging.DEBUG, "deepdance")
     fetch("s3://bucket/clips/b9.mp4")
     assert "sesame" not in caplog.text + "".join(each.read_text() for each in cache.rglob("*.json"))
+
+
+@pytest.fixture
+def google_bucket(monkeypatch):
+    pytest.importorskip("gcp_storage_emulator", reason="needs gcp-storage-emulator")
+    gcsfs = pytest.importorskip("gcsfs", reason="needs gcsfs")
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    with serve_google_store({f"bucket/clips/{name}": name.encode() * 100_000 for name in STORED}) as address:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        yield address
+    gcsfs.GCSFileSystem.clear_instance_cache()
+
+
+def test_a_store_of_google_is_read_as_any_other(google_bucket, caplog):
+    paths = fetch("gs://bucket/clips/")
+    assert [path.parts[-2:] for path in paths] == [("clips", "b9.mp4"), ("clips", "b10.mp4")]
+    assert paths[0].read_bytes() == b"b9.mp4" * 100_000
+    assert "clips: 2 of 4 files taken" in caplog.text
+    before = paths[0].stat().st_mtime_ns
+    assert fetch("gs://bucket/clips/b*.mp4") == paths
+    assert paths[0].stat().st_mtime_ns == before
+    put_google_objects(google_bucket, {"bucket/clips/b9.mp4": CLIP})
+    assert fetch("gs://bucket/clips/b9.mp4")[0].read_bytes() == CLIP
+    assert "no such file" in fetch_error("gs://bucket/clips/no.mp4")
 
 
 @pytest.mark.parametrize("flag", ["--from", "--music"])
