@@ -13,7 +13,7 @@ from deepdance_cli.output import print_json
 
 if TYPE_CHECKING:
     from deepdance.session import Session
-    from deepdance.sweeps import Sweep, Swept
+    from deepdance.sweeps import PlannedRun, Sweep, Swept
 
 FAILED = 1
 """The exit code where a run has failed; 2 is a mistake with which nothing could begin."""
@@ -71,16 +71,25 @@ def sweep(
 
 
 def _list_runs(session: Session, asked: Sweep, json: bool) -> None:
-    from deepdance.sweeps import find_first_missing
     from deepdance_cli.console import out
 
-    planned = asked.plan(session.registry)
-    begins = {run.name: find_first_missing(session, asked, run) for run in planned}
+    states = {run.name: _describe_state(session, asked, run) for run in asked.plan(session.registry)}
     if json:
-        print_json([{"run": name, "begins_with": stage or None} for name, stage in begins.items()])
+        print_json([{"run": name, "state": state} for name, state in states.items()])
         return
-    for name, stage in begins.items():
-        out.print(f"{name}  {f'begins with {stage}' if stage else 'is finished'}")
+    for name, state in states.items():
+        out.print(f"{name}  {state}")
+
+
+def _describe_state(session: Session, asked: Sweep, planned: PlannedRun) -> str:
+    from deepdance.errors import DeepDanceError
+    from deepdance.sweeps import find_first_missing
+
+    try:
+        stage = find_first_missing(session, asked, planned)
+    except DeepDanceError as error:
+        return f"would fail: {error}"
+    return f"begins with {stage}" if stage else "is finished"
 
 
 def _show_json(swept: Swept, out: Path | None) -> None:

@@ -28,7 +28,7 @@ from deepdance.sweeps.plan import PlannedRun, Sweep
 from deepdance.tasks import repeat_lost
 from deepdance.workers import Workers
 
-__all__ = ["Result", "Sweep", "Swept", "find_first_missing", "locate_sweep", "run_sweep"]
+__all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "locate_sweep", "run_sweep"]
 
 STAGE = "sweep"
 SHOWN = 4
