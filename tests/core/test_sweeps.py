@@ -63,7 +63,8 @@ def swept(folder, tmp_path_factory):
 
 
 def test_runs_are_named_by_what_varies(folder):
-    vary = {"temperature": [0.5, 1.0], "sequence": ["texture"], "codec": ["pca", {"name": "pca", "latent_dim": 8}]}
+    codecs = ["pca", {"name": "pca", "latent_dim": 8}]
+    vary = {"temperature": [0.5, 1.0], "sequence": [{"name": "texture", "hold": 4}], "codec": codecs}
     planned = make_sweep(folder, "anna.mp4", ["anna.mp4", "ben.mp4"], vary=vary, seeds=[3, 4]).plan(discover())
     names = [run.name for run in planned]
     assert names[:3] == ["try-anna-pca-temperature0.5-seed3", "try-anna-pca-temperature0.5-seed4", names[2]]
@@ -72,6 +73,12 @@ def test_runs_are_named_by_what_varies(folder):
     assert planned[-1].inputs == (str(folder / "anna.mp4"), str(folder / "ben.mp4"))
     recipe = planned[-1].recipe
     assert (recipe.seed, recipe.temperature, recipe.codec.options, recipe.fps) == (4, 1.0, {"latent_dim": 8}, 10)
+
+
+def test_options_are_in_a_name_only_where_they_tell_two_apart(folder):
+    vary = {"sequence": [{"name": "texture", "hold": 4}, "ridge"]}
+    names = [run.name for run in make_sweep(folder, "anna.mp4", vary=vary).plan(discover())]
+    assert names == ["try-texture", "try-ridge"]
 
 
 def test_a_name_that_is_too_long_is_cut_and_stays_its_own(folder):

@@ -22,13 +22,13 @@ from deepdance.plugins.culprits import find_culprit
 from deepdance.plugins.isolation import one_line
 from deepdance.runs import settle_run
 from deepdance.session import Session
-from deepdance.storage import write_json
+from deepdance.storage import read_as, write_json
 from deepdance.sweeps.driver import KeptWorkspace, MissingError, make_elsewhere
 from deepdance.sweeps.plan import PlannedRun, Sweep
 from deepdance.tasks import repeat_lost
 from deepdance.workers import Workers
 
-__all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "locate_sweep", "run_sweep"]
+__all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "list_results", "locate_sweep", "run_sweep"]
 
 STAGE = "sweep"
 SHOWN = 4
@@ -68,6 +68,11 @@ class Swept:
 def locate_sweep(workspace: Path, name: str) -> Path:
     """The folder of what came of a sweep: its report, and which runs it has."""
     return workspace / "sweeps" / name
+
+
+def list_results(workspace: Path, name: str) -> list[Result]:
+    """What came of the runs of a sweep when it was done last. Raises WorkspaceError."""
+    return read_as(locate_sweep(workspace, name) / RESULT, dict[str, list[Result]])["runs"]
 
 
 def run_sweep(session: Session, sweep: Sweep) -> Swept:

@@ -136,7 +136,8 @@ class Sweep(BaseModel):
         if self.seeds and twice:
             raise OptionError("seeds: expected them once, got a seed under [recipe] or [vary] too; leave one out")
         for key in sorted(self.vary, key=lambda key: KINDS.index(key) if key in KINDS else len(KINDS)):
-            yield [(_label(key, value), {key: value}) for value in self.vary[key]]
+            labels = _label_values(key, self.vary[key])
+            yield [(label, {key: value}) for label, value in zip(labels, self.vary[key], strict=True)]
         if self.seeds:
             yield [(f"seed{seed}", {"seed": seed}) for seed in self.seeds]
 
@@ -164,13 +165,18 @@ def _label_video(group: Sequence[str]) -> str:
     return Path(group[0]).stem + (f"-and-{len(group) - 1}" if len(group) > 1 else "")
 
 
-def _label(key: str, value: Any) -> str:
-    """`pca`, `sdf-ae-refine32`, `temperature0.8`."""
+def _label_values(key: str, values: Sequence[Any]) -> list[str]:
+    """`temperature0.8`; a component's name, with options where that alone does not tell it: `sdf-ae-refine32`."""
     if key not in KINDS:
-        return f"{key}{value}"
-    if not isinstance(value, Mapping):
-        return str(value)
-    return "-".join([str(value.get("name", "")), *(f"{name}{each}" for name, each in value.items() if name != "name")])
+        return [f"{key}{value}" for value in values]
+    tables = [value if isinstance(value, Mapping) else {"name": value} for value in values]
+    counts = Counter(str(table.get("name")) for table in tables)
+    return [_label_component(table, alone=counts[str(table.get("name"))] == 1) for table in tables]
+
+
+def _label_component(table: Mapping[str, Any], *, alone: bool) -> str:
+    options = [f"{name}{value}" for name, value in table.items() if name != "name" and not alone]
+    return "-".join([str(table.get("name")), *options])
 
 
 def _distinguish(axis: Axis) -> Axis:
