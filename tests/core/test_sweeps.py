@@ -95,6 +95,14 @@ def test_videos_of_one_name_make_runs_of_two(folder, tmp_path):
     assert names == ["try-anna-1", "try-anna-2"]
 
 
+def test_names_that_are_put_together_alike_stay_apart(folder, tmp_path):
+    for name in ("a", "a-seed1", "a b", "a_b"):
+        (tmp_path / f"{name}.mp4").write_bytes((folder / "anna.mp4").read_bytes())
+    videos = [f"{tmp_path}/{name}.mp4" for name in ("a", "a-seed1", "a b", "a_b")]
+    planned = make_sweep(folder, *videos, vary={"temperature": [1.0, 0.5]}, seeds=[1, 2]).plan(discover())
+    assert len({run.name for run in planned}) == len(planned) == 16
+
+
 def test_a_component_that_varies_keeps_the_options_that_all_have(folder):
     sweep = make_sweep(
         folder, "anna.mp4", recipe=SMALL | {"codec": {"name": "pca", "latent_dim": 8}}, vary={"codec": ["pca"]}
@@ -111,6 +119,13 @@ def test_a_file_has_its_name_and_its_paths_from_where_it_is(folder, monkeypatch,
     assert run.recipe.start.video == str(folder / "ben.mp4")
 
 
+def test_a_video_is_not_looked_for_where_the_command_is_called(folder, tmp_path, monkeypatch):
+    (tmp_path / "mine.toml").write_text('videos = ["anna.mp4"]\n')
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match=f"{tmp_path}/anna.mp4, which does not exist"):
+        Sweep.read(tmp_path / "mine.toml").plan(discover())
+
+
 def test_without_videos_it_is_the_demo():
     (run,) = Sweep.parse({}).plan(discover())
     assert (run.inputs, run.recipe.preset) == (("demo",), "quick")
@@ -125,7 +140,12 @@ def test_without_videos_it_is_the_demo():
         ({"videos": ["nowhere.mp4"]}, InputError, "nowhere.mp4, which does not exist; check the path"),
         ({"recipe": {"codecs": "pca"}}, OptionError, "codecs: recipe has no such option; did you mean 'codec'"),
         ({"vary": {"codec": []}}, OptionError, "vary.codec: expected something to combine, got nothing; leave it out"),
-        ({"vary": {"codec": "pca"}}, OptionError, r"vary.codec: expected a list .* put one value under \[recipe\]"),
+        ({"name": "../up"}, OptionError, "name: expected a name without / "),
+        (
+            {"vary": {"codec": "pca"}},
+            OptionError,
+            r"vary.codec: expected a list, got 'pca'; put one value under \[recipe\]",
+        ),
         ({"vary": {"codec": ["pcb"]}}, PluginError, "no codec is called 'pcb'; did you mean 'pca'"),
         ({"vary": {"refine": [1, 2]}}, OptionError, "refine: recipe has no such option; did you mean codec.refine"),
         ({"vary": {"temperature": [1, 1.0]}}, OptionError, "expected runs that differ, got .*, which are one"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,6 +48,10 @@ class Result:
     error: str = ""
 
 
+Done = tuple[Result, Evaluation | None]
+"""What came of a run; nothing is measured of one that failed."""
+
+
 @dataclass(frozen=True)
 class Swept:
     """What came of a sweep. Tables and report are of the runs that were finished, and not there if none was."""
@@ -84,16 +87,12 @@ def run_sweep(session: Session, sweep: Sweep) -> Swept:
     planned = sweep.plan(session.registry)
     jobs = _Jobs(session, sweep, planned)
     session.listen(StageStarted(STAGE, sweep.name))
-    with _open_threads(session, len(planned)) as threads, session.open_workers(len(planned)) as workers:
+    # The workers end before the threads that wait for them: by a worker that is ended a thread is freed.
+    with ThreadPoolExecutor(len(planned)) as threads, session.open_workers(len(planned)) as workers:
         jobs.do_all(workers, threads)
     session.listen(StageFinished(STAGE, False, sweep.name))
     done = [jobs.done[run.name] for run in planned]
     return _sum_up(session, sweep, [result for result, _ in done], [each for _, each in done if each])
-
-
-def _open_threads(session: Session, count: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
-    """Threads that wait for workers. They end after these: by a worker that is ended a thread is freed."""
-    return ThreadPoolExecutor(count) if session.engine or (session.jobs or 1) > 1 else nullcontext()
 
 
 def find_first_missing(session: Session, sweep: Sweep, planned: PlannedRun) -> str:
@@ -130,7 +129,7 @@ class _Jobs:
     session: Session
     sweep: Sweep
     planned: Sequence[PlannedRun]
-    done: dict[str, tuple[Result, Evaluation | None]] = field(default_factory=dict)
+    done: dict[str, Done] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._changed = Condition()
@@ -141,9 +140,9 @@ class _Jobs:
         self._working: dict[str, str] = {}
         """By run, its stage."""
 
-    def do_all(self, workers: Workers | None, threads: ThreadPoolExecutor | None) -> None:
+    def do_all(self, workers: Workers | None, threads: ThreadPoolExecutor) -> None:
         """Do all runs: here, or as many at once as there are workers."""
-        if workers is None or threads is None:
+        if workers is None:
             self._work(None)
             return
         # Neighbours differ in their videos and their codecs, so each has something of its own to make.
@@ -183,7 +182,7 @@ class _Jobs:
 
     def _do(self, planned: PlannedRun, workers: Workers | None) -> None:
         try:
-            done = self._find(planned) or self._make(planned, workers)
+            done: Done | None = self._find(planned) or self._make(planned, workers)
         except Exception as error:
             if self._stopped or (isinstance(error, WorkerError) and not (workers and workers.lasting)):
                 raise

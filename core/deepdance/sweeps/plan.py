@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from deepdance.errors import OptionError
 from deepdance.evaluation.report import LENGTH, SEEDS
-from deepdance.inputs import expand_inputs, resolve
+from deepdance.inputs import DEMO, URL, expand_inputs, resolve
 from deepdance.plugins import KINDS, Registry
 from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries, read_toml
 from deepdance.runs import replace_signs
 from deepdance.storage import digest
 from deepdance.validation import validate
-from deepdance.workspace import LONGEST_NAME
+from deepdance.workspace import LONGEST_NAME, is_plain_name
 
 PLACES = ("base", "music", "start")
 """Entries of a recipe that may be paths."""
@@ -75,12 +75,21 @@ class Sweep(BaseModel):
     def _check_evaluate(cls, value: Any) -> Any:
         return validate(Measured, value, prefix="evaluate", owner="evaluate") if isinstance(value, Mapping) else value
 
-    @field_validator("vary")
+    @field_validator("vary", mode="before")
     @classmethod
-    def _check_vary(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        empty = [name for name, values in value.items() if not values]
-        if empty:
-            raise OptionError(f"vary.{empty[0]}: expected something to combine, got nothing; leave it out")
+    def _check_vary(cls, value: Any) -> Any:
+        for name, values in value.items() if isinstance(value, Mapping) else ():
+            if not isinstance(values, list):
+                raise OptionError(f"vary.{name}: expected a list, got {values!r}; put one value under [recipe]")
+            if not values:
+                raise OptionError(f"vary.{name}: expected something to combine, got nothing; leave it out")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if not is_plain_name(value):
+            raise ValueError("a name without / and \\; the file's is taken without one")
         return value
 
     @classmethod
@@ -95,19 +104,11 @@ class Sweep(BaseModel):
         stray = [name for name in ("base", *Recipe.model_fields) if name in table]
         if stray:
             raise OptionError(f"{stray[0]}: expected an entry of a recipe under [recipe] or [vary], got it above them")
-        listed = {
-            name: {key: each if isinstance(each, list) else [] for key, each in table[name].items()}
-            for name in ("vary",)
-            if isinstance(table.get(name), Mapping)
-        }
-        for key, each in table["vary"].items() if listed else ():
-            if not isinstance(each, list):
-                raise OptionError(f"vary.{key}: expected a list of values, got {each!r}; put one value under [recipe]")
         return validate(cls, table, owner=owner)._find_places(folder)
 
     def _find_places(self, folder: Path) -> Self:
         """The same with what lies in `folder` found from anywhere."""
-        videos = tuple(tuple(_find_place(folder, each) for each in group) for group in self.videos)
+        videos = tuple(tuple(_place_video(folder, each) for each in group) for group in self.videos)
         recipe = {key: _find_place(folder, each) if key in PLACES else each for key, each in self.recipe.items()}
         vary = {
             key: [_find_place(folder, each) for each in values] if key in PLACES else values
@@ -121,12 +122,15 @@ class Sweep(BaseModel):
         videos = [(_label_video(group), expand_inputs(registry, group)) for group in self.videos or ((),)]
         axes = [videos, *self._list_axes()]
         base, named = self._make_base(registry), [_distinguish(axis) for axis in axes]
-        runs = []
+        runs, names = [], set[str]()
         for place in product(*(range(len(axis)) for axis in axes)):
             (_, inputs), *changes = (axis[at] for axis, at in zip(named, place, strict=True))
             labels = [axis[at][0] for axis, at in zip(named, place, strict=True) if len(axis) > 1]
             recipe = base.changed({key: each for _, change in changes for key, each in change.items()})
-            runs.append(PlannedRun(self._name_run(labels), tuple(inputs), recipe, place))
+            name = self._name_run(labels)
+            name = f"{name}-{digest(labels)[:8]}" if name in names else name  # `a`, `b-c` and `a-b`, `c` are one
+            names.add(name)
+            runs.append(PlannedRun(name, tuple(inputs), recipe, place))
         _check_differ(runs, registry)
         return runs
 
@@ -152,6 +156,12 @@ class Sweep(BaseModel):
         """A name that a workspace takes: what it lacks of one that is too long, a hash has."""
         name = replace_signs("-".join([self.name, *labels])).strip("-._") or "sweep"
         return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest(name)[:8]}"
+
+
+def _place_video(folder: Path, text: str) -> str:
+    """A video's path seen from a folder as one from anywhere; the demo's name and an address as they are."""
+    stays = URL.match(text) or (text == DEMO and not (folder / text).exists())
+    return text if stays else str((folder / text).absolute())
 
 
 def _find_place(folder: Path, text: Any) -> Any:
@@ -181,9 +191,11 @@ def _label_component(table: Mapping[str, Any], *, alone: bool) -> str:
 
 def _distinguish(axis: Axis) -> Axis:
     """The same with labels that differ: two videos may have one name, in two folders."""
-    counts = Counter(label for label, _ in axis)
+    labels = [replace_signs(label) for label, _ in axis]
+    counts = Counter(labels)
     return [
-        (f"{label}-{number}" if counts[label] > 1 else label, value) for number, (label, value) in enumerate(axis, 1)
+        (f"{label}-{number}" if counts[label] > 1 else label, value)
+        for number, (label, (_, value)) in enumerate(zip(labels, axis, strict=True), 1)
     ]
 
 
