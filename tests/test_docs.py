@@ -26,6 +26,7 @@ from deepdance.inputs import resolve
 from deepdance.metrics.paper_table import PAPER
 from deepdance.plugins import KINDS, Hooks, discover
 from deepdance.recipe import Recipe
+from deepdance.sweeps import Sweep
 from deepdance_cli.arguments import make_recipe, parse_size
 from deepdance_cli.main import app
 from deepdance_cli.new import TEMPLATES
@@ -266,6 +267,16 @@ def test_the_recipe_of_the_page_is_one(tmp_path):
     (tmp_path / "recipe.toml").write_text(block[1])
     recipe = resolve(Recipe.read(tmp_path / "recipe.toml"), discover(), ["my-video.mp4"])
     assert (recipe.seed, recipe.codec.options["steps"]) == (7, 4000)
+
+
+def test_the_sweep_of_the_page_has_as_many_runs_as_it_says(tmp_path, video):
+    (block,) = blocks("toml", read("docs/how-to/sweep.md"))
+    (tmp_path / "models.toml").write_text(block[1])
+    for name in ("anna.mp4", "ben.mp4"):
+        (tmp_path / name).symlink_to(video)
+    planned = Sweep.read(tmp_path / "models.toml").plan(discover())
+    assert f"= {len(planned)} runs" in read("docs/how-to/sweep.md")
+    assert f"`{planned[0].name}`" in read("docs/how-to/sweep.md")
 
 
 def test_known_plugins_are_as_the_page_says(site):

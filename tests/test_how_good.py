@@ -1,23 +1,33 @@
 """The page of figures begins with a verdict and the main models."""
 
+from pathlib import Path
+
 import pytest
 from benchmarks.how_good import HEADLINE, PAPER, WIDTH, write_page
+from conftest import SHARED
+
+from deepdance.evaluation.tables import Column, Row, Table
+from deepdance.metrics.bootstrap import Estimate
+from deepdance.plugins import discover
+from deepdance.sweeps import Sweep
+
+RUNS = Path(__file__).parents[1] / "benchmarks/how_good.toml"
 
 
-def make_row(name, role="", **figures):
-    return {"name": name, "role": role, "figures": {key: {"value": x, "low": None} for key, x in figures.items()}}
+def make_row(name, role="model", **figures):
+    return Row(name, role, {key: Estimate(value) for key, value in figures.items()})
 
 
 def make_columns(keys):
-    return [{"key": key, "title": key, "decimals": 1, "slope": False} for key in keys]
+    return [Column(key, key, 1) for key in keys]
 
 
 def make_tables(name, freeze):
     dance = make_row(name, motion_ratio=0.9, freeze_seconds=freeze, frechet_frames=1.0, replay_seconds=2.0)
-    baselines = [make_row("real, held out", freeze_seconds=1.0), make_row("the codec alone", "ceiling")]
-    codec = {"columns": make_columns("abcdefgh"), "rows": [make_row("pca", a=1.0)]}
-    long = {"columns": make_columns(HEADLINE), "rows": [dance, *baselines], "legend": "2 dances.\nMore."}
-    return {"codec": codec, "long": long, "next_frame": {"rows": []}}
+    baselines = [make_row("real, held out", "real", freeze_seconds=1.0), make_row("the codec alone", "ceiling")]
+    codec = Table("", make_columns("abcdefgh"), [make_row("pca", a=1.0)])
+    long = Table("", make_columns(HEADLINE), [dance, *baselines], "2 dances.\nMore.")
+    return {"codec": codec, "long": long, "next_frame": Table("", [], [])}
 
 
 @pytest.fixture
@@ -46,3 +56,18 @@ def test_no_table_of_figures_is_wider_than_the_page(page):
     heads = [line for line in codecs.splitlines() if line.startswith("| codec")]
     assert heads == ["| codec | a | b | c | d |", "| codec | e | f | g | h |"]
     assert all(line.count("|") <= WIDTH + 2 for line in codecs.splitlines())
+
+
+def test_the_runs_are_every_codec_with_every_sequence_model():
+    (video,) = Sweep.read(RUNS).videos
+    assert Path(video[0]).name == "corpus_10fps_gray.npz"
+    planned = Sweep.read(RUNS).model_copy(update={"videos": ()}).plan(discover())
+    assert len({(run.recipe.codec.name, run.recipe.sequence.name) for run in planned}) == len(planned) == 21
+    assert f"{planned[0].recipe.codec.name} × {planned[0].recipe.sequence.name}" == "sdf-ae × motion-field"
+    assert planned[0].recipe.codec.options["prior"] == "none"
+
+
+def test_the_corpus_is_where_the_file_looks_for_it():
+    if not SHARED.is_dir():
+        pytest.skip("needs shared/data")
+    assert (SHARED / "corpus/corpus_10fps_gray.npz").is_file()

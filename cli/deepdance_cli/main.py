@@ -33,6 +33,7 @@ from deepdance_cli import (
     report,
     run,
     runs,
+    sweep,
 )
 from deepdance_cli.output import OutputLostError, guard_streams, show_messages
 from deepdance_cli.signals import Signals
@@ -112,6 +113,7 @@ MAKE, JUDGE, TEND = "Dance", "Look and measure", "Keep in order"
 """Panels of the help. Within each a group, such as `export`, comes after the commands."""
 
 app.command("run", rich_help_panel=MAKE)(run.run)
+app.command("sweep", rich_help_panel=MAKE)(sweep.sweep)
 app.command("prepare", rich_help_panel=MAKE)(prepare.prepare)
 app.command("generate", rich_help_panel=MAKE)(generate.generate)
 app.command("extend", rich_help_panel=MAKE)(extend.extend)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepdance.api import Run, codec, compare, fit, open_run, remover, renderer, run, sequence, source
+    from deepdance.api import Run, codec, compare, fit, open_run, remover, renderer, run, sequence, source, sweep
     from deepdance.errors import DeepDanceError
     from deepdance.frames import Silhouettes
     from deepdance.recipe import Recipe
@@ -30,6 +30,7 @@ __all__ = [
     "run",
     "sequence",
     "source",
+    "sweep",
 ]
 _HOMES = {"DeepDanceError": "errors", "Recipe": "recipe", "Silhouettes": "frames", "Session": "session"}
 """Where a name comes from, if not from `api`."""

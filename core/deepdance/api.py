@@ -39,6 +39,7 @@ from deepdance.workspace import Workspace, locate_run
 if TYPE_CHECKING:
     from deepdance.evaluation.report import Evaluation
     from deepdance.evaluation.tables import PaperTable, Tables
+    from deepdance.sweeps import Swept
 
 Video = str | Path | npt.NDArray[Any]
 """A path, or frames as the source `array` reads them: RGB `(n, h, w, 3)`, or silhouettes or masks `(n, h, w)`."""
@@ -311,6 +312,26 @@ def compare(
     for run in opened:
         opened_runs.check_trained(run._session.workspace, run.name)
     return report.compare([run.evaluate(frames, seeds) for run in opened])
+
+
+def sweep(
+    plan: str | Path | Mapping[str, Any],
+    *,
+    workspace: str | Path = "workspace",
+    listen: Sequence[Listener] = (),
+    jobs: int | None = None,
+    executor: str = "",
+    progress: bool | None = None,
+) -> Swept:
+    """All runs of a file as `dd sweep` has it, or of such a table, made and measured, `jobs` at once: its `tables`.
+
+    What failed is in `failed`, and the rest is done. Raises InputError, OptionError, PluginError, WorkerError.
+    """
+    from deepdance.sweeps import Sweep, run_sweep
+
+    session = replace(Session.open(workspace, _add_progress(listen, progress)), jobs=jobs, engine=executor)
+    with session.follow():
+        return run_sweep(session, Sweep.parse(plan) if isinstance(plan, Mapping) else Sweep.read(Path(plan)))
 
 
 def _fetch_allowed(session: Session, locations: list[str], allow_remote: bool) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from deepdance.errors import WorkspaceError
-from deepdance.locks import hold_lock
+from deepdance.locks import hold_lock, try_lock
 from deepdance.storage import (
     digest,
     find_link,
@@ -29,6 +29,7 @@ from deepdance.storage import (
     read_text,
     remove_leftovers,
     set_aside,
+    write_atomically,
     write_json,
     write_text,
 )
@@ -64,6 +65,11 @@ class Artifact:
         return read_as(self.folder / MANIFEST, kind)
 
 
+def name_artifact(stage: str, inputs: Mapping[str, Any]) -> str:
+    """What the artifact of a stage is called that is made of these inputs."""
+    return f"{stage}-{digest({'stage': stage, **inputs})}"
+
+
 class ArtifactStore:
     """A folder of artifacts."""
 
@@ -88,7 +94,7 @@ class ArtifactStore:
         while another process is making the same artifact. What was made before `since` is made anew, from its
         beginning; so is, with a warning, what is not as it was made.
         """
-        name = f"{stage}-{digest({'stage': stage, **inputs})}"
+        name = name_artifact(stage, inputs)
         found = self._find(name, since)
         if found:
             return found
@@ -114,6 +120,35 @@ class ArtifactStore:
             return None
         return Artifact(self.root / name, _read_key(name), reused=True)
 
+    def find(self, name: str) -> Artifact | None:
+        """The newest artifact that was made under this name; None where there is none, or a damaged one."""
+        return self._find(name, None)
+
+    @contextmanager
+    def reserve(self, name: str) -> Iterator[str | None]:
+        """What an artifact is called that nobody else makes while the block runs; None where somebody does already."""
+        with try_lock(self._locate_lock(name)) as free:
+            yield self._choose_name(name) if free else None
+
+    def is_reserved(self, name: str) -> bool:
+        """Whether somebody is making an artifact."""
+        with try_lock(self._locate_lock(name)) as free:
+            return not free
+
+    @contextmanager
+    def receive(self, name: str) -> Iterator[Path]:
+        """A folder for all files of an artifact that was made elsewhere, and is reserved here.
+
+        It has its name once the block has ended well. Raises WorkspaceError where it is not as it was made.
+        """
+        with write_atomically(self.root / name) as folder:
+            make_folder(folder)
+            yield folder
+            damage = self._find_damage(folder, name)
+            if damage:
+                raise WorkspaceError(f"expected {name} as a worker made it, got one that {damage}; run again")
+        shutil.rmtree(self.root / f"{UNFINISHED}{name}", ignore_errors=True)
+
     def names(self) -> list[str]:
         """Of all artifacts, as they are: no matter whether any is damaged."""
         return sorted(path.name for path in self.root.glob("*") if NAME.fullmatch(path.name))
@@ -127,7 +162,9 @@ class ArtifactStore:
 
     def find_damage(self, name: str) -> str:
         """What is wrong with an artifact that is there, in a few words; nothing if it is as it was made."""
-        folder = self.root / name
+        return self._find_damage(self.root / name, name)
+
+    def _find_damage(self, folder: Path, name: str) -> str:
         if folder.is_symlink() or not folder.is_dir():
             return "is no folder"
         try:
@@ -241,6 +278,10 @@ class ArtifactStore:
 
     @contextmanager
     def _lock(self, name: str, waiting: Callable[[], None]) -> Iterator[None]:
+        with hold_lock(self._locate_lock(name), waiting):
+            yield
+
+    def _locate_lock(self, name: str) -> Path:
         folder = self.root / LOCKS
         try:
             make_folder(folder)
@@ -249,8 +290,7 @@ class ArtifactStore:
                 f"expected a workspace that can be written, got {self.root.parent}: {error.strerror}; "
                 "choose another folder with --workspace"
             ) from None
-        with hold_lock(folder / f"{name}.lock", waiting):
-            yield
+        return folder / f"{name}.lock"
 
 
 def _sign(status: os.stat_result) -> tuple[int, ...]:

@@ -31,8 +31,8 @@ class StageStarted:
     """A stage begins to work, or to wait for another process that is doing the same work.
 
     `stage` is remover (one is chosen), models (the components are imported), download, silhouettes, codec, latents,
-    sequence, evaluation (or one of its tables), render, report or export, and `detail` the input, component or file in
-    question. A stage whose artifact is there already does not start: it is finished.
+    sequence, evaluation (or one of its tables), render, report, export or sweep, and `detail` the input, component or
+    file in question. A stage whose artifact is there already does not start: it is finished.
     """
 
     stage: str

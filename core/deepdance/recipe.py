@@ -246,13 +246,7 @@ class Recipe(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Recipe:
         """A recipe from a TOML file. Raises OptionError."""
-        try:
-            table = tomllib.loads(read_text(path.resolve(), MOST_BYTES))
-        except FileNotFoundError:
-            raise OptionError(f"expected a recipe file, got {path}, which does not exist; check the path") from None
-        except (ValueError, OSError, RecursionError) as error:
-            raise OptionError(f"expected a recipe in TOML, got {path}: {error}") from None
-        return validate(Recipe, table, owner=f"the recipe {path.name}")
+        return validate(Recipe, read_toml(path, "recipe"), owner=f"the recipe {path.name}")
 
     @classmethod
     def find(cls, name: str | Path) -> Recipe:
@@ -265,6 +259,16 @@ class Recipe(BaseModel):
             f"expected a recipe file or one of {', '.join(ours)}, got {str(name)!r}{nearest(str(name), ours)}; "
             "check the path"
         )
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The table in a TOML file that a user wrote. Raises OptionError that says `what` it should be."""
+    try:
+        return tomllib.loads(read_text(path.resolve(), MOST_BYTES))
+    except FileNotFoundError:
+        raise OptionError(f"expected a {what} file, got {path}, which does not exist; check the path") from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise OptionError(f"expected a {what} in TOML, got {path}: {error}") from None
 
 
 def _check_lengths(changes: Mapping[str, Any]) -> None:

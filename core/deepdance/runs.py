@@ -61,29 +61,40 @@ def run(
     locations: Sequence[str] = (),
     name: str | None = None,
     *,
+    numbered: bool = False,
     force: bool = False,
     fresh: str | None = None,
     report: Callable[[Finished], None] = lambda finished: None,
 ) -> Finished:
     """The whole pipeline: videos → silhouettes → codec → latents → sequence model → new latents → video.
 
-    Without locations the demo dancer is the source. What an earlier run has made already is used again. With `force`
-    it learns from what cannot be a dancer too. `fresh` names a stage that is made anew, with all after it. `report` is
-    called while nobody else can work on the run, before its end is told.
+    Without locations the demo dancer is the source. What an earlier run has made already is used again. A `name` that
+    another run has is an error, unless it may be `numbered`. With `force` it learns from what cannot be a dancer too.
+    `fresh` names a stage that is made anew, with all after it. `report` is called while nobody else can work on the
+    run, before its end is told.
     """
     session = session.make_anew(fresh)
-    inputs = expand_inputs(session.registry, locations)
-    recipe = settle(recipe, session.registry, inputs)
-    recipe.start.check_exists()
-    recipe, soundtrack = open_soundtrack(recipe, session.registry)
-    recipe = preparation.decide_removers(session, recipe, inputs)
+    inputs, recipe, soundtrack = settle_run(session, recipe, locations)
     claimed = name or _make_name(inputs, recipe)
-    with session.workspace.claim(claimed, exact=name is not None, inputs=inputs, recipe=recipe) as record:
+    exact = name is not None and not numbered
+    with session.workspace.claim(claimed, exact=exact, inputs=inputs, recipe=recipe) as record:
         with collect_warnings() as told:
             finished = _make(session, record, recipe, soundtrack, told, force=force)
         report(finished)
         session.listen(RunFinished(record.name, finished.video))
         return finished
+
+
+def settle_run(session: Session, recipe: Recipe, locations: Sequence[str]) -> tuple[list[str], Recipe, Soundtrack]:
+    """The inputs of a run, its recipe with all that these decide, and what it dances to.
+
+    Raises InputError, OptionError, PluginError.
+    """
+    inputs = expand_inputs(session.registry, locations)
+    recipe = settle(recipe, session.registry, inputs)
+    recipe.start.check_exists()
+    recipe, soundtrack = open_soundtrack(recipe, session.registry)
+    return inputs, preparation.decide_removers(session, recipe, inputs), soundtrack
 
 
 def _make(
@@ -209,11 +220,12 @@ def _tell_start(session: Session, record: RunRecord, recipe: Recipe) -> None:
 def _make_name(inputs: Sequence[str], recipe: Recipe) -> str:
     """A name that every file system takes: letters of any script, no longer than `LONGEST_NAME`."""
     first = Path(inputs[0]).stem if len(inputs) == 1 else Path(inputs[0]).parent.name
-    models = _replace_signs(f"-{recipe.codec.name}-{recipe.sequence.name}")[: LONGEST_NAME - LEAST_TITLE]
-    title = _replace_signs(first)[: LONGEST_NAME - len(models)].strip("-._") or "run"
+    models = replace_signs(f"-{recipe.codec.name}-{recipe.sequence.name}")[: LONGEST_NAME - LEAST_TITLE]
+    title = replace_signs(first)[: LONGEST_NAME - len(models)].strip("-._") or "run"
     name = f"{title}{models}".rstrip("-.")
     return name.replace(".", "_") if RESERVED.match(name) else name
 
 
-def _replace_signs(text: str) -> str:
+def replace_signs(text: str) -> str:
+    """Text as a part of a run's name."""
     return re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text))

@@ -54,12 +54,17 @@ def write_atomically(path: Path) -> Iterator[Path]:
         make_folder(path.parent)
         remove_leftovers(path.parent, path)
         yield temporary
-        flush(temporary)
-        _move_over(temporary, path)
-        flush_names(path.parent)
+        take_over(temporary, path)
     finally:
         with suppress(OSError):
             shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink(missing_ok=True)
+
+
+def take_over(made: Path, path: Path) -> None:
+    """Have a file or a folder of the same disk take the place of `path`, or of nothing, once it is on the disk."""
+    flush(made)
+    _move_over(made, path)
+    flush_names(path.parent)
 
 
 def _move_over(temporary: Path, path: Path) -> None:

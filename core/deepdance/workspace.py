@@ -87,8 +87,7 @@ class Workspace:
         """
         _check_name(name)
         self._refuse_links()
-        for number in count(1):
-            candidate = name if number == 1 else f"{name}-{number}"
+        for candidate in _number(name):
             with self._hold(candidate, inputs, recipe) as held:
                 run = self._take_over(candidate, inputs, recipe) if held else None
                 if run:
@@ -201,6 +200,12 @@ class Workspace:
             ) from None
         return record
 
+    def find_run(self, name: str, inputs: list[str], recipe: Recipe) -> RunRecord | None:
+        """The run that `claim` would go on with under this name or a number of it, if there is one."""
+        taken = map(self._find_run, _number(name))
+        found = next(each for each in taken if each is None or (each[0].inputs, each[1]) == (inputs, recipe))
+        return found[0] if found else None
+
     def runs(self) -> list[RunRecord]:
         """All runs, oldest first; what is no run's record is told of and passed over."""
         found, unreadable = self.read_records()
@@ -224,6 +229,11 @@ class Workspace:
         if not done:
             raise WorkspaceError(f"expected a finished run in {self.root}, got none; make one: dd run my-video.mp4")
         return max(done, key=lambda run: run.finished or run.created).name
+
+
+def _number(name: str) -> Iterator[str]:
+    """`dance`, `dance-2`, `dance-3` and so on."""
+    return (name if number == 1 else f"{name}-{number}" for number in count(1))
 
 
 def _refuse_links(paths: Iterable[Path]) -> None:

@@ -36,6 +36,7 @@ def run(
     locations: Sequence[str] = (),
     name: str | None = None,
     *,
+    numbered: bool = False,
     force: bool = False,
     fresh: str | None = None,
 ) -> Finished:
@@ -44,7 +45,7 @@ def run(
     def report(finished: Finished) -> None:
         _try_to_write(session, finished.run.name, finished)
 
-    return runs.run(session, recipe, locations, name, force=force, fresh=fresh, report=report)
+    return runs.run(session, recipe, locations, name, numbered=numbered, force=force, fresh=fresh, report=report)
 
 
 def evaluate(

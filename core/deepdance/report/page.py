@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance.controls import escape_controls
-from deepdance.evaluation.tables import Table, join_paper_tables
+from deepdance.evaluation.tables import Table, Tables, join_paper_tables
 from deepdance.html import hash_inline
 from deepdance.report.contents import Contents
 from deepdance.storage import write_text
@@ -16,12 +16,17 @@ from deepdance.storage import write_text
 STAGES = {"codec": "codec", "sequence": "sequence model"}
 
 
-def write_page(runs: Sequence[Contents], path: Path) -> None:
-    """Write the page of these runs, beside one another where they are several; it appears when it is whole."""
-    write_text(path, build_page(runs))
+def write_page(
+    runs: Sequence[Contents], path: Path, comparison: Tables | None = None, others: Sequence[str] = ()
+) -> None:
+    """Write the page of these runs, beside one another where they are several; it appears when it is whole.
+
+    `comparison` has the tables of them and of `others`, which are told of and not shown.
+    """
+    write_text(path, build_page(runs, comparison, others))
 
 
-def build_page(runs: Sequence[Contents]) -> str:
+def build_page(runs: Sequence[Contents], comparison: Tables | None = None, others: Sequence[str] = ()) -> str:
     """The page as HTML. It loads nothing, and its policy keeps it from doing so."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -35,10 +40,13 @@ def build_page(runs: Sequence[Contents]) -> str:
     environment.filters |= {"seconds": format_seconds, "lines": list_lines, "figure": format_figure}
     style, script = _read_asset("page.css"), _read_asset("page.js")
     paper = join_paper_tables({(run.record.name if len(runs) > 1 else ""): run.paper_table for run in runs})
+    compared: dict[str, Table] = dict(comparison or {})
     return environment.from_string(_read_asset("page.html.j2")).render(
         runs=runs,
         stages=STAGES,
-        paper=paper,
+        paper=compared.pop("paper", paper),
+        comparison=compared,
+        others=others,
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         style_hash=hash_inline(style),

@@ -1,0 +1,259 @@
+"""Many runs from one file: each stage that several have in common is made once, and all are measured side by side."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from threading import Condition
+
+from deepdance import opened_runs, report
+from deepdance.errors import DeepDanceError, WorkerError
+from deepdance.evaluation.report import Evaluation, compare
+from deepdance.evaluation.report import evaluate as measure
+from deepdance.evaluation.tables import Tables
+from deepdance.events import Event, Progress, RunFinished, StageFinished, StageStarted, ignore
+from deepdance.locks import WAITING_SECONDS
+from deepdance.plugins.culprits import find_culprit
+from deepdance.plugins.isolation import one_line
+from deepdance.runs import settle_run
+from deepdance.session import Session
+from deepdance.storage import read_as, write_json
+from deepdance.sweeps.driver import KeptWorkspace, MissingError, make_elsewhere
+from deepdance.sweeps.plan import PlannedRun, Sweep
+from deepdance.tasks import repeat_lost
+from deepdance.workers import Workers
+
+__all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "list_results", "locate_sweep", "run_sweep"]
+
+STAGE = "sweep"
+SHOWN = 4
+"""Runs that the report shows in full: each takes up to 8 MB."""
+RESULT = "sweep.json"
+
+log = logging.getLogger("deepdance")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run: `finished`, or `failed` with what went wrong. Without a name of its own it has the plan's."""
+
+    run: str
+    status: str
+    folder: str = ""
+    video: str = ""
+    error: str = ""
+
+
+Done = tuple[Result, Evaluation | None]
+"""What came of a run; nothing is measured of one that failed."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What came of a sweep. Tables and report are of the runs that were finished, and not there if none was."""
+
+    results: list[Result]
+    evaluations: list[Evaluation]
+    folder: Path
+    tables: Tables | None = None
+    report: Path | None = None
+
+    @property
+    def failed(self) -> list[Result]:
+        """The runs that were not finished."""
+        return [result for result in self.results if result.status != "finished"]
+
+
+def locate_sweep(workspace: Path, name: str) -> Path:
+    """The folder of what came of a sweep: its report, and which runs it has."""
+    return workspace / "sweeps" / name
+
+
+def list_results(workspace: Path, name: str) -> list[Result]:
+    """What came of the runs of a sweep when it was done last. Raises WorkspaceError."""
+    return read_as(locate_sweep(workspace, name) / RESULT, dict[str, list[Result]])["runs"]
+
+
+def run_sweep(session: Session, sweep: Sweep) -> Swept:
+    """Make and measure all runs of a sweep, by the session's workers if it has any; a run that fails stops no other.
+
+    What an earlier call has finished is not done again. Raises InputError, OptionError, PluginError for a sweep that
+    could not even begin, WorkerError where a process is lost that cannot be replaced.
+    """
+    planned = sweep.plan(session.registry)
+    jobs = _Jobs(session, sweep, planned)
+    session.listen(StageStarted(STAGE, sweep.name))
+    # The workers end before the threads that wait for them: by a worker that is ended a thread is freed.
+    with ThreadPoolExecutor(len(planned)) as threads, session.open_workers(len(planned)) as workers:
+        jobs.do_all(workers, threads)
+    session.listen(StageFinished(STAGE, False, sweep.name))
+    done = [jobs.done[run.name] for run in planned]
+    return _sum_up(session, sweep, [result for result, _ in done], [each for _, each in done if each])
+
+
+def find_first_missing(session: Session, sweep: Sweep, planned: PlannedRun) -> str:
+    """The stage that a run would begin with; nothing where all of it is there. Raises InputError, OptionError."""
+    try:
+        _find_finished(session, sweep, planned)
+    except MissingError as error:
+        return error.stage
+    return ""
+
+
+def _find_finished(session: Session, sweep: Sweep, planned: PlannedRun) -> tuple[Result, Evaluation]:
+    """What came of a run that is as today's code would make it. Raises MissingError."""
+    kept = replace(session, workspace=KeptWorkspace(session.workspace), listen=ignore, jobs=1, engine="")
+    inputs, recipe, _ = settle_run(kept, planned.recipe, planned.inputs)
+    artifacts = opened_runs.train(kept, recipe, inputs, force=False)
+    record = kept.workspace.find_run(planned.name, inputs, recipe)
+    if record is None or record.status != "finished" or record.artifacts != artifacts:
+        raise MissingError("render")
+    if not (kept.workspace.run_folder(record.name) / record.video).exists():
+        raise MissingError("render")
+    return _describe(kept, record.name, measure(kept, record.name, sweep.evaluate.frames, sweep.evaluate.seeds))
+
+
+def _describe(session: Session, name: str, evaluation: Evaluation) -> tuple[Result, Evaluation]:
+    record, folder = session.workspace.open_run(name)[0], session.workspace.run_folder(name)
+    return Result(name, record.status, str(folder), str(folder / record.video)), evaluation
+
+
+@dataclass
+class _Jobs:
+    """The runs of a sweep, and how far they are; several threads work on them."""
+
+    session: Session
+    sweep: Sweep
+    planned: Sequence[PlannedRun]
+    done: dict[str, Done] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._changed = Condition()
+        self._stopped = False
+        self._left: list[PlannedRun] = list(self.planned)
+        self._awaited: dict[str, str] = {}
+        """By run, the artifact that it needs and another one is making."""
+        self._working: dict[str, str] = {}
+        """By run, its stage."""
+
+    def do_all(self, workers: Workers | None, threads: ThreadPoolExecutor) -> None:
+        """Do all runs: here, or as many at once as there are workers."""
+        if workers is None:
+            self._work(None)
+            return
+        # Neighbours differ in their videos and their codecs, so each has something of its own to make.
+        self._left.sort(key=lambda run: run.place[::-1])
+        pending = [threads.submit(self._work, workers) for _ in range(min(workers.count, len(self._left)))]
+        try:
+            for future in wait(pending, return_when=FIRST_EXCEPTION).done:
+                future.result()
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        with self._changed:
+            self._left.clear()
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _work(self, workers: Workers | None) -> None:
+        while planned := self._take():
+            self._do(planned, workers)
+
+    def _take(self) -> PlannedRun | None:
+        """The next run that need not wait, once there is one; None after the last."""
+        with self._changed:
+            while self._left:
+                for planned in self._left:
+                    if not self._must_wait(planned):
+                        self._left.remove(planned)
+                        return planned
+                self._changed.wait(WAITING_SECONDS)
+        return None
+
+    def _must_wait(self, planned: PlannedRun) -> bool:
+        awaited = self._awaited.get(planned.name)
+        return awaited is not None and self.session.workspace.artifacts.is_reserved(awaited)
+
+    def _do(self, planned: PlannedRun, workers: Workers | None) -> None:
+        try:
+            done: Done | None = self._find(planned) or self._make(planned, workers)
+        except Exception as error:
+            if self._stopped or (isinstance(error, WorkerError) and not (workers and workers.lasting)):
+                raise
+            done = self._fail(planned, error), None
+        with self._changed:
+            self._working.pop(planned.name, None)
+            if done:
+                self.done[planned.name] = done
+                self._tell()
+            else:
+                self._left.append(planned)
+            self._changed.notify_all()
+
+    def _find(self, planned: PlannedRun) -> tuple[Result, Evaluation] | None:
+        try:
+            return _find_finished(self.session, self.sweep, planned)
+        except MissingError:
+            return None
+
+    def _make(self, planned: PlannedRun, workers: Workers | None) -> tuple[Result, Evaluation] | None:
+        """What came of a run; None where it has to wait for another one."""
+        measured = self.sweep.evaluate
+        if workers is None:
+            name = report.run(self.session, planned.recipe, planned.inputs, planned.name, numbered=True).run.name
+            made = report.evaluate(self.session, name, measured.frames, measured.seeds)
+            return _describe(self.session, name, made)
+        session = replace(self.session, listen=partial(self._follow, planned))
+        awaited = repeat_lost(workers, partial(make_elsewhere, session, workers, planned, measured))
+        if awaited:
+            self._awaited[planned.name] = awaited
+            return None
+        found = _find_finished(self.session, self.sweep, planned)
+        with self._changed:
+            self.session.listen(RunFinished(found[0].run, Path(found[0].video)))
+        return found
+
+    def _fail(self, planned: PlannedRun, error: Exception) -> Result:
+        told = _describe_error(self.session, error)
+        log.error("%s failed: %s", planned.name, told)
+        return Result(planned.name, "failed", error=told)
+
+    def _follow(self, planned: PlannedRun, event: Event) -> None:
+        """Of runs that are made at once it is told which stages they are at."""
+        if isinstance(event, StageStarted):
+            with self._changed:
+                self._working[planned.name] = event.stage
+                self._tell()
+
+    def _tell(self) -> None:
+        self.session.listen(Progress(STAGE, len(self.done), len(self.planned)))
+        if self._working:
+            note = ", ".join(f"{name}: {stage}" for name, stage in self._working.items())
+            self.session.listen(Progress(STAGE, 0, None, note))
+
+
+def _describe_error(session: Session, error: Exception) -> str:
+    """Why a run failed, in one line."""
+    if isinstance(error, DeepDanceError):
+        return str(error)
+    culprit = find_culprit(error, session.registry)
+    return f"{culprit}: {one_line(error)}" if culprit else one_line(error)
+
+
+def _sum_up(session: Session, sweep: Sweep, results: list[Result], evaluations: list[Evaluation]) -> Swept:
+    folder = locate_sweep(session.workspace.root, sweep.name)
+    write_json(folder / RESULT, {"runs": [asdict(result) for result in results]})
+    if not evaluations:
+        return Swept(results, evaluations, folder)
+    tables, page = compare(evaluations), folder / report.REPORT
+    session.listen(StageStarted("report", page.name))
+    shown = [report.collect(session, each.run) for each in evaluations[:SHOWN]]
+    report.write_page(shown, page, tables, [each.run for each in evaluations[SHOWN:]])
+    session.listen(StageFinished("report", False, str(page)))
+    return Swept(results, evaluations, folder, tables, page)
