@@ -48,7 +48,7 @@ class Pool:
                 yield from _map_elsewhere(workers, task, rest, left)
                 return
             block, since = next(rest), monotonic()
-            result = task(self._tools, *block)
+            result = _do(self._tools, task, block)
             spent += monotonic() - since
             yield result
 
@@ -71,7 +71,15 @@ def _map_elsewhere(workers: Workers, task: Task[Result], blocks: Iterator[Block]
 
 
 def _do_each(tools: Tools, task: Task[Result], blocks: list[Block]) -> list[Result]:
-    return [task(tools, *block) for block in blocks]
+    return [_do(tools, task, block) for block in blocks]
+
+
+def _do(tools: Tools, task: Task[Result], block: Block) -> Result:
+    """Do a block by one thread of NumPy's: with more, sums differ in their last bits, and processes wait for cores."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        return task(tools, *block)
 
 
 @contextmanager

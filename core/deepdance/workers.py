@@ -75,7 +75,7 @@ def count_processes() -> int:
     """
     if GPU.exists():  # the first that uses it takes all of its memory
         return 1
-    return max(1, min(_count_cores(), *(free // MEMORY_EACH for free in _find_memory())))
+    return max(1, min([_count_cores(), *(free // MEMORY_EACH for free in _find_memory())]))
 
 
 def _count_cores() -> int:
