@@ -57,7 +57,7 @@ class Pool:
         session = self._session
         if session is None or self._resources is None or (left == 1 and not session.engine):
             return None
-        if self._workers is None and (session.engine or session.jobs or seconds > WORTH):
+        if self._workers is None and (session.engine or session.jobs or (session.spawns and seconds > WORTH)):
             jobs = session.jobs or (None if session.engine else count_processes())
             asked = replace(session, jobs=jobs).open_workers(jobs or 1)
             self._workers = self._resources.enter_context(asked)
@@ -84,7 +84,10 @@ def _do(tools: Tools, task: Task[Result], block: Block) -> Result:
 
 @contextmanager
 def open_pool(session: Session) -> Iterator[Pool]:
-    """A pool of `session.jobs` workers, or of those of its engine. Unset, processes of this machine begin where what
-    is left is worth it, as many as it has cores and memory for."""
+    """A pool of `session.jobs` workers, or of those of its engine.
+
+    Where neither is set and the session `spawns`, processes of this machine begin where what is left is worth it, as
+    many as it has cores and memory for.
+    """
     with ExitStack() as resources:
         yield Pool(session, resources)

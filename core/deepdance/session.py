@@ -54,9 +54,12 @@ class Session:
     jobs: int | None = None
     """How many inputs, or blocks of frames, are worked on at once: above 1, each in a process of its own.
 
-    None are as many inputs as there are processors, in threads of this process, and processes for blocks of frames
-    where these are worth it; with an engine, as many as it has room for.
+    None are as many inputs as there are processors, in threads of this process, and for blocks of frames this
+    process or, if it `spawns`, others where these are worth it; with an engine, as many as it has room for.
     """
+    spawns: bool = False
+    """Whether processes may begin that nobody asked for: each imports the script that it is begun by, whose first lines
+    may be all of its work."""
     engine: str = ""
     """What does the work in place of processes of this machine: the address that a plugin's executor is known by."""
 
