@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from deepdance.metrics.features import (
     stack_motions,
 )
 from deepdance.metrics.memorization import TrainingIndex
+from deepdance.tasks import Tools
 
 REPLAY_PERCENTILE = 10
 """Closer to a training frame than this percentile of the held-out frames is close enough to be a copy."""
@@ -95,7 +96,10 @@ class Reference:
 
     def compare(self, streams: Sequence[Stream], meter: ProgressMeter | None = None) -> list[Comparison]:
         """Dances, a stream each, beside the training frames. Raises InputError for another size or none at all."""
-        return [self.place(measured) for measured in self.measure(streams, meter)]
+        meter = meter or ProgressMeter()
+        measured = self.measure(streams, meter)
+        blocks = ((stream, self.motion_components, self.index, self.threshold) for stream in measured)
+        return list(meter.map(_compare_elsewhere, blocks, [0] * len(measured)))
 
     def measure(self, streams: Sequence[Stream], meter: ProgressMeter | None = None) -> list[StreamMeasures]:
         """What `measure_streams` says of them."""
@@ -125,6 +129,10 @@ def _project_motions(stream: StreamMeasures, components: PrincipalComponents | N
     if components is None:
         return np.empty((0, 1), np.float32)
     return components.project(stack_motions(stream.coordinates, stream.starts))
+
+
+def _compare_elsewhere(tools: Tools, *measured: Any) -> Comparison:
+    return _compare(*measured)
 
 
 def _compare(
