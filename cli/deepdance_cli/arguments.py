@@ -112,8 +112,9 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Processes that read the videos and encode their frames, each one at a time. Default: this process alone, "
-        "which reads as many videos at once as there are processors; 1 is one after the other.",
+        help="Processes that read the videos, encode and measure their frames, each one at a time. Default: this "
+        "process, which reads as many videos at once as there are processors; where encoding or measuring takes long, "
+        "as many as there are processors and memory for. 1 is this process alone, one thing after the other.",
         show_default=False,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deepdance_cli.arguments import Json, Length, Seeds, TablesFile, Workspace
+from deepdance_cli.arguments import Executor, Jobs, Json, Length, Seeds, TablesFile, Workspace
 from deepdance_cli.output import print_json
 
 
@@ -16,6 +16,8 @@ def compare(
     frames: Length = 1000,
     seeds: Seeds = 5,
     out: TablesFile = None,
+    jobs: Jobs = None,
+    executor: Executor = "",
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -37,7 +39,8 @@ def compare(
     for place, name in places:
         opened_runs.check_trained(place, name)
     for number, (place, name) in enumerate(places, 1):
-        with open_session(place.root, title=f"{name} ({number} of {len(run)})") as session:
+        title = f"{name} ({number} of {len(run)})"
+        with open_session(place.root, title=title, jobs=jobs, engine=executor) as session:
             evaluations.append(report.evaluate(session, name, frames, seeds))
     tables = measured.compare(evaluations)
     if out:

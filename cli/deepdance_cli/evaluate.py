@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from deepdance_cli.arguments import FreshTable, Json, Length, RunName, Seeds, TablesFile, Workspace, find_run
+from deepdance_cli.arguments import (
+    Executor,
+    FreshTable,
+    Jobs,
+    Json,
+    Length,
+    RunName,
+    Seeds,
+    TablesFile,
+    Workspace,
+    find_run,
+)
 from deepdance_cli.output import print_json
 
 
@@ -15,6 +26,8 @@ def evaluate(
     seeds: Seeds = 5,
     fresh: FreshTable = None,
     out: TablesFile = None,
+    jobs: Jobs = None,
+    executor: Executor = "",
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -33,7 +46,7 @@ def evaluate(
     if out:
         export.check_format(out)
     place, name = find_run(run, workspace)
-    with open_session(place.root) as session:
+    with open_session(place.root, jobs=jobs, engine=executor) as session:
         measured = report.evaluate(session, name, frames, seeds, fresh=fresh)
     if out:
         measured.all_tables.write(out)

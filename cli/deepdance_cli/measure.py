@@ -9,6 +9,8 @@ import typer
 
 from deepdance_cli.arguments import (
     AllowRemote,
+    Executor,
+    Jobs,
     Json,
     Settings,
     Videos,
@@ -35,6 +37,8 @@ def measure(
     ] = None,
     settings: Settings = None,
     allow_remote: AllowRemote = False,
+    jobs: Jobs = None,
+    executor: Executor = "",
     workspace: Workspace = Path("workspace"),
     json: Json = False,
 ) -> None:
@@ -49,7 +53,7 @@ def measure(
     from deepdance_cli.show import print_table
 
     place, name = find_run(run, workspace)
-    with open_session(place.root) as session:
+    with open_session(place.root, jobs=jobs, engine=executor) as session:
         inputs = fetch_allowed(session, videos, allow_remote)
         table = report.evaluate_videos(session, name, inputs, remover, settings or [])
     if json:

@@ -144,7 +144,7 @@ def open_session(
         shown = ("the progress display", StageBars(bars, Forecast(place, registry)))
         listen = make_listeners(registry, [shown, *others])
         with follow(listen):
-            yield Session(place, registry, listen, jobs=jobs, engine=engine)
+            yield Session(place, registry, listen, jobs=jobs, spawns=True, engine=engine)
 
 
 class _NoteColumn(ProgressColumn):

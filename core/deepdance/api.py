@@ -248,6 +248,8 @@ def run(
     fresh: str | None = None,
     progress: bool | None = None,
     allow_remote: bool = False,
+    jobs: int | None = None,
+    executor: str = "",
     **fields: Unpack[RecipeFields],
 ) -> Run:
     """Learn the moves of one or more videos, and dance on: `dd run`. Without a video, the demo dancer is used.
@@ -258,11 +260,15 @@ def run(
     `progress` is shown on standard error; unset, where that is a terminal or a notebook. With `allow_remote` videos may
     be addresses, such as `s3://bucket/clips/`, which are fetched into a cache (`deepdance.remote`).
 
+    `jobs` processes work at once, for the run and for what is asked of it later; 1 is this process alone. `executor` is
+    the address of what works in place of this machine, as that of `dd run`.
+
     Raises InputError, OptionError, PluginError, WorkspaceError.
     """
     from deepdance import report
 
-    session, named = _adopt(Session.open(workspace, _add_progress(listen, progress)), fields)
+    opened = Session.open(workspace, _add_progress(listen, progress), jobs=jobs, engine=executor)
+    session, named = _adopt(opened, fields)
     with session.follow():
         given = [videos] if isinstance(videos, str | Path | np.ndarray) else list(videos)
         found = recipe if isinstance(recipe, Recipe) else Recipe.find(recipe) if recipe else None
@@ -280,14 +286,18 @@ def open_run(
     workspace: str | Path = "workspace",
     listen: Sequence[Listener] = (),
     progress: bool | None = None,
+    jobs: int | None = None,
+    executor: str = "",
     **components: Unpack[ComponentFields],
 ) -> Run:
     """A run by its name in the workspace, or by its folder anywhere. Raises OptionError, WorkspaceError.
 
-    Of a run whose `components` were classes, and no plugin's, these are given again. `progress` is as that of `run`.
+    Of a run whose `components` were classes, and no plugin's, these are given again. `progress`, `jobs` and `executor`
+    are as those of `run`.
     """
     place, name = locate_run(str(run), Path(workspace))
-    session, named = _adopt(Session.open(place.root, _add_progress(listen, progress)), components)
+    told = _add_progress(listen, progress)
+    session, named = _adopt(Session.open(place.root, told, jobs=jobs, engine=executor), components)
     opened = Run(session, name)
     for kind, choice in named.items():
         got = choice if isinstance(choice, str) else choice["name"]
@@ -298,9 +308,17 @@ def open_run(
 
 
 def compare(
-    compared: Sequence[Run | str | Path], frames: int = 1000, seeds: int = 5, *, workspace: str | Path = "workspace"
+    compared: Sequence[Run | str | Path],
+    frames: int = 1000,
+    seeds: int = 5,
+    *,
+    workspace: str | Path = "workspace",
+    jobs: int | None = None,
+    executor: str = "",
 ) -> Tables:
     """The tables of `dd compare`, `"frames"`, `"long"` and `"paper"`: a row each for runs, or their names or folders.
+
+    What is given by its name is measured by `jobs` and `executor`, as by those of `run`.
 
     Raises InputError, OptionError, WorkspaceError.
     """
@@ -308,7 +326,8 @@ def compare(
 
     if isinstance(compared, Run | str | Path) or not compared:
         raise OptionError(f"expected a list of runs, such as compare([first, second]), got {compared!r}")
-    opened = [run if isinstance(run, Run) else open_run(run, workspace=workspace) for run in compared]
+    where: Any = {"workspace": workspace, "jobs": jobs, "executor": executor}
+    opened = [run if isinstance(run, Run) else open_run(run, **where) for run in compared]
     for run in opened:
         opened_runs.check_trained(run._session.workspace, run.name)
     return report.compare([run.evaluate(frames, seeds) for run in opened])

@@ -22,6 +22,7 @@ from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.metrics.paper_table import PaperRow, build_row, measure_latent_reference, measure_pixel_reference
+from deepdance.packing import PackedModel
 from deepdance.plugins import BUILT_IN, describe_code
 from deepdance.recipe import Recipe
 from deepdance.session import Session
@@ -56,6 +57,11 @@ class OpenedRun:
     def codec(self) -> FrameCodec[Any]:
         """The trained codec."""
         return pipeline.load_codec(self.session, self.recipe, self.artifacts["codec"][0])
+
+    @cached_property
+    def packed_codec(self) -> PackedModel:
+        """The trained codec, as it goes to other processes."""
+        return PackedModel(self.recipe, "codec", self.artifacts["codec"][0], self.codec)
 
     @cached_property
     def latents(self) -> Float32:

@@ -6,13 +6,11 @@ fit_codec → encode → fit_sequence → dance → decode_frames → render
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import ceil, prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -28,19 +26,19 @@ from deepdance.frames import Clip, Silhouettes
 from deepdance.generation import close_loop, count_keyframes, draw_at, interpolate, interpolate_loop, take_opening
 from deepdance.interfaces import FrameCodec, History, SequenceModel
 from deepdance.music.alignment import DRIFT, BentDance, align, find_rests
-from deepdance.plugins import BUILT_IN, KINDS, Entry, Registry
+from deepdance.packing import PackedModel
+from deepdance.plugins import BUILT_IN, KINDS, Entry
 from deepdance.plugins.culprits import find_culprit
 from deepdance.plugins.isolation import one_line
+from deepdance.pool import open_pool
 from deepdance.recipe import AUTO, Recipe
 from deepdance.session import Session
 from deepdance.splits import Split, split_frames, split_latents
 from deepdance.storage import write_atomically
 from deepdance.strict_json import Number
-from deepdance.tasks import Tools, map_blocks
-from deepdance.workers import Workers
+from deepdance.tasks import Tools
 
-BLOCK = 8 * 256
-"""Frames that another process encodes at once: enough that the way of the codec and of the frames counts little."""
+ENCODE_BATCH = 256
 DECODE_BATCH = 64
 CHUNK_PIXELS = 1 << 24
 """Of the frames that are decoded at once: eight of 1920×1080."""
@@ -55,9 +53,6 @@ LOOP_GAP = 2.0
 
 Keys = tuple[Float32, Bools]
 """Keyframes `(k, d)`, and which of them begin a new shot, `(k,)`."""
-
-_LOADED: dict[str, Any] = {}
-"""The model that this process was sent last, by its key."""
 
 log = logging.getLogger("deepdance")
 
@@ -115,11 +110,13 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
 
     def work(folder: Path) -> dict[str, Any]:
         encoder = load_codec(session, recipe, codec)
+        model = PackedModel(recipe, "codec", codec, encoder)
+        chunks = ((model, chunk) for chunk in frames.chunks(ENCODE_BATCH))
         header = {"descr": "<f4", "fortran_order": False, "shape": (len(frames), encoder.latent_dim)}
-        with (folder / "latents.npy").open("wb") as file, session.open_workers(len(frames) // BLOCK) as workers:
+        with (folder / "latents.npy").open("wb") as file, open_pool(session) as pool:
             np.lib.format.write_array_header_1_0(file, header)
             done = 0
-            for latents in _encode_chunks(recipe, codec, encoder, frames, workers):
+            for latents in pool.map(_encode_chunk, chunks, ceil(len(frames) / ENCODE_BATCH)):
                 file.write(np.ascontiguousarray(latents, "<f4").data)
                 done += len(latents)
                 session.listen(Progress("latents", done, len(frames)))
@@ -128,58 +125,10 @@ def encode(session: Session, recipe: Recipe, codec: Artifact, prepared: Sequence
     return session.make("latents", inputs, work)
 
 
-def _encode_chunks(
-    recipe: Recipe,
-    codec: Artifact,
-    encoder: FrameCodec[Any],
-    frames: Silhouettes,
-    workers: Workers | None,
-) -> Iterator[Float32]:
-    """Latents `(n, d)` of all frames in their order, by the codec here or by its copies elsewhere."""
-    if workers is None:
-        return (encoder.encode(chunk) for chunk in frames.chunks())
-    model = PackedModel.pack(recipe, "codec", codec)
-    blocks = ((model, block) for block in frames.chunks(BLOCK))
-    return map_blocks(workers, _encode_block, blocks)
-
-
-def _encode_block(tools: Tools, model: PackedModel, block: UInt8) -> Float32:
-    """The latents of a block, encoded in the same chunks as anywhere: how many are summed at once can change a bit."""
-    encoder = model.load(tools.registry)
-    return np.concatenate([encoder.encode(chunk) for chunk in Silhouettes.of(block).chunks()])
-
-
-@dataclass(frozen=True)
-class PackedModel:
-    """A trained component on its way to another process: what a recipe says of it, and its files."""
-
-    recipe: Recipe
-    kind: str
-    key: str
-    files: Mapping[str, bytes]
-
-    @classmethod
-    def pack(cls, recipe: Recipe, kind: str, artifact: Artifact) -> Self:
-        """What an artifact holds."""
-        names = artifact.manifest()["files"]
-        return cls(recipe, kind, artifact.key, {name: (artifact.folder / name).read_bytes() for name in names})
-
-    def load(self, registry: Registry) -> Any:
-        """The component; the latest one is kept by this process."""
-        if self.key not in _LOADED:
-            _LOADED.clear()
-            _LOADED[self.key] = self._load(registry)
-        return _LOADED[self.key]
-
-    def _load(self, registry: Registry) -> Any:
-        choice = getattr(self.recipe, self.kind)
-        options = registry.options(self.kind, choice.name, self.recipe.preset, choice.options)
-        with TemporaryDirectory(prefix="deepdance-") as folder:
-            for name, content in self.files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            return registry.component(self.kind, choice.name).load(Path(folder), options)
+def _encode_chunk(tools: Tools, model: PackedModel, chunk: UInt8) -> Float32:
+    """The chunks are the same for whoever encodes: how many frames are summed at once can change a bit."""
+    latents: Float32 = model.load(tools.registry).encode(chunk)
+    return latents
 
 
 def load_latents(artifact: Artifact) -> Float32:

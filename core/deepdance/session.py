@@ -54,18 +54,34 @@ class Session:
     jobs: int | None = None
     """How many inputs, or blocks of frames, are worked on at once: above 1, each in a process of its own.
 
-    None are as many inputs as there are processors, in threads of this process; with an engine, as many as it has room
-    for.
+    None are as many inputs as there are processors, in threads of this process, and for blocks of frames this
+    process or, if it `spawns`, others where these are worth it; with an engine, as many as it has room for.
     """
+    spawns: bool = False
+    """Whether processes may begin that nobody asked for: each imports the script that it is begun by, whose first lines
+    may be all of its work."""
     engine: str = ""
     """What does the work in place of processes of this machine: the address that a plugin's executor is known by."""
 
     @classmethod
-    def open(cls, workspace: str | Path = "workspace", listen: Sequence[Listener] = ()) -> Self:
-        """A session with all installed components. It is `listen` and the installed plugins that are told."""
+    def open(
+        cls,
+        workspace: str | Path = "workspace",
+        listen: Sequence[Listener] = (),
+        *,
+        jobs: int | None = None,
+        engine: str = "",
+    ) -> Self:
+        """A session with all installed components. It is `listen` and the installed plugins that are told.
+
+        Raises OptionError for less than one job.
+        """
+        if jobs is not None and jobs < 1:
+            raise OptionError(f"jobs: expected 1 or more, got {jobs}; None is what this machine has room for")
         registry = discover()
         named = [(f"the listener {getattr(each, '__name__', type(each).__name__)}", each) for each in listen]
-        return cls(Workspace(Path(workspace)), registry, make_listeners(registry, [*named, *registry.listeners]))
+        told = make_listeners(registry, [*named, *registry.listeners])
+        return cls(Workspace(Path(workspace)), registry, told, jobs=jobs, engine=engine)
 
     @contextmanager
     def follow(self) -> Iterator[None]:

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+MEMORY_EACH = 1 << 30
+"""Bytes that a process needs, with TensorFlow and a model of the usual size."""
+PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
+GPU = Path("/dev/nvidiactl")
 
 
 @dataclass(frozen=True)
@@ -60,3 +66,38 @@ def _end_with(lifeline: Connection) -> None:
     with suppress(EOFError, OSError):
         lifeline.recv()
     os._exit(1)
+
+
+def count_processes() -> int:
+    """How many processes this machine has the cores and the memory for: at least one; one where they share a GPU.
+
+    Inside a container its limits count. Where the memory is not known, on no Linux, the cores alone do.
+    """
+    if GPU.exists():  # the first that uses it takes all of its memory
+        return 1
+    return max(1, min([_count_cores(), *(free // MEMORY_EACH for free in _find_memory())]))
+
+
+def _count_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _find_memory() -> Iterator[int]:
+    """Bytes that are free: of the machine, and of the container."""
+    free = _read_numbers(PROC / "meminfo").get("MemAvailable:")
+    if free is not None:
+        yield free << 10
+    with suppress(OSError, ValueError):  # `max` is no limit
+        limit = int((CGROUP / "memory.max").read_text())
+        # What is cached of files counts as used there, but is given up where it is needed.
+        yield max(0, limit - _read_numbers(CGROUP / "memory.stat").get("anon", 0))
+
+
+def _read_numbers(path: Path) -> dict[str, int]:
+    """The first number of each line, by the word before it; none where there is no such file."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {line[0]: int(line[1]) for line in lines if len(line) > 1}

@@ -103,7 +103,12 @@ def test_compare_has_a_row_a_run_and_measures_a_shared_codec_once(dd, told, trai
 
 def test_compare_says_which_of_how_many_runs_is_at_work(dd, trained, monkeypatch):
     titles, opened = [], progress.open_session
-    monkeypatch.setattr(progress, "open_session", lambda *given, title: titles.append(title) or opened(*given))
+
+    def note(*given, title, **options):
+        titles.append(title)
+        return opened(*given, **options)
+
+    monkeypatch.setattr(progress, "open_session", note)
     assert dd("compare", "one", "two", *SHORT, "--workspace", trained).code == 0
     assert titles == ["one (1 of 2)", "two (2 of 2)"]
 

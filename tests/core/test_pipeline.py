@@ -9,7 +9,7 @@ import pytest
 from deepdance import pipeline
 from deepdance.errors import InputError
 from deepdance.events import Progress
-from deepdance.frames import Clip, Silhouettes, SilhouetteWriter
+from deepdance.frames import Clip, SilhouetteWriter
 from deepdance.interfaces import SequenceModel
 from deepdance.pipeline import check_length, dance, decode_frames, encode, find_chunk_length, load_latents
 from deepdance.recipe import Recipe
@@ -142,7 +142,7 @@ def test_latents_are_those_of_all_frames_in_their_order(tmp_path, monkeypatch):
     session = Session(Workspace(tmp_path), None, told.append)
     encoder = SimpleNamespace(latent_dim=1, encode=lambda chunk: chunk[:, 0, :1].astype(np.float32))
     monkeypatch.setattr(pipeline, "load_codec", lambda *_: encoder)
-    monkeypatch.setattr(Silhouettes, "chunks", lambda self: iter([frames[:64], frames[64:128], frames[128:]]))
+    monkeypatch.setattr(pipeline, "ENCODE_BATCH", 64)
     made = encode(session, Recipe(), SimpleNamespace(key="codec"), [SimpleNamespace(key="a", folder=folder)])
     assert load_latents(made)[:, 0].tolist() == list(range(150))
     assert [each.done for each in told if isinstance(each, Progress)] == [64, 128, 150]

@@ -224,8 +224,7 @@ def test_a_class_that_was_given_stays_in_this_process(tmp_path):
         assert alone is None
 
 
-def test_latents_are_the_same_whoever_encoded_them(tmp_path, silhouettes, log, monkeypatch):
-    monkeypatch.setattr(pipeline, "BLOCK", 256)
+def test_latents_are_the_same_whoever_encoded_them(tmp_path, silhouettes, log):
     source = tmp_path / "silhouettes.npy"
     np.save(source, np.tile(silhouettes, (5, 1, 1)))
     recipe = Recipe(size=silhouettes.shape[1:], fps=10, codec="pca", preset="quick")

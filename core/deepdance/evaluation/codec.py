@@ -12,13 +12,15 @@ from deepdance.arrays import Bools, Float64, Int64, UInt8
 from deepdance.evaluation.streams import CHUNK, OnProgress, ProgressMeter, ignore_progress
 from deepdance.evaluation.tables import COPY, REAL, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
-from deepdance.interfaces import FrameCodec
 from deepdance.metrics import video_quality
 from deepdance.metrics.accuracy import accuracy_ceiling, keras_accuracy
 from deepdance.metrics.bootstrap import bootstrap, bootstrap_mean
 from deepdance.metrics.shapes import boundary_iou, count_grey_pixels, count_limb_pixels, iou, measure_perimeters
 from deepdance.metrics.video_quality import STRRED_SMALLEST
+from deepdance.packing import PackedModel
+from deepdance.pool import Pool
 from deepdance.splits import number_blocks
+from deepdance.tasks import Tools
 
 Terms = dict[str, npt.NDArray[Any]]
 """What figures are sums of, by name: one value a frame `(n,)`."""
@@ -43,11 +45,16 @@ LEGEND = (
 
 
 def measure_codec(
-    codec: FrameCodec[Any], name: str, frames: Silhouettes, on_progress: OnProgress = ignore_progress
+    codec: PackedModel,
+    name: str,
+    frames: Silhouettes,
+    on_progress: OnProgress = ignore_progress,
+    *,
+    pool: Pool | None = None,
 ) -> Table:
     """The codec, the real frames and the copy of the frame before, measured on `frames` in chunks."""
     triples = _choose_triples(frames.clips)
-    meter = ProgressMeter(len(frames) + 2 * len(triples), on_progress)
+    meter = ProgressMeter(len(frames) + 2 * len(triples), on_progress, pool)
     has_copy = np.ones(len(frames), bool)
     has_copy[[clip.start for clip in frames.clips]] = False
     decoded, copied = _measure_frames(codec, frames, has_copy, meter)
@@ -70,18 +77,22 @@ def _choose_triples(clips: Sequence[Clip]) -> Int64:
 
 
 def _measure_frames(
-    codec: FrameCodec[Any], frames: Silhouettes, has_copy: Bools, meter: ProgressMeter
+    codec: PackedModel, frames: Silhouettes, has_copy: Bools, meter: ProgressMeter
 ) -> tuple[Terms, Terms]:
     """Terms of the decoded frames, and of the frames that `has_copy` beside the ones before them."""
-    decoded, copied = [], []
-    for start in range(0, len(frames), CHUNK):
-        index = np.arange(start, min(start + CHUNK, len(frames)))
-        truth = frames[index]
-        decoded.append(_compute_terms(truth, codec.decode(codec.encode(truth))))
-        inner = index[has_copy[index]]
-        copied.append(_compute_terms(frames[inner], frames[inner - 1]))
-        meter.advance(len(index))
+    starts = range(0, len(frames), CHUNK)
+    numbers = [np.arange(start, min(start + CHUNK, len(frames))) for start in starts]
+    copies = [index[has_copy[index]] for index in numbers]
+    blocks = (
+        (codec, frames[index], frames[inner], frames[inner - 1]) for index, inner in zip(numbers, copies, strict=True)
+    )
+    decoded, copied = zip(*meter.map(_compare_frames, blocks, list(map(len, numbers))), strict=True)
     return _join(decoded), _join(copied)
+
+
+def _compare_frames(tools: Tools, codec: PackedModel, truth: UInt8, later: UInt8, before: UInt8) -> tuple[Terms, Terms]:
+    model = codec.load(tools.registry)
+    return _compute_terms(truth, model.decode(model.encode(truth))), _compute_terms(later, before)
 
 
 def _compute_terms(truth: UInt8, decoded: UInt8) -> Terms:
@@ -105,18 +116,22 @@ def _compute_terms(truth: UInt8, decoded: UInt8) -> Terms:
 
 
 def _measure_pairs(
-    codec: FrameCodec[Any], frames: Silhouettes, triples: Int64, meter: ProgressMeter
+    codec: PackedModel, frames: Silhouettes, triples: Int64, meter: ProgressMeter
 ) -> tuple[Terms, Terms]:
     """ST-RRED's terms of pairs of frames, decoded, and copied from one frame before."""
-    decoded: list[Terms] = []
-    copied: list[Terms] = []
-    for triple in triples:
-        truth = frames[triple[1:]]
-        for terms, shown in ((decoded, codec.decode(codec.encode(truth))), (copied, frames[triple[:2]])):
-            space, time = video_quality.strred(truth, shown)
-            terms.append({"space": space, "time": time})
-        meter.advance(2)
-    return _join(decoded), _join(copied)
+    blocks = ((codec, frames[triple]) for triple in triples)
+    pairs = list(meter.map(_compare_pair, blocks, [2] * len(triples)))
+    return _join([decoded for decoded, _ in pairs]), _join([copied for _, copied in pairs])
+
+
+def _compare_pair(tools: Tools, codec: PackedModel, triple: UInt8) -> tuple[Terms, Terms]:
+    model, truth = codec.load(tools.registry), triple[1:]
+    return _compute_strred(truth, model.decode(model.encode(truth))), _compute_strred(truth, triple[:2])
+
+
+def _compute_strred(truth: UInt8, shown: UInt8) -> Terms:
+    space, time = video_quality.strred(truth, shown)
+    return {"space": space, "time": time}
 
 
 def _join(parts: Sequence[Terms]) -> Terms:

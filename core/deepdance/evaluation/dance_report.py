@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepdance.arrays import Float32, Float64, UInt8, sample_evenly
+from deepdance.arrays import Float32, Float64, sample_evenly
 from deepdance.errors import InputError
 from deepdance.evaluation.judge import Told
 from deepdance.evaluation.reference import Comparison, Reference
-from deepdance.evaluation.streams import StreamMeasures
+from deepdance.evaluation.streams import ProgressMeter, Stream, StreamMeasures
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.distributions import density_coverage, frechet_distance
 from deepdance.metrics.features import SAMPLE, WINDOW
@@ -48,19 +48,14 @@ class DanceReport:
     """How often a classifier tells these dances from real frames."""
 
 
-def report_dances(
-    reference: Reference, streams: Sequence[Iterable[UInt8]], shots: Sequence[Sequence[int]] | None = None
-) -> DanceReport:
-    """Measure streams of chunks `(n, h, w)`, one dance each, at the reference's rate and size.
+def report_dances(reference: Reference, streams: Sequence[Stream], meter: ProgressMeter | None = None) -> DanceReport:
+    """Measure streams, one dance each, at the reference's rate and size.
 
-    `shots` has the first frames of each dance's shots: as in the real frames, a cut is no motion. A stream is read
-    once, chunk by chunk. Raises InputError for another size or an empty stream.
+    As in the real frames, a cut is no motion. Raises InputError for another size or an empty stream.
     """
     if not streams:
         raise InputError("expected a dance to measure, got none; give at least one stream")
-    begins = shots or [[0]] * len(streams)
-    dances = [reference.compare(stream, starts) for stream, starts in zip(streams, begins, strict=True)]
-    return _report(reference, dances)
+    return _report(reference, reference.compare(streams, meter))
 
 
 def report_real(reference: Reference) -> DanceReport:
@@ -70,7 +65,8 @@ def report_real(reference: Reference) -> DanceReport:
 
 def report_copy(reference: Reference, frames: int) -> DanceReport:
     """The last training frame, held for so many frames: the baseline."""
-    return report_dances(reference, [(reference.last_frame for _ in range(frames))])
+    (once,) = reference.measure([Stream(reference.last_frame)])
+    return _report(reference, [reference.place(once.hold(frames))])
 
 
 def _report(reference: Reference, dances: Sequence[Comparison], *, judged: bool = True) -> DanceReport:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from deepdance.arrays import Int64, UInt8
+from deepdance.arrays import Int64
 from deepdance.evaluation.dance_report import DanceReport, report_copy, report_dances, report_real
 from deepdance.evaluation.judge import KINDS, RealParts, Told, describe_verdict
 from deepdance.evaluation.reference import Reference
-from deepdance.evaluation.streams import OnProgress, ProgressMeter, ignore_progress, measure_stream
+from deepdance.evaluation.streams import OnProgress, ProgressMeter, Stream, ignore_progress
 from deepdance.evaluation.tables import CEILING, COPY, REAL, Column, Figures, Row, Table
 from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.bootstrap import Estimate
 from deepdance.metrics.features import WINDOW
 from deepdance.metrics.two_sample import ALL, FOLDS
 from deepdance.opened_runs import OpenedRun
-from deepdance.pipeline import decode_frames
+from deepdance.pool import Pool
 
 FRECHET_NEEDS = f"{WINDOW} frames, of the dance and held out"
 MOTION_NEEDS = f"{WINDOW} stretches of {WINDOW} frames, of the dance and held out"
@@ -63,25 +63,21 @@ LEGEND = (
     "real frames; half of its answers are right by chance. Real: other real frames. slope: change per 1,000 frames; "
     "flat if its interval holds 0."
 )
-DecodeReal = Callable[[Int64], Iterable[UInt8]]
-"""Real frames, by number, as they come out of the codec."""
 
 
-def measure_long_dances(run: OpenedRun, on_progress: OnProgress = ignore_progress, *, length: int, seeds: int) -> Table:
+def measure_long_dances(
+    run: OpenedRun, on_progress: OnProgress = ignore_progress, *, length: int, seeds: int, pool: Pool | None = None
+) -> Table:
     """`seeds` dances of `length` frames beside a run's real ones; each starts from a real context, half held out."""
     recipe, frames = run.recipe, run.frames
     starts = choose_starts(frames.clips, run.evaluated_from, run.model.context, seeds)
     openings = run.latents[starts[:, None] + np.arange(run.model.context)]
     dances, cuts = run.model.generate_shots(openings, length, temperature=recipe.temperature, rng=recipe.seed)
-    streams = [decode_frames(run.codec, [dance]) for dance in dances]
     shots = [[0, *(np.flatnonzero(each[1:]) + 1).tolist()] for each in cuts]
-    name = f"{recipe.codec.name} × {recipe.sequence.name}"
-
-    def decode_real(numbers: Int64) -> Iterable[UInt8]:
-        return decode_frames(run.codec, [run.latents[numbers]])
-
-    total, since = seeds * length, run.evaluated_from
-    return _measure("Long dances", name, streams, shots, total, frames, since, on_progress, decode_real)
+    streams = [Stream(dance, begins, run.packed_codec) for dance, begins in zip(dances, shots, strict=True)]
+    name, parts = f"{recipe.codec.name} × {recipe.sequence.name}", RealParts.choose(*_split(frames, run.evaluated_from))
+    coded = Stream(run.latents[parts.frames], parts.starts, run.packed_codec)
+    return _measure("Long dances", name, streams, frames, run.evaluated_from, on_progress, pool, coded)
 
 
 def measure_videos(
@@ -90,11 +86,11 @@ def measure_videos(
     frames: Silhouettes,
     evaluated_from: int,
     on_progress: OnProgress = ignore_progress,
+    *,
+    pool: Pool | None = None,
 ) -> Table:
     """Videos, each one dance at the rate of the real `frames`, beside those, held out from `evaluated_from`."""
-    streams = [video.chunks() for video in videos]
-    shots = [[clip.start for clip in video.clips] for video in videos]
-    return _measure("Videos", name, streams, shots, sum(map(len, videos)), frames, evaluated_from, on_progress)
+    return _measure("Videos", name, list(map(Stream.of, videos)), frames, evaluated_from, on_progress, pool)
 
 
 def choose_starts(clips: Sequence[Clip], evaluated_from: int, context: int, count: int) -> Int64:
@@ -117,26 +113,23 @@ def _choose_evenly(places: Int64, count: int) -> Int64:
 def _measure(
     title: str,
     name: str,
-    streams: Sequence[Iterable[UInt8]],
-    shots: Sequence[Sequence[int]],
-    total: int,
+    streams: Sequence[Stream],
     frames: Silhouettes,
     evaluated_from: int,
     on_progress: OnProgress,
-    decode_real: DecodeReal | None = None,
+    pool: Pool | None,
+    coded: Stream | None = None,
 ) -> Table:
-    """Streams of `total` frames in all, the real dance, and the last training frame held, with curves over time.
+    """Streams, the real dance, and the last training frame held, with curves over time.
 
-    `shots` has the first frame of each shot, for each stream. With `decode_real` also what a classifier tells real
-    frames by that went through the codec.
+    With `coded`, the real frames that stand for a dance, also what a classifier tells those by when only the codec has
+    changed them.
     """
-    # With nothing held out all frames serve as both parts: real is then what was learned, and there is no floor.
-    train = frames.between(0, evaluated_from or len(frames))
-    held_out = frames.between(evaluated_from, len(frames)) if evaluated_from else train
-    parts = RealParts.choose(train, held_out)
-    meter = ProgressMeter(len(train) + len(held_out) + total + len(parts.frames) * bool(decode_real), on_progress)
-    reference = Reference.fit(train, held_out, meter.track)
-    report, real = report_dances(reference, [meter.track(stream) for stream in streams], shots), report_real(reference)
+    train, held_out = _split(frames, evaluated_from)
+    total = len(frames) + sum(len(stream) for stream in [*streams, coded] if stream)
+    meter = ProgressMeter(total, on_progress, pool)
+    reference = Reference.fit(train, held_out, meter)
+    report, real = report_dances(reference, streams, meter), report_real(reference)
     copied = report_copy(reference, report.frames // report.dances)
     rows = [
         Row(name, "model", _collect_figures(report)),
@@ -144,14 +137,20 @@ def _measure(
         Row(COPY, "copy", _collect_figures(copied)),
     ]
     verdicts = [describe_verdict(name, report.told, real.told)]
-    if decode_real:
-        told = _judge_codec(reference, parts, meter.track(decode_real(parts.frames)))
+    if coded:
+        told = reference.judge.judge(reference.measure([coded], meter))
         rows.append(Row(CEILING, "ceiling", _collect_told(told)))
         verdicts.append(describe_verdict(CEILING, told, real.told))
     count = "1 dance" if report.dances == 1 else f"{report.dances} dances"
     legend = "\n".join([f"{count}, {report.frames:,} frames in all, {report.fps:g} a second.", LEGEND, *verdicts])
     curves = {name: report.curves, REAL: real.curves}
     return Table(title, (*WHOLE, *TOLD, *SPANS, *SLOPES), rows, legend, upright=True, curves=curves)
+
+
+def _split(frames: Silhouettes, evaluated_from: int) -> tuple[Silhouettes, Silhouettes]:
+    """Training and held-out frames; with nothing held out all serve as both: there is no floor."""
+    train = frames.between(0, evaluated_from or len(frames))
+    return train, frames.between(evaluated_from, len(frames)) if evaluated_from else train
 
 
 def _collect_figures(report: DanceReport) -> Figures:
@@ -162,11 +161,6 @@ def _collect_figures(report: DanceReport) -> Figures:
 
 def _collect_told(told: Told) -> Figures:
     return {"told": told.get(ALL), **{f"told.{kind}": told.get(kind) for kind in KINDS}}
-
-
-def _judge_codec(reference: Reference, parts: RealParts, decoded: Iterable[UInt8]) -> Told:
-    """What the real frames that stand for a dance are told by when only the codec has changed them."""
-    return reference.judge.judge([measure_stream(decoded, reference.frame_components, parts.starts)])
 
 
 def _collect_floor(report: DanceReport, real: DanceReport) -> Figures:

@@ -5,16 +5,16 @@ The held-out frames are measured in the same way, as if they had been generated,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from deepdance.arrays import Float32, Float64, UInt8, sample_evenly
 from deepdance.errors import InputError
 from deepdance.evaluation.judge import Judge, RealParts
-from deepdance.evaluation.streams import StreamMeasures, measure_stream
+from deepdance.evaluation.streams import ProgressMeter, Stream, StreamMeasures, measure_streams
 from deepdance.frames import Silhouettes
 from deepdance.metrics.distributions import NEIGHBOURS
 from deepdance.metrics.features import (
@@ -26,8 +26,8 @@ from deepdance.metrics.features import (
     stack_motions,
 )
 from deepdance.metrics.memorization import TrainingIndex
+from deepdance.tasks import Tools
 
-Track = Callable[[Iterable[UInt8]], Iterable[UInt8]]
 REPLAY_PERCENTILE = 10
 """Closer to a training frame than this percentile of the held-out frames is close enough to be a copy."""
 
@@ -61,11 +61,10 @@ class Reference:
     last_frame: UInt8
 
     @classmethod
-    def fit(cls, train: Silhouettes, held_out: Silhouettes, track: Track = iter) -> Self:
+    def fit(cls, train: Silhouettes, held_out: Silhouettes, meter: ProgressMeter | None = None) -> Self:
         """Learn features from training frames and measure both parts. Streams to compare share their rate and size.
 
-        Where nothing is held out both are the same object. `track` wraps the chunks of each part, to follow what has
-        been read. Raises InputError where a part is empty.
+        Where nothing is held out both are the same object. Raises InputError where a part is empty.
         """
         if len(train) <= NEIGHBOURS or not len(held_out):
             raise InputError(
@@ -73,11 +72,9 @@ class Reference:
                 "give a longer video"
             )
         components = _fit_frame_components(train)
-        training, real = (
-            measure_stream(track(part.chunks()), components, [clip.start for clip in part.clips])
-            for part in (train, held_out)
-        )
-        measured = [training] if held_out is train else [training, real]
+        parts = [train] if held_out is train else [train, held_out]
+        measured = measure_streams(list(map(Stream.of, parts)), components, train.size, meter or ProgressMeter())
+        training, real = measured[0], measured[-1]
         motion_components = _fit_motion_components(training)
         index = TrainingIndex.build(training.features, training.starts)
         # How near a frame must be to count as a copy is known only from how near real new frames come.
@@ -97,26 +94,20 @@ class Reference:
             train[len(train) - 1 :],
         )
 
-    def compare(self, chunks: Iterable[UInt8], starts: Sequence[int] = (0,)) -> Comparison:
-        """Read chunks `(n, h, w)` of one dance, once; its shots begin at `starts`.
+    def compare(self, streams: Sequence[Stream], meter: ProgressMeter | None = None) -> list[Comparison]:
+        """Dances, a stream each, beside the training frames. Raises InputError for another size or none at all."""
+        meter = meter or ProgressMeter()
+        measured = self.measure(streams, meter)
+        blocks = ((stream, self.motion_components, self.index, self.threshold) for stream in measured)
+        return list(meter.map(_compare_elsewhere, blocks, [0] * len(measured)))
 
-        Raises InputError for another size or none at all.
-        """
-        stream = measure_stream(self._check(chunks), self.frame_components, starts)
+    def measure(self, streams: Sequence[Stream], meter: ProgressMeter | None = None) -> list[StreamMeasures]:
+        """What `measure_streams` says of them."""
+        return measure_streams(streams, self.frame_components, self.size, meter or ProgressMeter())
+
+    def place(self, stream: StreamMeasures) -> Comparison:
+        """A dance that was measured, beside the training frames."""
         return _compare(stream, self.motion_components, self.index, self.threshold)
-
-    def _check(self, chunks: Iterable[UInt8]) -> Iterator[UInt8]:
-        count = 0
-        for chunk in chunks:
-            if chunk.dtype != np.uint8 or chunk.shape[1:] != self.size:
-                raise InputError(
-                    f"expected uint8 frames of {self.size} like the training frames, got {chunk.dtype} of "
-                    f"{chunk.shape[1:]}; scale them first"
-                )
-            count += len(chunk)
-            yield chunk
-        if not count:
-            raise InputError("expected frames to measure, got none; is the video empty?")
 
 
 def _fit_frame_components(frames: Silhouettes) -> PrincipalComponents:
@@ -138,6 +129,10 @@ def _project_motions(stream: StreamMeasures, components: PrincipalComponents | N
     if components is None:
         return np.empty((0, 1), np.float32)
     return components.project(stack_motions(stream.coordinates, stream.starts))
+
+
+def _compare_elsewhere(tools: Tools, *measured: Any) -> Comparison:
+    return _compare(*measured)
 
 
 def _compare(

@@ -36,6 +36,7 @@ from deepdance.events import Progress
 from deepdance.frames import Silhouettes
 from deepdance.inputs import expand_inputs, recipe_for
 from deepdance.opened_runs import OpenedRun
+from deepdance.pool import Pool, open_pool
 from deepdance.session import TABLES, Session
 from deepdance.storage import digest, read_as, write_json
 
@@ -112,12 +113,13 @@ def evaluate(
     paper = PaperTable(opened_runs.measure_paper_table(run, name))
     everything = ("silhouettes", "codec", "latents", "sequence")
     settings = {"length": length, "seeds": seeds, "temperature": recipe.temperature, "seed": recipe.seed}
-    measure_long = partial(measure_long_dances, run, length=length, seeds=seeds)
-    tables = Tables(
-        codec=_build_table(run, "codec", ("silhouettes", "codec"), partial(_measure_codec, run)),
-        next_frame=_build_table(run, "next_frame", everything, partial(measure_next_frame, run)),
-        long=_build_table(run, "long", everything, measure_long, settings),
-    )
+    with open_pool(session) as pool:
+        measure_long = partial(measure_long_dances, run, length=length, seeds=seeds, pool=pool)
+        tables = Tables(
+            codec=_build_table(run, "codec", ("silhouettes", "codec"), partial(_measure_codec, run, pool)),
+            next_frame=_build_table(run, "next_frame", everything, partial(measure_next_frame, run)),
+            long=_build_table(run, "long", everything, measure_long, settings),
+        )
     as_json = {key: table.as_json() for key, table in tables.items()}
     write_json(session.workspace.run_folder(name) / "evaluation.json", as_json)
     frames = digest([[artifact.key for artifact in run.artifacts["silhouettes"]], recipe.validation])
@@ -147,14 +149,15 @@ def evaluate_videos(
 
     def measure(on_progress: OnProgress) -> Table:
         videos = [Silhouettes.load([artifact.folder]) for artifact in prepared]
-        return measure_videos(shown, videos, run.frames, run.evaluated_from, on_progress)
+        with open_pool(session) as pool:
+            return measure_videos(shown, videos, run.frames, run.evaluated_from, on_progress, pool=pool)
 
     keys = {"videos": [artifact.key for artifact in prepared], "validation": recipe.validation, "name": shown}
     return _build_table(run, "videos", ("silhouettes",), measure, keys)
 
 
-def _measure_codec(run: OpenedRun, on_progress: OnProgress) -> Table:
-    return measure_codec(run.codec, run.recipe.codec.name, run.held_out, on_progress)
+def _measure_codec(run: OpenedRun, pool: Pool, on_progress: OnProgress) -> Table:
+    return measure_codec(run.packed_codec, run.recipe.codec.name, run.held_out, on_progress, pool=pool)
 
 
 def _build_table(

@@ -1,20 +1,29 @@
-"""Frames as a stream of chunks: counted, and measured while they are read once."""
+"""Streams of frames, measured block by block while they are read or decoded once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from itertools import islice, pairwise
+from typing import Any, Self
 
 import numpy as np
 
 from deepdance.arrays import Float32, Float64, UInt8
+from deepdance.errors import InputError
+from deepdance.frames import Silhouettes
 from deepdance.metrics.features import FEATURES, PrincipalComponents, compute_signed_distances
 from deepdance.metrics.motion import measure_motion
 from deepdance.metrics.shapes import measure_frames
+from deepdance.packing import PackedModel
+from deepdance.pipeline import DECODE_BATCH
+from deepdance.pool import Pool
+from deepdance.tasks import Result, Task, Tools
 
 CHUNK = 64
 """Frames that are encoded or decoded at once."""
+READ = 256
+"""Frames that are read at once."""
 OnProgress = Callable[[int, int], None]
 """Called with what is done, and the total."""
 
@@ -24,23 +33,53 @@ def ignore_progress(done: int, total: int) -> None:
 
 
 class ProgressMeter:
-    """Counts the frames that are done, of several streams together."""
+    """Counts the frames that are done, of several streams together, and does the work by a pool."""
 
-    def __init__(self, total: int, on_progress: OnProgress) -> None:
+    def __init__(self, total: int = 0, on_progress: OnProgress = ignore_progress, pool: Pool | None = None) -> None:
         self._done = 0
         self._total = total
         self._on_progress = on_progress
+        self._pool = pool or Pool()
 
     def advance(self, frames: int) -> None:
         """So many frames more are done."""
         self._done += frames
         self._on_progress(self._done, self._total)
 
-    def track(self, chunks: Iterable[UInt8]) -> Iterator[UInt8]:
-        """The same chunks; each is counted when it has been used."""
-        for chunk in chunks:
-            yield chunk
-            self.advance(len(chunk))
+    def map(self, task: Task[Result], blocks: Iterable[tuple[object, ...]], sizes: Sequence[int]) -> Iterator[Result]:
+        """What a task returns for each of the blocks, which have so many frames; each is counted when it is done."""
+        results = self._pool.map(task, blocks, len(sizes))
+        for result, size in zip(results, sizes, strict=True):
+            self.advance(size)
+            yield result
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Frames `(n, h, w)` or, with a codec, latents `(n, d)` that it decodes; clips begin at `starts`."""
+
+    rows: Silhouettes | UInt8 | Float32
+    starts: Sequence[int] = (0,)
+    codec: PackedModel | None = None
+
+    @classmethod
+    def of(cls, frames: Silhouettes) -> Self:
+        """Silhouettes with their clips."""
+        return cls(frames, [clip.start for clip in frames.clips])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many rows each block has."""
+        length = DECODE_BATCH if self.codec else READ
+        return [min(length, len(self) - start) for start in range(0, len(self), length)]
+
+    def blocks(self) -> Iterator[UInt8 | Float32]:
+        """The rows, block by block."""
+        stops = np.cumsum(self.sizes).tolist()
+        return (self.rows[stop - size : stop] for stop, size in zip(stops, self.sizes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -67,6 +106,12 @@ class StreamMeasures:
         frames = {name: np.concatenate([stream.frames[name] for stream in streams]) for name in streams[0].frames}
         return cls(frames, np.concatenate([stream.coordinates for stream in streams]), starts)
 
+    def hold(self, count: int) -> Self:
+        """The first frame, held for so many."""
+        frames = {name: np.repeat(values[:1], count) for name, values in self.frames.items()}
+        frames["motion"][1:] = 0
+        return type(self)(frames, np.repeat(self.coordinates[:1], count, axis=0), [0])
+
     @property
     def features(self) -> Float32:
         """What describes each frame, `(n, 64)`."""
@@ -79,21 +124,49 @@ class StreamMeasures:
         return motion[~np.isnan(motion)]
 
 
-def measure_stream(chunks: Iterable[UInt8], components: PrincipalComponents, starts: Sequence[int]) -> StreamMeasures:
-    """Read a stream of chunks `(n, h, w)` once. `components` are of distance fields; `starts` the clips' first frames.
+@dataclass(frozen=True)
+class _BlockMeasures:
+    """Of the frames of a block; its ends are kept, for the next block's first frame has moved from its last."""
 
-    The last frame of a chunk is kept, for the first of the next has moved from there.
+    frames: dict[str, Float64]
+    coordinates: Float32
+    ends: UInt8
+
+
+def measure_streams(
+    streams: Sequence[Stream], components: PrincipalComponents, size: tuple[int, int], meter: ProgressMeter
+) -> list[StreamMeasures]:
+    """Read each stream once. `components` are of distance fields of frames of `size`.
+
+    Raises InputError for another size or an empty stream.
     """
-    parts: list[dict[str, Float64]] = []
-    coordinates: list[Float32] = []
-    last: UInt8 | None = None
-    for chunk in chunks:
-        if not len(chunk):
-            continue
-        motion = measure_motion(chunk if last is None else np.concatenate([last, chunk]))
-        parts.append(measure_frames(chunk) | {"motion": np.append(np.nan, motion) if last is None else motion})
-        coordinates.append(components.project(compute_signed_distances(chunk)))
-        last = chunk[-1:]
-    frames = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if not all(map(len, streams)):
+        raise InputError("expected frames to measure, got none; is the video empty?")
+    blocks = ((components, size, stream.codec, rows) for stream in streams for rows in stream.blocks())
+    measured = meter.map(_measure_block, blocks, [size for stream in streams for size in stream.sizes])
+    return [_join(list(islice(measured, len(stream.sizes))), stream.starts) for stream in streams]
+
+
+def _measure_block(
+    tools: Tools,
+    components: PrincipalComponents,
+    size: tuple[int, int],
+    codec: PackedModel | None,
+    rows: UInt8 | Float32,
+) -> _BlockMeasures:
+    frames: Any = codec.load(tools.registry).decode(rows) if codec else rows
+    if frames.dtype != np.uint8 or frames.shape[1:] != size:
+        raise InputError(
+            f"expected uint8 frames of {size} like the training frames, got {frames.dtype} of {frames.shape[1:]}; "
+            "scale them first"
+        )
+    measures = measure_frames(frames) | {"motion": np.append(np.nan, measure_motion(frames))}
+    return _BlockMeasures(measures, components.project(compute_signed_distances(frames)), frames[[0, -1]])
+
+
+def _join(blocks: Sequence[_BlockMeasures], starts: Sequence[int]) -> StreamMeasures:
+    for before, after in pairwise(blocks):
+        after.frames["motion"][:1] = measure_motion(np.stack([before.ends[1], after.ends[0]]))
+    frames = {name: np.concatenate([block.frames[name] for block in blocks]) for name in blocks[0].frames}
     frames["motion"][list(starts)] = np.nan
-    return StreamMeasures(frames, np.concatenate(coordinates), starts)
+    return StreamMeasures(frames, np.concatenate([block.coordinates for block in blocks]), starts)

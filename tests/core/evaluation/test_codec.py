@@ -1,8 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from deepdance.evaluation.codec import COLUMNS, _convert_to_decibels, _multiply_means, measure_codec
+from deepdance.evaluation.streams import ignore_progress
 from deepdance.frames import Clip, Silhouettes
+from deepdance.packing import PackedModel
+from deepdance.recipe import Recipe
 
 
 class Passing:
@@ -18,6 +23,12 @@ class Passing:
 
     def decode(self, latents):
         return self.change(latents.astype(np.uint8).reshape(-1, 60, 80))
+
+
+def measure(codec, frames, on_progress=ignore_progress):
+    return measure_codec(
+        PackedModel(Recipe(), "codec", SimpleNamespace(key="passing"), codec), "passing", frames, on_progress
+    )
 
 
 def box(left, top=10):
@@ -38,17 +49,17 @@ def values(table, role):
 
 
 def test_a_codec_that_loses_nothing_is_perfect():
-    table = measure_codec(Passing(), "same", walk())
+    table = measure(Passing(), walk())
     figures = values(table, "model")
     expected = {"iou": 1, "boundary_iou": 1, "ssim": 1, "accuracy": 1, "strred": 0, "grey_per_perimeter": 0}
     assert {key: figures[key] for key in expected} == pytest.approx(expected)
     assert figures["psnr"] is None  # infinite
-    assert table.rows[0].name == "same"
+    assert table.rows[0].name == "passing"
     assert set(values(table, "real")) == {column.key for column in COLUMNS}
 
 
 def test_copying_shows_the_frame_before_and_never_one_of_another_clip():
-    figures = values(measure_codec(Passing(), "same", walk()), "copy")
+    figures = values(measure(Passing(), walk()), "copy")
     assert figures["iou"] == pytest.approx((20 * 18) / (20 * 22))
     wrong = 2 * 2 * 20 / (60 * 80)
     assert figures["accuracy"] == pytest.approx(1 - wrong)
@@ -61,7 +72,7 @@ def test_what_a_codec_loses_is_counted():
         return np.concatenate([frames[:, :20], np.full_like(frames[:, 20:], 255)], axis=1)
 
     upper = Silhouettes.of(np.stack([box(2 * k) for k in range(12)]))
-    figures = values(measure_codec(Passing(lose_half), "half", upper), "model")
+    figures = values(measure(Passing(lose_half), upper), "model")
     assert figures["iou"] == 0.5
     assert figures["limb_recall"] == pytest.approx(0.5)  # the upper two of four rounded corners
 
@@ -74,7 +85,7 @@ def test_limb_recall_is_pooled_over_frames():
     def lose_the_first(pictures):
         return np.concatenate([np.full_like(pictures[:1], 255), pictures[1:]])
 
-    figures = values(measure_codec(Passing(lose_the_first), "first", Silhouettes.of(frames)), "model")
+    figures = values(measure(Passing(lose_the_first), Silhouettes.of(frames)), "model")
     assert figures["limb_recall"] == pytest.approx(20 / 120)
     assert figures["iou"] == 0.5
 
@@ -83,7 +94,7 @@ def test_grey_and_the_ceiling_of_accuracy_stand_in_the_real_row():
     frames = np.stack([box(2 * k) for k in range(12)])
     frames[:, 9, :20] = 128
     blurred = Passing(lambda pictures: np.where(pictures == 0, 100, pictures).astype(np.uint8))
-    table = measure_codec(blurred, "blurred", Silhouettes.of(frames))
+    table = measure(blurred, Silhouettes.of(frames))
     assert values(table, "real")["grey_per_perimeter"] == pytest.approx(20 / (4 * 19))
     assert values(table, "model")["grey_per_perimeter"] == pytest.approx((20 + 400) / (4 * 19))
     assert values(table, "real")["accuracy"] == values(table, "model")["accuracy"] == pytest.approx(1 - 20 / 4800)
@@ -92,14 +103,14 @@ def test_grey_and_the_ceiling_of_accuracy_stand_in_the_real_row():
 def test_frames_are_read_in_chunks_and_progress_is_told():
     codec, steps = Passing(), []
     long = Silhouettes.of(np.repeat(box(10)[None], 70, axis=0))
-    measure_codec(codec, "same", long, lambda done, total: steps.append((done, total)))
+    measure(codec, long, lambda done, total: steps.append((done, total)))
     assert codec.most <= 64
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert steps[-1][0] == steps[-1][1]
 
 
 def test_one_frame_alone_has_no_copy():
-    table = measure_codec(Passing(), "same", Silhouettes.of(box(10)[None]))
+    table = measure(Passing(), Silhouettes.of(box(10)[None]))
     assert values(table, "model")["iou"] == 1
     assert all(value is None for value in values(table, "copy").values())
 

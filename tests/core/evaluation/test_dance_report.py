@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -9,18 +8,15 @@ import pytest
 from dancers import FPS, SIZE, draw_dancer
 
 from deepdance.errors import InputError
-from deepdance.evaluation import dance_report
+from deepdance.evaluation import dance_report, streams
 from deepdance.evaluation.dance_report import report_copy, report_dances, report_real
 from deepdance.evaluation.reference import Reference
+from deepdance.evaluation.streams import Stream
 from deepdance.frames import Clip, Silhouettes
 
 
-def chunked(frames: np.ndarray, length: int = 64) -> Iterator[np.ndarray]:
-    return (frames[start : start + length] for start in range(0, len(frames), length))
-
-
 def measure(reference: Reference, frames: np.ndarray) -> dict[str, float | None]:
-    return report_dances(reference, [chunked(frames)]).figures
+    return report_dances(reference, [Stream(frames)]).figures
 
 
 def clips(seeds: range, length: int = 200) -> Silhouettes:
@@ -53,7 +49,7 @@ def test_held_out_frames_are_the_floor(reference):
 
 
 def test_another_dance_of_the_same_kind_is_as_good(reference):
-    report = report_dances(reference, [chunked(draw_dancer(200, seed)) for seed in (20, 21)])
+    report = report_dances(reference, [Stream(draw_dancer(200, seed)) for seed in (20, 21)])
     figures = report.figures
     assert (report.frames, report.dances) == (400, 2)
     assert 0.3 < figures["frechet_frames"] < 3
@@ -62,9 +58,12 @@ def test_another_dance_of_the_same_kind_is_as_good(reference):
     assert figures["coverage"] > 0.5 * figures["floor_coverage"]
 
 
-def test_how_a_stream_is_cut_into_chunks_changes_nothing(reference):
+def test_how_a_stream_is_cut_into_chunks_changes_nothing(reference, monkeypatch):
     frames = draw_dancer(120, 20)
-    reports = [report_dances(reference, [chunked(frames, length)]).figures for length in (7, 50, 120)]
+    reports = []
+    for length in (7, 50, 120):
+        monkeypatch.setattr(streams, "READ", length)
+        reports.append(measure(reference, frames))
     for other in reports[1:]:
         for name in ("motion", "freeze_seconds", "several_bodies", "frechet_motion", "nearest_ratio", "replay_seconds"):
             assert other[name] == pytest.approx(reports[0][name], rel=1e-3)
@@ -127,15 +126,15 @@ def test_a_slow_shrinking_shows_in_curve_and_slope(reference, monkeypatch):
     for block in range(1, 4):
         for frame in thinner[50 * block :]:
             frame[:] = cv2.dilate(frame, np.ones((2, 2)))
-    report = report_dances(reference, [chunked(thinner)])
+    report = report_dances(reference, [Stream(thinner)])
     assert len(report.curves["area"][0]) == 4
     assert report.slopes["area"].high < 0
-    same = report_dances(reference, [chunked(frames)]).slopes["area"]
+    same = report_dances(reference, [Stream(frames)]).slopes["area"]
     assert same.low <= 0 <= same.high
 
 
 def test_a_report_is_plain_json_even_of_a_few_empty_frames(reference):
-    report = report_dances(reference, [[np.full((3, *SIZE), 255, np.uint8)]])
+    report = report_dances(reference, [Stream(np.full((3, *SIZE), 255, np.uint8))])
     assert report.figures["grey_per_perimeter"] is None
     assert report.figures["frechet_frames"] is None
     assert report.slopes["area"] is None
@@ -152,10 +151,10 @@ def test_clips_too_short_for_a_motion_leave_that_figure_out(train):
 
 def test_other_sizes_and_nothing_at_all_are_refused(reference, train):
     with pytest.raises(InputError, match=r"\(60, 100\).*\(30, 50\)"):
-        report_dances(reference, [[np.zeros((2, 30, 50), np.uint8)]])
-    for streams in ([], [[]], [[np.zeros((0, *SIZE), np.uint8)]]):
+        report_dances(reference, [Stream(np.zeros((2, 30, 50), np.uint8))])
+    for nothing in ([], [Stream(np.zeros((0, *SIZE), np.uint8))]):
         with pytest.raises(InputError, match="none"):
-            report_dances(reference, streams)
+            report_dances(reference, nothing)
     with pytest.raises(InputError, match="held-out"):
         Reference.fit(train, train.between(0, 0))
 

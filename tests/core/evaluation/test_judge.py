@@ -5,7 +5,7 @@ from dancers import FPS, draw_dancer
 
 from deepdance.evaluation.judge import KINDS, LEAST, RealParts, _number_blocks, describe_verdict
 from deepdance.evaluation.reference import Reference
-from deepdance.evaluation.streams import measure_stream
+from deepdance.evaluation.streams import Stream
 from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.bootstrap import Estimate
 
@@ -28,7 +28,7 @@ def told(reference):
 
     def judge(change=lambda frames: frames):
         streams = [change(draw_dancer(LENGTH, seed)) for seed in range(30, 35)]
-        return reference.judge.judge([measure_stream([f], reference.frame_components, [0]) for f in streams])
+        return reference.judge.judge(reference.measure([Stream(frames) for frames in streams]))
 
     return judge
 
@@ -121,7 +121,7 @@ def test_three_frames_a_second_are_judged_too():
     reference = Reference.fit(train, train.between(0, 60))
     frozen = np.repeat(draw_dancer(LENGTH, 9)[::6], 6, axis=0)
     assert reference.judge.length == 5
-    told = reference.judge.judge([measure_stream([frozen], reference.frame_components, [0])])
+    told = reference.judge.judge(reference.measure([Stream(frozen)]))
     assert told["speed"].value > 0.8
 
 

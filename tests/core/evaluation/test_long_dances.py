@@ -11,6 +11,7 @@ from deepdance.evaluation.long_dances import choose_starts, measure_long_dances,
 from deepdance.evaluation.streams import ignore_progress
 from deepdance.frames import Clip, Silhouettes
 from deepdance.interfaces import SequenceModel
+from deepdance.packing import PackedModel
 from deepdance.recipe import Recipe
 
 EVALUATED_FROM = 300
@@ -46,7 +47,12 @@ def measure(real, step=1, on_progress=ignore_progress):
     latents = np.arange(400, dtype=np.float32)[:, None]
     recipe = Recipe(codec="numbers", sequence="numbers", temperature=0.5, seed=7)
     run = SimpleNamespace(
-        recipe=recipe, model=model, codec=model, frames=real, latents=latents, evaluated_from=EVALUATED_FROM
+        recipe=recipe,
+        model=model,
+        packed_codec=PackedModel(recipe, "codec", SimpleNamespace(key="numbers"), model),
+        frames=real,
+        latents=latents,
+        evaluated_from=EVALUATED_FROM,
     )
     return measure_long_dances(run, on_progress, length=120, seeds=3), model
 

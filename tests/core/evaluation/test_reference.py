@@ -4,6 +4,7 @@ from dancers import SIZE, draw_dancer
 
 from deepdance.errors import InputError
 from deepdance.evaluation.reference import REPLAY_PERCENTILE, Reference
+from deepdance.evaluation.streams import ProgressMeter, Stream
 from deepdance.frames import Clip, Silhouettes
 from deepdance.metrics.distributions import NEIGHBOURS
 from deepdance.metrics.features import COORDINATES, FEATURES
@@ -21,10 +22,10 @@ def reference():
 
 
 def test_a_copy_is_at_no_distance_and_replays_as_many_frames_as_it_takes_over(reference):
-    copied = reference.compare([FRAMES[110:125], FRAMES[125:150]])
+    copied, other = reference.compare([Stream(FRAMES[110:150]), Stream(draw_dancer(40, seed=5))])
     assert copied.distances == pytest.approx(0, abs=0.2)
     assert copied.replay >= 39
-    assert reference.compare([draw_dancer(40, seed=5)]).replay < 20
+    assert other.replay < 20
 
 
 def test_a_tenth_of_the_real_new_frames_is_near_enough_to_be_a_copy(reference):
@@ -34,11 +35,10 @@ def test_a_tenth_of_the_real_new_frames_is_near_enough_to_be_a_copy(reference):
 
 def test_motions_lie_within_a_shot(reference):
     # Windows of 16 frames, every 4th: 100 frames have 22 of them.
-    assert len(reference.compare([FRAMES[:100]]).motions) == 22
-    assert len(reference.compare([FRAMES[:100]], [0, 50]).motions) == 2 * 9
+    streams = [Stream(FRAMES[:100]), Stream(FRAMES[:100], [0, 50]), Stream(FRAMES[:10])]
+    assert [len(each.motions) for each in reference.compare(streams)] == [22, 2 * 9, 0]
     assert len(reference.training_motions) == 22 + 17
     assert len(reference.held_out.motions) == 12
-    assert reference.compare([FRAMES[:10]]).motions.shape[0] == 0
 
 
 def test_frames_are_described_by_components_of_their_field(reference):
@@ -51,14 +51,11 @@ def test_frames_are_described_by_components_of_their_field(reference):
 
 def test_every_frame_of_both_parts_is_read_once():
     read = []
-
-    def track(chunks):
-        for chunk in chunks:
-            read.append(len(chunk))
-            yield chunk
-
-    Reference.fit(WHOLE.between(0, HELD_OUT_FROM), WHOLE.between(HELD_OUT_FROM, COUNT), track)
-    assert sum(read) == COUNT
+    meter = ProgressMeter(COUNT, lambda done, total: read.append((done, total)))
+    Reference.fit(WHOLE.between(0, HELD_OUT_FROM), WHOLE.between(HELD_OUT_FROM, COUNT), meter)
+    assert read == [(HELD_OUT_FROM, COUNT), (COUNT, COUNT)]
+    Reference.fit(WHOLE, WHOLE, ProgressMeter(COUNT, lambda done, total: read.append((done, total))))
+    assert read[2:] == [(COUNT, COUNT)]
 
 
 def test_too_little_to_compare_with_is_told():
@@ -68,7 +65,7 @@ def test_too_little_to_compare_with_is_told():
         Reference.fit(WHOLE.between(0, 100), WHOLE.between(100, 100))
     short = Reference.fit(WHOLE.between(0, NEIGHBOURS + 1), WHOLE.between(100, 101))
     assert short.motion_components is None
-    assert short.compare([FRAMES[:40]]).motions.shape == (0, 1)
+    assert short.compare([Stream(FRAMES[:40])])[0].motions.shape == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +78,4 @@ def test_too_little_to_compare_with_is_told():
 )
 def test_frames_that_cannot_be_compared_are_refused(reference, frames, told):
     with pytest.raises(InputError, match=told):
-        reference.compare([frames])
+        reference.compare([Stream(frames)])

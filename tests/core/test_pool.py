@@ -1,0 +1,142 @@
+"""Blocks of work: where they are done, and that it makes no difference."""
+
+import json
+import os
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import deepdance
+from deepdance import pool as pools
+from deepdance import workers
+from deepdance.errors import OptionError
+from deepdance.pool import Pool, open_pool
+from deepdance.session import Session
+from deepdance.workers import count_processes
+
+
+def find_process(tools, number):
+    return number, os.getpid()
+
+
+def count_threads(tools, number):
+    from threadpoolctl import threadpool_info
+
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
+def doze(tools, number):
+    time.sleep(0.02)
+    return number, os.getpid()
+
+
+@pytest.fixture
+def session(tmp_path):
+    return replace(Session.open(tmp_path), spawns=True)
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """One with so many cores, and files that tell of its memory."""
+
+    def make(cores, **files):
+        monkeypatch.setattr(workers.os, "sched_getaffinity", lambda _: range(cores), raising=False)
+        for name in ("PROC", "CGROUP"):
+            monkeypatch.setattr(workers, name, tmp_path)
+        monkeypatch.setattr(workers, "GPU", tmp_path / "gpu")
+        for name, text in files.items():
+            (tmp_path / name.replace("_", ".")).write_text(text)
+
+    return make
+
+
+def test_processes_are_as_many_as_there_are_cores(machine):
+    machine(6)
+    assert count_processes() == 6
+
+
+@pytest.mark.parametrize(
+    ("files", "count"),
+    [
+        ({"meminfo": f"MemTotal: {64 << 20} kB\nMemAvailable: {3 << 20} kB\n"}, 3),
+        ({"meminfo": "MemAvailable: 1000 kB\n"}, 1),
+        ({"meminfo": f"MemAvailable: {64 << 20} kB\n", "memory_max": f"{2 << 30}\n"}, 2),
+        ({"memory_max": f"{5 << 30}\n", "memory_stat": f"anon {1 << 30}\nfile {4 << 30}\n"}, 4),
+        ({"meminfo": f"MemAvailable: {64 << 20} kB\n", "memory_max": "max\n"}, 6),
+        ({"gpu": ""}, 1),
+    ],
+)
+def test_processes_are_as_many_as_memory_holds_and_one_with_a_gpu(machine, files, count):
+    machine(6, **files)
+    assert count_processes() == count
+
+
+def test_a_small_job_starts_no_process(session, children):
+    with open_pool(session) as pool:
+        assert list(pool.map(find_process, ((n,) for n in range(9)), 9)) == [(n, os.getpid()) for n in range(9)]
+        assert children() == []
+
+
+def test_a_long_job_goes_on_in_processes(session, children, monkeypatch, machine):
+    machine(2)
+    monkeypatch.setattr(pools, "START", 0.1)
+    monkeypatch.setattr(pools, "WORTH", 0.5)
+    with open_pool(session) as pool:
+        numbers, places = zip(*pool.map(doze, ((n,) for n in range(40)), 40), strict=True)
+        assert numbers == tuple(range(40))
+        here = places.count(os.getpid())
+        assert 1 <= here < 40
+        assert places[:here] == (os.getpid(),) * here
+        assert 1 <= len(set(places[here:])) <= 2
+        assert {place for _, place in pool.map(find_process, ((n,) for n in range(9)), 9)} <= set(places[here:])
+    assert not {each.pid for each in children()} & set(places[here:])
+
+
+@pytest.mark.parametrize(("cores", "worth", "spawns"), [(1, 0.1, True), (2, 10, True), (2, 0.1, False)])
+def test_a_long_job_stays_here_on_one_core_where_too_little_is_left_and_in_a_script(
+    session, machine, monkeypatch, cores, worth, spawns
+):
+    machine(cores)
+    monkeypatch.setattr(pools, "START", 0.05)
+    monkeypatch.setattr(pools, "WORTH", worth)
+    with open_pool(replace(session, spawns=spawns)) as pool:
+        assert {place for _, place in pool.map(doze, ((n,) for n in range(12)), 12)} == {os.getpid()}
+
+
+@pytest.mark.parametrize(("jobs", "here"), [(1, True), (2, False)])
+def test_jobs_that_were_asked_for_are_begun_at_once(session, monkeypatch, jobs, here):
+    monkeypatch.setattr(pools, "START", 0)
+    monkeypatch.setattr(pools, "WORTH", 0)
+    with open_pool(replace(session, jobs=jobs)) as pool:
+        places = {place for _, place in pool.map(find_process, ((n,) for n in range(20)), 20)}
+        assert (places == {os.getpid()}) == here
+        assert {place for _, place in pool.map(find_process, [(1,)], 1)} == {os.getpid()}
+
+
+def test_sums_are_by_one_thread_wherever_they_are_made(session):
+    with open_pool(replace(session, jobs=2)) as pool:
+        assert (
+            list(pool.map(count_threads, [(1,), (2,)], 2))
+            == list(Pool().map(count_threads, [(1,)], 1)) * 2
+            == [{1}] * 2
+        )
+
+
+def test_less_than_one_job_is_refused(tmp_path):
+    with pytest.raises(OptionError, match="jobs: expected 1 or more, got 0"):
+        Session.open(tmp_path, jobs=0)
+
+
+def test_an_evaluation_is_the_same_to_the_last_bit_whoever_measured(tmp_path, silhouettes):
+    settings = {"codec": {"name": "pca", "latent_dim": 8}, "sequence": "ridge", "fps": 10, "frames": 5}
+    made = deepdance.run(np.tile(silhouettes, (3, 1, 1)), workspace=tmp_path, name="one", **settings)
+    tables = {}
+    for jobs in (None, 1, 2):
+        run = deepdance.open_run("one", workspace=tmp_path, jobs=jobs)
+        run.evaluate(frames=150, seeds=2, fresh="codec_table")
+        tables[jobs] = (made.folder / "evaluation.json").read_bytes()
+    assert tables[None] == tables[1] == tables[2]
+    assert json.loads(tables[2])["long"]["rows"]
