@@ -115,10 +115,3 @@ def _keep_alive(peer: socket.socket) -> None:
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):
             peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def find_own_address(host: str, port: int) -> str:
-    """The address of this machine as somebody at `host` sees it, once they answer. Raises OSError."""
-    with socket.create_connection((host, port), PATIENCE) as peer:
-        own: str = peer.getsockname()[0]
-    return own

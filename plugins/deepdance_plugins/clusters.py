@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
-from deepdance.doors import find_own_address
+from deepdance.doors import PATIENCE
 from deepdance.errors import OptionError, PluginError
 from deepdance.plugins.isolation import one_line
 from deepdance.workers import Workers
@@ -20,8 +22,8 @@ from deepdance.workers import Workers
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to Ray's makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the future default, which is warned of
-    "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "5",
-    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "5",
+    "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "4",
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "4",
 }
 
 
@@ -54,7 +56,7 @@ def _join_ray(ray: Any, address: str, jobs: int | None) -> Iterator[None]:
         yield
         return
     try:
-        with _keep_sigterm():
+        with _keep_quiet(), _keep_sigterm():
             _init_ray(ray, address, jobs)
         yield
     except (ConnectionError, RuntimeError) as error:
@@ -118,16 +120,26 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], options: dic
 
 
 @contextmanager
+def _keep_quiet() -> Iterator[None]:
+    """Meanwhile nothing is warned of that is told in an error, or that nobody asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _open_dask(place: str, jobs: int | None) -> Iterator[Workers]:
     distributed = _load("distributed", "dask")
-    host = _reach(f"dask://{place}")
+    host = _reach(f"dask://{place}", greets=True)  # Dask itself would wait for it for ever
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = distributed.Client(place, timeout=10, set_as_default=False)
+        with _keep_quiet():
+            client = distributed.Client(place, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise _unreachable(f"Dask at {place}", error) from error
     with client:
-        yield Workers(_Dask(distributed, client), jobs or _count_dask(client, place), host, lasting=True)
+        count = _count_dask(client, place)
+        yield Workers(_Dask(distributed, client), jobs or count, host, lasting=True)
 
 
 def _count_dask(client: Any, place: str) -> int:
@@ -176,15 +188,19 @@ def _break(error: BaseException) -> BrokenExecutor:
     return broken
 
 
-def _reach(address: str) -> str:
-    """This machine's address as a cluster sees it. Raises OptionError."""
+def _reach(address: str, *, greets: bool = False) -> str:
+    """This machine's address as a cluster sees it, which may greet whoever connects. Raises OptionError."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not (host and port.isdecimal()):
         raise OptionError(f"--executor: expected HOST:PORT in the address of a cluster, got {address!r}")
     try:
-        return find_own_address(host.strip("[]"), int(port))
-    except OSError as error:
+        with socket.create_connection((host.strip("[]"), int(port)), PATIENCE) as peer:
+            if greets and not peer.recv(1):
+                raise ConnectionError("it hangs up")
+            own: str = peer.getsockname()[0]
+    except (OSError, OverflowError) as error:
         raise _unreachable(address, error) from error
+    return own
 
 
 def _unreachable(what: str, error: Exception) -> OptionError:

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from cluster_tasks import die, fail, find_environment, find_pid, read_slowly, sleep
