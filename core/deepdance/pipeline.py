@@ -137,7 +137,7 @@ def _encode_chunks(
 ) -> Iterator[Float32]:
     """Latents `(n, d)` of all frames in their order, by the codec here or by its copies elsewhere."""
     if workers is None:
-        return (encoder.encode(chunk) for chunk in frames.chunks())
+        return (_encode_chunk(encoder, chunk) for chunk in frames.chunks())
     model = PackedModel.pack(recipe, "codec", codec)
     blocks = ((model, block) for block in frames.chunks(BLOCK))
     return map_blocks(workers, _encode_block, blocks)
@@ -146,7 +146,19 @@ def _encode_chunks(
 def _encode_block(tools: Tools, model: PackedModel, block: UInt8) -> Float32:
     """The latents of a block, encoded in the same chunks as anywhere: how many are summed at once can change a bit."""
     encoder = model.load(tools.registry)
-    return np.concatenate([encoder.encode(chunk) for chunk in Silhouettes.of(block).chunks()])
+    return np.concatenate([_encode_chunk(encoder, chunk) for chunk in Silhouettes.of(block).chunks()])
+
+
+def _encode_chunk(encoder: FrameCodec[Any], chunk: UInt8) -> Float32:
+    """The latents of a chunk: how many threads sum a product can change a bit too, and clusters have their own number.
+
+    One takes the least time of the processors as well: several wait for each other.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        latents: Float32 = encoder.encode(chunk)
+    return latents
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from deepdance.session import Session
 from deepdance.tasks import Tools, map_blocks, run_task
 from deepdance.workers import open_processes
 
-RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="pca", preset="quick")
+RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
 FEW_BYTES = 100 << 20
 
 
@@ -84,12 +84,19 @@ def make_all(session, inputs):
     return [(made.key, made.manifest()["files"], made.manifest().get("warnings")) for made in (*prepared, latents)]
 
 
-def test_artifacts_are_the_same(engine, videos, silhouettes, tmp_path, monkeypatch, log):
+@pytest.fixture(scope="module")
+def made_here(videos, silhouettes, tmp_path_factory):
+    """Inputs, and what is made of them in this process."""
+    folder = tmp_path_factory.mktemp("here")
+    np.save(folder / "long.npy", np.tile(silhouettes, (5, 1, 1))[:520])
+    inputs = [*videos, str(folder / "long.npy")]
+    return inputs, make_all(Session.open(folder / "workspace"), inputs)
+
+
+def test_artifacts_are_the_same(engine, made_here, tmp_path, monkeypatch, log):
     monkeypatch.setattr(pipeline, "BLOCK", 256)
-    np.save(tmp_path / "long.npy", np.tile(silhouettes, (5, 1, 1)))
-    inputs = [*videos, str(tmp_path / "long.npy")]
-    here = make_all(Session.open(tmp_path / "here"), inputs)
-    assert make_all(replace(Session.open(tmp_path / "there"), engine=engine), inputs) == here
+    inputs, expected = made_here
+    assert make_all(replace(Session.open(tmp_path), engine=engine), inputs) == expected
 
 
 def test_work_is_done_there_and_fast(engine):
