@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -56,13 +56,9 @@ def _join_ray(ray: Any, address: str, jobs: int | None) -> Iterator[None]:
         yield
         return
     try:
-        with _keep_quiet(), _keep_sigterm():
+        with _keep_sigterm():
             _init_ray(ray, address, jobs)
         yield
-    except (ConnectionError, RuntimeError) as error:
-        if ray.is_initialized():
-            raise
-        raise _unreachable(f"Ray at {address}", error) from error
     finally:
         ray.shutdown()
 
@@ -70,14 +66,16 @@ def _join_ray(ray: Any, address: str, jobs: int | None) -> Iterator[None]:
 def _init_ray(ray: Any, address: str, jobs: int | None) -> None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     quiet = {} if "://" in address else {"logging_level": logging.CRITICAL, "log_to_driver": False}
-    if address == "auto":
-        try:
-            ray.init(address, **quiet)
-            return
-        except ConnectionError:
+    try:
+        if address == "auto":
+            with suppress(ConnectionError):
+                ray.init(address, **quiet)
+                return
             address = "local"
-    own = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
-    ray.init(address, **own, **quiet)
+        own = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
+        ray.init(address, **own, **quiet)
+    except (ConnectionError, RuntimeError) as error:
+        raise _unreachable(f"Ray at {address}", error) from error
 
 
 @contextmanager
@@ -120,21 +118,12 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], options: dic
 
 
 @contextmanager
-def _keep_quiet() -> Iterator[None]:
-    """Meanwhile nothing is warned of that is told in an error, or that nobody asked for."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
 def _open_dask(place: str, jobs: int | None) -> Iterator[Workers]:
     distributed = _load("distributed", "dask")
     host = _reach(f"dask://{place}", greets=True)  # Dask itself would wait for it for ever
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        with _keep_quiet():
-            client = distributed.Client(place, timeout=PATIENCE, set_as_default=False)
+        client = distributed.Client(place, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise _unreachable(f"Dask at {place}", error) from error
     with client:
@@ -211,6 +200,8 @@ def _unreachable(what: str, error: Exception) -> OptionError:
 
 
 def _load(module: str, extra: str) -> Any:
+    # It warns of slow connections, which errors tell, and of large arguments, which frames are.
+    warnings.filterwarnings("ignore", category=UserWarning, module=rf"{module}\.")
     try:
         return import_module(module)
     except ImportError as error:

@@ -25,6 +25,7 @@ from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.tasks import Tools, map_blocks, run_task
 from deepdance.workers import open_processes
+from deepdance_plugins import clusters
 
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
 FEW_BYTES = 100 << 20
@@ -201,7 +202,8 @@ def test_a_cluster_of_its_own_ends_with_the_command(ray, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("kind", ["ray", "dask"])
-def test_a_cluster_that_is_not_there_is_told_in_a_line(kind, dd, video):
+def test_a_cluster_that_is_not_there_is_told_in_a_line(kind, dd, video, monkeypatch):
+    monkeypatch.setattr(clusters, "PATIENCE", 2)
     pytest.importorskip("distributed" if kind == "dask" else kind)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
