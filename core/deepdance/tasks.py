@@ -8,32 +8,36 @@ receiver has read: no chunk piles up, however long the result is.
 from __future__ import annotations
 
 import logging
+import os
+import pickle
 import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from deepdance.doors import Address, Door, knock
 from deepdance.errors import WorkerError
 from deepdance.events import Listener, ignore
 from deepdance.plugins import Registry, discover
 from deepdance.plugins.culprits import attach_culprit
+from deepdance.plugins.discovery import ONLY, WITHOUT
 from deepdance.workers import Workers
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
-    from multiprocessing.connection import Listener as Door
 
 EVENT, WARNING, CHUNK, QUESTION = "event", "warning", "chunk", "question"
 """What a task sends."""
 ATTEMPTS = 4
 """How often a task is begun whose workers are lost, where others are left to do it."""
+ENVIRONMENT = (ONLY, WITHOUT, "KERAS_BACKEND")
+"""Variables that say which code does a task."""
 
 Result = TypeVar("Result")
 
@@ -63,15 +67,11 @@ def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *argumen
     """
     if workers is None:
         return task(tools, *arguments)
-    from multiprocessing.connection import Listener as Door
-
-    key = token_bytes(32)
-    with Door((workers.host, 0), authkey=key) as door:
-        address = door.address
+    with Door(workers.host) as door:
         with _translate_death():
-            future = _submit(workers.executor, _do, address, key, task, arguments)
-        future.add_done_callback(lambda ended: _knock(ended, address))
-        _receive(door, future, tools)
+            future = _submit(workers.executor, _do, door.address, door.key, *_pack(tools.registry, task, arguments))
+        future.add_done_callback(lambda ended: door.give_up())
+        _receive(door, tools)
     with _translate_death():
         result: Result = future.result()
     return result
@@ -95,11 +95,12 @@ def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any,
 
     One block more than there are workers is held at once. Errors are those of `run_task`.
     """
+    registry = discover()
     rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[tuple[Result, list[str]]]]]()
 
     def submit(block: tuple[Any, ...]) -> Future[tuple[Result, list[str]]]:
         with _translate_death():
-            return _submit(workers.executor, _do_block, task, block)
+            return _submit(workers.executor, _do_block, *_pack(registry, task, block))
 
     while True:
         pending.extend((block, submit(block)) for block in islice(rest, workers.count + 1 - len(pending)))
@@ -134,9 +135,9 @@ def _submit(executor: Executor, function: Callable[..., Result], *arguments: Any
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _receive(door: Door, future: Future[Any], tools: Tools) -> None:
+def _receive(door: Door, tools: Tools) -> None:
     """Hand on what a task sends, until it has ended."""
-    for kind, content, answer in _read(door, future):
+    for kind, content, answer in _read(door):
         if kind == EVENT:
             tools.listen(content)
         elif kind == WARNING:
@@ -147,36 +148,17 @@ def _receive(door: Door, future: Future[Any], tools: Tools) -> None:
             tools.emit(content)
 
 
-def _read(door: Door, future: Future[Any]) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
-    worker = _accept(door, future)
+def _read(door: Door) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
+    worker = door.wait()
     if worker is None:
         return
     with worker:
         while True:
             try:
                 message = worker.recv()
-            except (EOFError, ConnectionError):
+            except (EOFError, OSError):
                 return
             yield *message, worker.send
-
-
-def _accept(door: Door, future: Future[Any]) -> Connection | None:
-    """The connection of the process that does the task; None where it ended before it had one."""
-    from multiprocessing import AuthenticationError
-
-    while True:
-        try:
-            return door.accept()
-        except (AuthenticationError, EOFError, ConnectionError):  # a knock, or somebody who has no key
-            if future.done():
-                return None
-
-
-def _knock(future: Future[Any], address: Any) -> None:
-    """End the waiting for a process that will never come."""
-    if future.cancelled() or future.exception():
-        with suppress(OSError):
-            socket.create_connection(address).close()
 
 
 @contextmanager
@@ -190,28 +172,77 @@ def _translate_death() -> Iterator[None]:
         ) from error
 
 
-def _do(address: Any, key: bytes, task: Task[Result], arguments: tuple[Any, ...]) -> Result:
-    """In a worker: do a task, and send what it emits and tells."""
-    from multiprocessing.connection import Client
+Packed = tuple[dict[str, str | None], dict[str, str], bytes]
+"""The environment and the code that a task is meant for, and the task with its arguments, which only the same code
+reads."""
 
-    with Client(address, authkey=key) as asker:
+
+def _pack(registry: Registry, task: Task[Any], arguments: tuple[Any, ...]) -> Packed:
+    environment = {name: os.environ.get(name) for name in ENVIRONMENT}
+    return environment, registry.describe_code(), pickle.dumps((task, arguments), pickle.HIGHEST_PROTOCOL)
+
+
+def _unpack(environment: dict[str, str | None], code: dict[str, str], packed: bytes) -> tuple[Any, Any, Registry]:
+    """In a worker: a task, its arguments, and the components here. Raises WorkerError where they are others."""
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    registry = discover()
+    here = registry.describe_code()
+    for name in sorted(here.keys() | code.keys()):
+        if here.get(name) != code.get(name):
+            raise WorkerError(
+                f"expected {code.get(name, f'no {name}')} on all machines, as where the command runs, got "
+                f"{here.get(name, f'no {name}')} on {socket.gethostname()}; install the same there"
+            )
+    task, arguments = pickle.loads(packed)  # noqa: S301 - it comes from the process that asks
+    return task, arguments, registry
+
+
+def _do(address: Address, key: bytes, *packed: Any) -> Any:
+    """In a worker: do a task, and send what it emits and tells."""
+    with _connect(address, key) as asker:
 
         def ask(question: Any) -> Any:
-            asker.send((QUESTION, question))
-            return asker.recv()
+            send(QUESTION, question)
+            with _translate_loss(address):
+                return asker.recv()
 
-        tools = Tools(
-            discover(), lambda event: asker.send((EVENT, event)), lambda chunk: asker.send((CHUNK, chunk)), ask
-        )
-        with _catch_warnings(lambda message: asker.send((WARNING, message))), _attach_culprit():
+        def send(kind: str, content: Any) -> None:
+            with _translate_loss(address):
+                asker.send((kind, content))
+
+        task, arguments, registry = _unpack(*packed)
+        tools = Tools(registry, partial(send, EVENT), partial(send, CHUNK), ask)
+        with _catch_warnings(partial(send, WARNING)), _attach_culprit():
             return task(tools, *arguments)
 
 
-def _do_block(task: Task[Result], arguments: tuple[Any, ...]) -> tuple[Result, list[str]]:
+def _connect(address: Address, key: bytes) -> Connection:
+    with _translate_loss(address):
+        return knock(address, key)
+
+
+@contextmanager
+def _translate_loss(address: Address) -> Iterator[None]:
+    """In a worker: an asker who cannot be reached, or is gone, is no failure of the task."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise WorkerError(
+            f"expected a connection from {socket.gethostname()} to the command at {address[0]}:{address[1]}, got "
+            f"{type(error).__name__}: {error}; open that machine's ports to the cluster"
+        ) from error
+
+
+def _do_block(*packed: Any) -> tuple[Any, list[str]]:
     """In a worker: what a task returns, and its warnings."""
     warnings: list[str] = []
+    task, arguments, registry = _unpack(*packed)
     with _catch_warnings(warnings.append), _attach_culprit():
-        return task(Tools(discover()), *arguments), warnings
+        return task(Tools(registry), *arguments), warnings
 
 
 @contextmanager

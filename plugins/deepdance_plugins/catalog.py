@@ -9,7 +9,10 @@ from deepdance.plugins import ComponentSpec, hookimpl
 from deepdance_plugins.sources.ffmpeg.formats import SUFFIXES
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from deepdance.arrays import Float32
+    from deepdance.workers import Workers
 
 NO_OPTIONS = "deepdance.interfaces:Options"
 
@@ -85,3 +88,11 @@ def deepdance_audio(path: Path, rate: int, most_seconds: float) -> Float32:
     from deepdance_plugins._ffmpeg.audio import read_audio
 
     return read_audio(path, rate, most_seconds)
+
+
+@hookimpl
+def deepdance_workers(address: str, jobs: int | None) -> AbstractContextManager[Workers] | None:
+    """Clusters of Ray and Dask; what other plugins know, they are asked for before."""
+    from deepdance_plugins.clusters import open_cluster
+
+    return open_cluster(address, jobs)

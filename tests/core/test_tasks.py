@@ -3,27 +3,30 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
-from conftest import demo_frames, write_video
+from conftest import demo_frames, registry_of, write_video
 
 from deepdance import pipeline
-from deepdance.errors import InputError, WorkerError
+from deepdance.errors import InputError, OptionError, WorkerError
 from deepdance.events import ArtifactReady, Progress
-from deepdance.plugins import discover
+from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.tasks import Tools, map_blocks, run_task
 from deepdance.workers import Workers, open_processes
 
+CODE = discover().describe_code()
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold")
 
 
@@ -238,3 +241,65 @@ def test_latents_are_the_same_whoever_encoded_them(tmp_path, silhouettes, log):
         progress[jobs] = [e.done for e in told if isinstance(e, Progress) and e.stage == "latents"]
     assert files[None] == files[2] == files[3]
     assert progress[2] == progress[3] == [256, 512, 600]
+
+
+def test_a_plugin_brings_workers_of_its_own(tmp_path, monkeypatch, log):
+    from deepdance.plugins import hookimpl
+    from deepdance_plugins import catalog
+
+    submitted = []
+
+    class Threads(ThreadPoolExecutor):
+        def submit(self, fn, /, *arguments, **options):
+            submitted.append(fn)
+            return super().submit(fn, *arguments, **options)
+
+    @contextmanager
+    def open_threads(count):
+        with Threads(count) as executor:
+            yield Workers(executor, count)
+
+    class Plugin:
+        @hookimpl
+        def deepdance_workers(self, address, jobs):
+            return open_threads(jobs or 2) if address == "threads" else None
+
+    videos = [str(write_video(tmp_path / f"{n}.mp4", demo_frames(1, 10, (60, 100), n), 10)) for n in range(2)]
+    registry = registry_of(monkeypatch, catalog=catalog, threads=Plugin())
+    registry = replace(registry, entries=discover().entries)
+    session = replace(Session.open(tmp_path / "threads"), registry=registry, engine="threads")
+    made = [artifact.manifest()["files"] for artifact in prepare_all(session, [RECIPE] * 2, videos)]
+    assert len(submitted) == 2
+    assert made == [a.manifest()["files"] for a in prepare_all(Session.open(tmp_path / "here"), [RECIPE] * 2, videos)]
+    with pytest.raises(OptionError, match="^--executor: expected .*got 'thread'"):
+        replace(session, engine="thread").open_workers(2)
+
+
+def test_other_code_is_refused(workers, monkeypatch):
+    monkeypatch.setattr(Registry, "describe_code", lambda self: {"deepdance": "deepdance 9.9", "my-dist": "my-dist 1"})
+    with pytest.raises(WorkerError, match="^expected deepdance 9.9 on all .* got deepdance .* on .*; install the same"):
+        run_task(workers, Tools(discover()), find_name, "codec", "pca")
+    monkeypatch.setattr(Registry, "describe_code", lambda self: {**CODE, "my-dist": "my-dist 1"})
+    with pytest.raises(WorkerError, match="^expected my-dist 1 on all .* got no my-dist on "):
+        list(map_blocks(workers, find_name, [("codec", "pca")]))
+
+
+def test_a_worker_that_cannot_connect_says_where_to():
+    class Deaf(ThreadPoolExecutor):
+        def submit(self, fn, address, *arguments):
+            with socket.create_server(("127.0.0.1", 0)) as closed:
+                nobody = closed.getsockname()
+            return super().submit(fn, nobody, *arguments)
+
+    with pytest.raises(WorkerError, match="^expected a connection .* got ConnectionRefused.*open that"):
+        run_task(Workers(Deaf(1), 1), Tools(discover()), find_name, "codec", "pca")
+
+
+def test_one_thread_sums_what_is_encoded():
+    from threadpoolctl import threadpool_info
+
+    class Codec:
+        def encode(self, frames):
+            return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    assert set(pipeline._encode_chunk(Codec(), np.zeros((1, 8, 8), np.uint8))) <= {1}

@@ -113,5 +113,5 @@ def _take_top(target: str) -> str:
 
 def describe_code(name: str, number: str, target: str = "") -> dict[str, str]:
     """What a key holds of a distribution's code: name and version and, where it may change under them, a hash."""
-    code = fingerprint_distribution(name, target)
+    code = fingerprint_distribution(name, _take_top(target))  # all targets of a package share what is read once
     return {"distribution": f"{name} {number}", **({"code": code} if code else {})}

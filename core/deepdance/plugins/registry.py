@@ -90,6 +90,10 @@ class Registry:
             )
         return cast("AbstractContextManager[Workers]", opened)
 
+    def describe_code(self) -> dict[str, str]:
+        """What the components of each distribution are made of: registries of which this is equal make the same."""
+        return {entry.distribution: " ".join(entry.describe_code().values()) for entry in self.entries}
+
     def find(self, kind: str, name: str) -> Entry:
         """The component called `name`, or `distribution:name` where two distributions share it.
 

@@ -1,0 +1,40 @@
+"""Tasks for workers that import neither pytest nor what a test brings along."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from deepdance import preparation
+
+READ = preparation._open_and_read
+
+
+def find_pid(tools, *block):
+    return os.getpid()
+
+
+def find_environment(tools, name):
+    return os.environ.get(name)
+
+
+def sleep(tools, seconds):
+    tools.emit(os.getpid())
+    time.sleep(seconds)
+
+
+def die(tools):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(tools, error):
+    error.add_note("by the way")
+    raise error
+
+
+def read_slowly(tools, location, *arguments):
+    """What reads an input, and leaves a line beside it each time that it begins."""
+    with Path(f"{location}.begun").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(1)
+    return READ(tools, location, *arguments)

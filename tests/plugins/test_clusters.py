@@ -1,0 +1,233 @@
+"""Ray and Dask as workers: two nodes on this machine, one of which is lost."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from cluster_tasks import die, fail, find_environment, find_pid, read_slowly, sleep
+from conftest import demo_frames, write_video
+
+from deepdance import pipeline, preparation
+from deepdance.errors import InputError, OptionError, PluginError, WorkerError
+from deepdance.events import ArtifactReady
+from deepdance.plugins import Registry, discover
+from deepdance.preparation import prepare_all
+from deepdance.recipe import Recipe
+from deepdance.session import Session
+from deepdance.tasks import Tools, map_blocks, run_task
+from deepdance.workers import open_processes
+from deepdance_plugins import clusters
+
+RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
+FEW_BYTES = 100 << 20
+
+
+@pytest.fixture(scope="module")
+def ray():
+    return pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster(ray):
+    """A cluster of two nodes, of one processor each."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        node = {"num_cpus": 1, "object_store_memory": FEW_BYTES, "include_dashboard": False}
+        opened = Cluster(initialize_head=True, head_node_args={**node, "ray_client_server_port": port})
+        opened.client_port = port
+        opened.second = opened.add_node(**node)
+        patch.setenv("RAY_ADDRESS", opened.address)
+        try:
+            yield opened
+        finally:
+            opened.shutdown()
+
+
+@pytest.fixture(scope="module")
+def dask():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as opened:
+        yield opened.scheduler_address.replace("tcp://", "dask://")
+
+
+@pytest.fixture(params=["ray", "ray client", "dask"])
+def engine(request):
+    if request.param == "dask":
+        return request.getfixturevalue("dask")
+    cluster = request.getfixturevalue("cluster")
+    return "ray" if request.param == "ray" else f"ray://127.0.0.1:{cluster.client_port}"
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    return [str(write_video(folder / f"{n}.mp4", demo_frames(2, 10, (60, 100), n), 10)) for n in range(4)]
+
+
+def make_all(session, inputs):
+    """The keys and files of silhouettes and latents."""
+    prepared = prepare_all(session, [RECIPE] * len(inputs), inputs)
+    latents = pipeline.encode(session, RECIPE, pipeline.fit_codec(session, RECIPE, prepared), prepared)
+    return [(made.key, made.manifest()["files"], made.manifest().get("warnings")) for made in (*prepared, latents)]
+
+
+@pytest.fixture(scope="module")
+def made_here(videos, silhouettes, tmp_path_factory):
+    """Inputs, and what is made of them in this process."""
+    folder = tmp_path_factory.mktemp("here")
+    np.save(folder / "long.npy", np.tile(silhouettes, (5, 1, 1))[:520])
+    inputs = [*videos, str(folder / "long.npy")]
+    return inputs, make_all(Session.open(folder / "workspace"), inputs)
+
+
+def test_artifacts_are_the_same(engine, made_here, tmp_path, monkeypatch, log):
+    monkeypatch.setattr(pipeline, "BLOCK", 256)
+    inputs, expected = made_here
+    assert make_all(replace(Session.open(tmp_path), engine=engine), inputs) == expected
+
+
+def test_work_is_done_there_and_fast(engine):
+    with discover().open_workers(engine, None) as workers:
+        assert workers.count == 2
+        assert run_task(workers, Tools(discover()), find_pid) not in [os.getpid()]
+        start = time.monotonic()
+        assert len(list(map_blocks(workers, find_pid, ((n,) for n in range(50))))) == 50
+        assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")], ids=repr)
+def test_an_error_is_the_same(engine, error):
+    told = []
+    for opened in (open_processes(1), discover().open_workers(engine, 1)):
+        with opened as workers:
+            for call in (run_task, lambda w, tools, *task: list(map_blocks(w, task[0], [task[1:]]))):
+                with pytest.raises(type(error)) as raised:
+                    call(workers, Tools(discover()), fail, error)
+                told.append((type(raised.value), raised.value.args, raised.value.__notes__, vars(raised.value)))
+    assert all(each == told[0] for each in told), told
+
+
+def test_the_same_plugins_are_left_out(engine, monkeypatch):
+    monkeypatch.setenv("DEEPDANCE_PLUGINS", "")
+    monkeypatch.delenv("DEEPDANCE_NO_PLUGINS", raising=False)
+    with discover().open_workers(engine, 1) as workers:
+        for value in ("", None):
+            if value is None:
+                monkeypatch.delenv("DEEPDANCE_PLUGINS")
+            assert run_task(workers, Tools(discover()), find_environment, "DEEPDANCE_PLUGINS") == value
+            assert list(map_blocks(workers, find_environment, [("DEEPDANCE_PLUGINS",)])) == [value]
+
+
+def test_other_code_is_refused(engine, monkeypatch):
+    with discover().open_workers(engine, 1) as workers:
+        monkeypatch.setattr(Registry, "describe_code", lambda self: {"deepdance": "deepdance 9.9"})
+        with pytest.raises(WorkerError, match=f"^expected deepdance 9.9 .*got deepdance .* on {socket.gethostname()}"):
+            run_task(workers, Tools(discover()), find_pid)
+
+
+def test_a_worker_that_dies_each_time_is_told_in_a_line(cluster):
+    with discover().open_workers("ray", 1) as workers:
+        for call in (run_task, lambda w, tools, task: list(map_blocks(w, task, [()]))):
+            with pytest.raises(WorkerError, match="--jobs 1$"):
+                call(workers, Tools(discover()), die)
+        assert run_task(workers, Tools(discover()), find_pid)
+
+
+def test_a_lost_node_costs_only_what_it_was_doing(cluster, videos, tmp_path, monkeypatch, log):
+    places = [str(tmp_path / f"{n}.mp4") for n in range(6)]
+    for n, place in enumerate(places):
+        Path(place).write_bytes(Path(videos[n % 4]).read_bytes() + b"\0" * n)
+    expected = [a.manifest()["files"] for a in prepare_all(Session.open(tmp_path / "here"), [RECIPE] * 6, places)]
+    monkeypatch.setattr(preparation, "_open_and_read", read_slowly)
+    ready = []
+
+    def follow(event):
+        if isinstance(event, ArtifactReady):
+            ready.append(event)
+            if len(ready) == 2:
+                cluster.remove_node(cluster.second, allow_graceful=False)
+
+    session = replace(Session.open(tmp_path / "there", [follow]), engine="ray", jobs=2)
+    made = prepare_all(session, [RECIPE] * 6, places)
+    assert [artifact.manifest()["files"] for artifact in made] == expected
+    begun = Counter({place: len(Path(f"{place}.begun").read_text().split()) for place in places})
+    assert begun.total() <= 7, begun
+    assert len(ready) == 6
+
+
+def test_no_worker_outlives_a_killed_command(cluster):
+    program = (
+        "from cluster_tasks import *\nfrom deepdance.plugins import discover\nfrom deepdance.tasks import *\n"
+        "with discover().open_workers('ray', 1) as workers:\n"
+        "    run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    worker.wait(30)
+
+
+def test_a_cluster_of_its_own_ends_with_the_command(ray, monkeypatch, capfd):
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    handler = signal.getsignal(signal.SIGTERM)
+    before = set(psutil.Process().children(recursive=True))
+
+    def stop(pid):
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), discover().open_workers("ray", 1) as workers:
+        assert signal.getsignal(signal.SIGTERM) == handler
+        run_task(workers, Tools(discover(), emit=stop), sleep, 300)
+    assert time.monotonic() - start < 60
+    left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=10)[1]
+    assert not left
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["ray", "dask"])
+def test_a_cluster_that_is_not_there_is_told_in_a_line(kind, dd, video, monkeypatch):
+    monkeypatch.setattr(clusters, "PATIENCE", 2)
+    pytest.importorskip("distributed" if kind == "dask" else kind)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        start = time.monotonic()
+        for address in (f"{kind}://127.0.0.1:1", f"{kind}://127.0.0.1:{port}", f"{kind}://127.0.0.1"):
+            result = dd("prepare", video, video, "--remover", "threshold", "--executor", address)
+            assert result.code == 2
+            assert result.err.count("\n") == 1, result.err
+            assert "--executor: expected" in result.err
+        assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize(("module", "address"), [("ray", "ray"), ("distributed", "dask://127.0.0.1:8786")])
+def test_without_the_extra_it_is_told_what_to_install(module, address, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)
+    extra = address.partition(":")[0]
+    with pytest.raises(PluginError, match=rf"pip install 'deepdance\[{extra}\]'$"), discover().open_workers(address, 1):
+        pass
+
+
+def test_workers_of_several_threads_are_refused():
+    distributed = pytest.importorskip("distributed")
+    options = {"threads_per_worker": 2, "processes": False, "protocol": "tcp", "dashboard_address": ":0"}
+    with distributed.LocalCluster(n_workers=1, **options) as opened:
+        address = opened.scheduler_address.replace("tcp://", "dask://")
+        with pytest.raises(OptionError, match="--nthreads 1$"), discover().open_workers(address, None):
+            pass
