@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -135,3 +138,19 @@ def test_a_backend_that_is_not_installed_is_told(workplace):
         "expected Keras to start on jax, got ImportError: jax is not here; set KERAS_BACKEND=tensorflow"
         in join_lines(told)
     )
+
+
+def test_the_doctor_names_the_devices_that_train(workplace):
+    (told,) = (each for each in ask_doctor(workplace, KERAS_BACKEND="tensorflow") if each["check"] == "keras")
+    assert re.fullmatch(r"keras \S+ on tensorflow \S+, \d+ devices?: .+", told["found"])
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="needs jax")
+def test_the_doctor_counts_the_devices_of_jax(workplace):
+    four = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    (told,) = (each for each in ask_doctor(workplace, KERAS_BACKEND="jax", **four) if each["check"] == "keras")
+    assert told["found"].endswith(f"on jax {version('jax')}, 4 devices: cpu ×4")
+
+
+def ask_doctor(workplace, **settings):
+    return json.loads(deepdance("doctor", "--json", folder=workplace, KERAS_HOME="none", **settings).stdout)
