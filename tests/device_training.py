@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 CONTEXT = {"context": 5}
-RECURRENT = {**CONTEXT, "layers": 2, "units": 16, "epochs": 3, "dropout": 0.3}
+RECURRENT = {**CONTEXT, "layers": 1, "units": 8, "epochs": 2, "dropout": 0.3}
 COMPONENTS = {
     "conv-ae": {"epochs": 1, "batch_size": 16, "latent_dim": 12, "learning_rate": 1e-5},
-    "sdf-ae": {"prior": "none", "steps": 20, "batch_size": 32, "latent_dim": 12, "coefficients": 40, "units": 64},
+    "sdf-ae": {"prior": "none", "steps": 12, "batch_size": 32, "latent_dim": 12, "coefficients": 40, "units": 64},
     "lstm4": {**RECURRENT, "batch_size": 16},
     "gru": {**RECURRENT, "batch_size": 6},
-    "mdn": {**CONTEXT, "units": 16, "epochs": 3, "span": 4, "batch_size": 4},
-    "flow": {**CONTEXT, "units": 16, "width": 16, "steps": 30, "batch_size": 16},
+    "mdn": {**CONTEXT, "units": 8, "epochs": 2, "span": 4, "batch_size": 4},
+    "flow": {**CONTEXT, "units": 8, "width": 8, "blocks": 1, "steps": 12, "batch_size": 16},
 }
 """`gru` has batches that four devices do not divide, most others a last one.
 
@@ -46,7 +46,7 @@ def fit_component(name, folder, training):
 
     if name in CODECS:
         frames = Silhouettes.of(np.load(folder / "silhouettes.npy"))
-        return codec(name, **COMPONENTS[name]).fit(frames.between(0, 50), frames.between(60, 71), training)
+        return codec(name, **COMPONENTS[name]).fit(frames.between(0, 48), frames.between(60, 71), training)
     train, held_out = [make_latents(60, 0), make_latents(43, 2)], [make_latents(21, 1)]
     return sequence(name, **COMPONENTS[name]).fit(train, held_out, training)
 

@@ -140,17 +140,17 @@ def test_a_backend_that_is_not_installed_is_told(workplace):
     )
 
 
-def test_the_doctor_names_the_devices_that_train(workplace):
-    (told,) = (each for each in ask_doctor(workplace, KERAS_BACKEND="tensorflow") if each["check"] == "keras")
+def test_the_doctor_names_the_devices_that_train(tmp_path):
+    (told,) = (each for each in ask_doctor(tmp_path, KERAS_BACKEND="tensorflow") if each["check"] == "keras")
     assert re.fullmatch(r"keras \S+ on tensorflow \S+, \d+ devices?: .+", told["found"])
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="needs jax")
-def test_the_doctor_counts_the_devices_of_jax(workplace):
+def test_the_doctor_counts_the_devices_of_jax(tmp_path):
     four = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    (told,) = (each for each in ask_doctor(workplace, KERAS_BACKEND="jax", **four) if each["check"] == "keras")
-    assert told["found"].endswith(f"on jax {version('jax')}, 4 devices: cpu ×4")
+    (told,) = (each for each in ask_doctor(tmp_path, KERAS_BACKEND="jax", **four) if each["check"] == "keras")
+    assert f"on jax {version('jax')}, 4 devices: cpu ×4" in told["found"]
 
 
-def ask_doctor(workplace, **settings):
-    return json.loads(deepdance("doctor", "--json", folder=workplace, KERAS_HOME="none", **settings).stdout)
+def ask_doctor(folder, **settings):
+    return json.loads(deepdance("doctor", "--json", folder=folder, **settings).stdout)

@@ -22,8 +22,8 @@ if FRAMEWORK == "jax":
 
 log = logging.getLogger("deepdance")
 
-Batch = tuple[Any, ...]
-"""Inputs, targets and, if need be, weights: what `train_on_batch` takes, arrays `(batch, …)`."""
+Arrays = tuple[Any, ...]
+"""Of a batch, `(batch, …)` each."""
 
 
 def describe_devices() -> str:
@@ -42,7 +42,7 @@ def is_first_process() -> bool:
 
 
 @contextmanager
-def split_batches(model: keras.Model) -> Iterator[Callable[[Batch], Batch]]:
+def split_batches(model: keras.Model) -> Iterator[Callable[[Arrays], Arrays]]:
     """Meanwhile a built and compiled model is on all devices, and each batch of `train_on_batch` is split among them.
 
     Gives what takes this process' share of a batch; all processes have the same batches. Weights and losses are those
@@ -72,7 +72,7 @@ class _DataParallel(keras.distribution.DataParallel):  # type: ignore[misc]
 
     _is_split: bool | None = None
 
-    def take_share(self, batch: Batch) -> Batch:
+    def take_share(self, batch: Arrays) -> Arrays:
         """The rows of a batch that go to this process' devices."""
         samples, devices = len(keras.tree.flatten(batch)[0]), self.device_mesh.devices.size
         if samples % devices and self._is_split is None:

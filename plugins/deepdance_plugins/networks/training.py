@@ -20,11 +20,12 @@ from deepdance.interfaces import History, Metrics, Training
 from deepdance.storage import write_atomically
 from deepdance.strict_json import dump_json, restore_metrics
 from deepdance_plugins.networks.backend import keras
-from deepdance_plugins.networks.devices import Batch as Batch  # noqa: PLC0414  (components take it from here)
 from deepdance_plugins.networks.devices import is_first_process, split_batches, take_from_first
 
 log = logging.getLogger("deepdance")
 
+Batch = tuple[Any, ...]
+"""Inputs, targets and, if need be, weights: what `train_on_batch` takes, arrays `(batch, …)`."""
 CHECKPOINT = "checkpoint.npz"
 LOSS = {"loss": "loss"}
 LOSS_AND_ACCURACY = {**LOSS, "accuracy": "acc"}
