@@ -17,16 +17,18 @@ from device_training import CRASHED, NAMES, PLAIN, make_latents
 from deepdance_plugins.networks import devices
 from deepdance_plugins.networks.backend import keras
 
+pytestmark = pytest.mark.timeout(600)  # on a busy machine
 needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="needs jax")
 SCRIPT = Path(__file__).parents[1] / "device_training.py"
 TOLERANCE = 1e-4
+QUICKLY_COMPILED = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 SEVERAL_PROCESSES = ("mdn", PLAIN)
 
 
 def run(command, count, cwd=None, **settings):
     """Python in a process where JAX has so many devices."""
     here = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count}"}
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={count} {QUICKLY_COMPILED}"}
     command = [sys.executable, *map(str, command)]
     return subprocess.Popen(command, cwd=cwd, env={**os.environ, **here, **flags, **settings}, stderr=subprocess.PIPE)
 
