@@ -29,7 +29,7 @@ def doctor(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check the machine: Python, Keras and its backend, FFmpeg, OpenCV, plugins, the person model, disk.
+    """Check the machine: Python, Keras, its backend and devices, FFmpeg, OpenCV, plugins, the person model, disk.
 
     Nothing is changed.
 
@@ -74,9 +74,12 @@ def _check_keras() -> str:
 
     with capture_output():
         from deepdance_plugins.networks.backend import FRAMEWORK, find_unused_settings
+        from deepdance_plugins.networks.devices import describe_devices
+
+        devices = describe_devices()
     unused = ", ".join(f"{name} {value}" for name, value in find_unused_settings().items())
     note = f"; not used of keras.json: {unused}" if unused else ""
-    return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}{note}"
+    return f"keras {version('keras')} on {FRAMEWORK} {version(FRAMEWORK)}, {devices}{note}"
 
 
 def _check_ffmpeg() -> str:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -135,3 +138,19 @@ def test_a_backend_that_is_not_installed_is_told(workplace):
         "expected Keras to start on jax, got ImportError: jax is not here; set KERAS_BACKEND=tensorflow"
         in join_lines(told)
     )
+
+
+def test_the_doctor_names_the_devices_that_train(tmp_path):
+    (told,) = (each for each in ask_doctor(tmp_path, KERAS_BACKEND="tensorflow") if each["check"] == "keras")
+    assert re.fullmatch(r"keras \S+ on tensorflow \S+, \d+ devices?: .+", told["found"])
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="needs jax")
+def test_the_doctor_counts_the_devices_of_jax(tmp_path):
+    four = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    (told,) = (each for each in ask_doctor(tmp_path, KERAS_BACKEND="jax", **four) if each["check"] == "keras")
+    assert f"on jax {version('jax')}, 4 devices: cpu ×4" in told["found"]
+
+
+def ask_doctor(folder, **settings):
+    return json.loads(deepdance("doctor", "--json", folder=folder, **settings).stdout)

@@ -200,7 +200,8 @@ def test_a_loss_is_the_mean_over_samples_by_their_weight(weights, loss):
     if weights:
         batches = [(*batch, np.array(each)) for batch, each in zip(batches, weights, strict=True)]
     data = loop.Pass(4, iter(batches))
-    noted, first = loop._run(lambda *_, **__: {"loss": next(losses)}, data, {"loss": "loss"}, lambda *p: told.append(p))
+    step, whole, tell = lambda *_, **__: {"loss": next(losses)}, lambda batch: batch, lambda *p: told.append(p)
+    noted, first = loop._run(step, data, {"loss": "loss"}, whole, tell)
     assert (noted, first) == ({"loss": pytest.approx(loss)}, {"loss": 1.0})
     assert told == [(3, 4), (4, 4)]
 

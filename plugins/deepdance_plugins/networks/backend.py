@@ -1,4 +1,4 @@
-"""Keras as components use it, on TensorFlow or JAX: the one place that knows which framework is under it.
+"""Keras as components use it, on TensorFlow or JAX: with `devices` the one place that knows which is under it.
 
 Take `keras`, `layers`, `ops` and `KerasTensor` from here: the framework was checked, and Keras' defaults are the same
 everywhere. Importing it raises PluginError where Keras does not start on the framework that `KERAS_BACKEND` names.

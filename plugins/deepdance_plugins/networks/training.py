@@ -20,6 +20,7 @@ from deepdance.interfaces import History, Metrics, Training
 from deepdance.storage import write_atomically
 from deepdance.strict_json import dump_json, restore_metrics
 from deepdance_plugins.networks.backend import keras
+from deepdance_plugins.networks.devices import is_first_process, split_batches, take_from_first
 
 log = logging.getLogger("deepdance")
 
@@ -95,19 +96,21 @@ def train_network(
     checkpoint then stays that of the last good epoch.
     """
     model.optimizer.build(model.trainable_variables)  # so that a checkpoint finds the variables that it restores
-    history = _restore(model, training.folder, epochs) if training.folder else []
-    for epoch in range(len(history), epochs):
-        rng = np.random.default_rng([training.seed, epoch])
-        noted, first = _run(model.train_on_batch, data.iterate_training(rng), metrics, training.on_progress)
-        _check_epoch(model, [first, *history, noted], epochs)
-        held_out = data.iterate_held_out(rng)
-        if held_out.samples:
-            measured, _ = _run(model.test_on_batch, held_out, metrics)
-            noted |= {f"val_{name}": value for name, value in measured.items()}
-        history.append(noted)
-        if training.folder:
-            _checkpoint(model, training.folder, history)
-        training.on_epoch(epoch + 1, epochs, noted)
+    history = _take_up(model, training.folder, epochs)
+    with split_batches(model) as take_share:
+        for epoch in range(len(history), epochs):
+            rng = np.random.default_rng([training.seed, epoch])
+            learned = data.iterate_training(rng)
+            noted, first = _run(model.train_on_batch, learned, metrics, take_share, training.on_progress)
+            _check_epoch(model, [first, *history, noted], epochs)
+            held_out = data.iterate_held_out(rng)
+            if held_out.samples:
+                measured, _ = _run(model.test_on_batch, held_out, metrics, take_share)
+                noted |= {f"val_{name}": value for name, value in measured.items()}
+            history.append(noted)
+            if training.folder and is_first_process():
+                _checkpoint(model, training.folder, history)
+            training.on_epoch(epoch + 1, epochs, noted)
     return history
 
 
@@ -115,6 +118,7 @@ def _run(
     step: Callable[..., dict[str, Any]],
     data: Pass,
     metrics: Mapping[str, str],
+    take_share: Callable[[Batch], Batch],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Metrics, Metrics]:
     """Call `step` on each batch: the means over the samples by weight, as `fit` gives them, and the first batch's."""
@@ -122,7 +126,7 @@ def _run(
     first: Metrics = {}
     for inputs, targets, *weights in data.batches:
         # Keras resets its running means before each batch, so they are the batch's own and are averaged here.
-        logs = step(inputs, targets, *weights, return_dict=True)
+        logs = step(*take_share((inputs, targets, *weights)), return_dict=True)
         weight = float(np.sum(weights)) if weights else len(targets)
         total_weight += weight
         measured = {noted: float(logs[name]) for name, noted in metrics.items()}
@@ -181,6 +185,12 @@ def _checkpoint(model: keras.Model, folder: Path, history: History) -> None:
     variables: dict[str, Any] = {str(number): np.asarray(v) for number, v in enumerate(_list_variables(model))}
     with write_atomically(folder / CHECKPOINT) as temporary:
         np.savez(temporary, history=np.array(dump_json(history)), **variables)
+
+
+def _take_up(model: keras.Model, folder: Path | None, epochs: int) -> History:
+    """Set the model to where the training is taken up; of several processes only the first needs to know."""
+    history = _restore(model, folder, epochs) if folder else []
+    return restore_metrics(json.loads(take_from_first(_list_variables(model), dump_json(history))))
 
 
 def _restore(model: keras.Model, folder: Path, epochs: int) -> History:

@@ -14,7 +14,7 @@ import numpy as np
 
 from deepdance.arrays import Bools, Int64
 from deepdance.interfaces import Float32
-from deepdance_plugins.networks.backend import keras
+from deepdance_plugins.networks.backend import keras, ops
 from deepdance_plugins.networks.training import Batch, Pass
 
 SPANS_PER_SEGMENT = 4
@@ -108,4 +108,4 @@ def _clear_states(network: keras.Model, slots: Bools) -> None:
     """Set the states of some slots to 0; Keras' own `reset_state` would clear them all."""
     for layer in network.layers[:-1]:
         for state in layer.states:
-            state.assign(np.where(slots[:, None], np.float32(0), np.asarray(state)))
+            state.assign(ops.where(slots[:, None], 0.0, state.value))  # stays on the devices where it is
