@@ -38,7 +38,7 @@ def describe_devices() -> str:
 
 def is_first_process() -> bool:
     """Whether this is the process that writes: of a training in several, they all come to the same weights."""
-    return FRAMEWORK != "jax" or jax.process_index() == 0
+    return FRAMEWORK != "jax" or bool(jax.process_index() == 0)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def split_batches(model: keras.Model) -> Iterator[Callable[[Arrays], Arrays]]:
 
 
 def _has_several_devices() -> bool:
-    return FRAMEWORK == "jax" and jax.device_count() > 1
+    return FRAMEWORK == "jax" and bool(jax.device_count() > 1)
 
 
 class _DataParallel(keras.distribution.DataParallel):  # type: ignore[misc]
