@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from threading import Lock, get_ident
 from typing import Annotated, Any
 
@@ -241,7 +242,7 @@ def prepare(
             if workers is None:
                 cuts = _read_silhouettes(tools, source, recipe, choice, fps)
             else:
-                cuts = run_task(workers, tools, _open_and_read, location, recipe, choice, fps)
+                cuts = run_task(workers, tools, _open_and_read, location, inputs["video"], recipe, choice, fps)
             if not writer.count:
                 raise InputError(f"expected frames in {location}, got none; is the video damaged?")
             writer.finish(source=show_location(location), fps=fps, shot_starts=cuts)
@@ -266,9 +267,28 @@ def prepare(
     return artifact
 
 
-def _open_and_read(tools: Tools, location: str, recipe: Recipe, choice: Choice | None, fps: float) -> list[int]:
-    """`_read_silhouettes` where nobody has opened the input yet."""
-    return _read_silhouettes(tools, open_source(recipe, tools.registry, location)[1], recipe, choice, fps)
+def _open_and_read(
+    tools: Tools, location: str, fingerprint: str, recipe: Recipe, choice: Choice | None, fps: float
+) -> list[int]:
+    """`_read_silhouettes` of the same input where nobody has opened it yet, perhaps on another machine.
+
+    Raises InputError too, where it is not seen there or is another one.
+    """
+    _, source = open_source(recipe, tools.registry, location)
+    _check_same(source, location, fingerprint)
+    return _read_silhouettes(tools, source, recipe, choice, fps)
+
+
+def _check_same(source: FrameSource[Any], location: str, fingerprint: str) -> None:
+    try:
+        got = "" if source.fingerprint() == fingerprint else "another one of that name"
+    except (InputError, OSError) as error:
+        got = str(error)
+    if got:
+        raise InputError(
+            f"expected {location} on {gethostname()} as where the command runs, got: {got}; share its folder with that "
+            "machine, or copy it there"
+        )
 
 
 def _read_silhouettes(

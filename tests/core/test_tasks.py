@@ -18,7 +18,7 @@ from conftest import demo_frames, registry_of, write_video
 
 from deepdance import pipeline
 from deepdance.errors import InputError, OptionError, WorkerError
-from deepdance.events import ArtifactReady, Progress
+from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
@@ -139,6 +139,23 @@ def test_workers_that_do_not_last_are_told_of(workers, tmp_path, log):
     video = str(write_video(tmp_path / "a.mp4", demo_frames(2, 10, (60, 100), 0), 10))
     with pytest.raises(WorkerError):
         prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=workers)
+
+
+@pytest.mark.parametrize("size", [(60, 100), None])
+def test_a_video_that_is_another_one_there_is_refused(workers, size, tmp_path, log):
+    """Its silhouettes would get the key of the one that is here."""
+    video = write_video(tmp_path / "a.mp4", demo_frames(1, 10, (60, 100), 0), 10)
+
+    def change(event):
+        if isinstance(event, StageStarted):
+            video.unlink()
+            if size:
+                write_video(video, demo_frames(1, 10, size, 1), 10)
+
+    session = Session.open(tmp_path / "workspace", [change])
+    with pytest.raises(InputError, match=f"^expected {video} on {socket.gethostname()} as .*; share its folder"):
+        prepare(session, RECIPE, str(video), workers=workers)
+    assert not list((tmp_path / "workspace" / "artifacts").glob("silhouettes-*"))
 
 
 @pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")])
@@ -293,13 +310,3 @@ def test_a_worker_that_cannot_connect_says_where_to():
 
     with pytest.raises(WorkerError, match="^expected a connection .* got ConnectionRefused.*open that"):
         run_task(Workers(Deaf(1), 1), Tools(discover()), find_name, "codec", "pca")
-
-
-def test_one_thread_sums_what_is_encoded():
-    from threadpoolctl import threadpool_info
-
-    class Codec:
-        def encode(self, frames):
-            return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    assert set(pipeline._encode_chunk(Codec(), np.zeros((1, 8, 8), np.uint8))) <= {1}

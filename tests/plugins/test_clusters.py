@@ -94,8 +94,7 @@ def made_here(videos, silhouettes, tmp_path_factory):
     return inputs, make_all(Session.open(folder / "workspace"), inputs)
 
 
-def test_artifacts_are_the_same(engine, made_here, tmp_path, monkeypatch, log):
-    monkeypatch.setattr(pipeline, "BLOCK", 256)
+def test_artifacts_are_the_same(engine, made_here, tmp_path, log):
     inputs, expected = made_here
     assert make_all(replace(Session.open(tmp_path), engine=engine), inputs) == expected
 
