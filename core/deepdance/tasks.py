@@ -15,10 +15,11 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from traceback import format_exception, format_exception_only
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepdance.doors import Address, Door, knock
@@ -72,8 +73,7 @@ def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *argumen
             future = _submit(workers.executor, _do, door.address, door.key, *_pack(tools.registry, task, arguments))
         future.add_done_callback(lambda ended: door.give_up())
         _receive(door, tools)
-    with _translate_death():
-        result: Result = future.result()
+    result: Result = _unwrap(future)
     return result
 
 
@@ -96,9 +96,9 @@ def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any,
     One block more than there are workers is held at once. Errors are those of `run_task`.
     """
     registry = discover()
-    rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[tuple[Result, list[str]]]]]()
+    rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[Outcome]]]()
 
-    def submit(block: tuple[Any, ...]) -> Future[tuple[Result, list[str]]]:
+    def submit(block: tuple[Any, ...]) -> Future[Outcome]:
         with _translate_death():
             return _submit(workers.executor, _do_block, *_pack(registry, task, block))
 
@@ -113,26 +113,38 @@ def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any,
         yield result
 
 
-def _wait_for(workers: Workers, first: Future[Result], submit: Callable[[], Future[Result]]) -> Result:
+def _wait_for(workers: Workers, first: Future[Outcome], submit: Callable[[], Future[Outcome]]) -> Any:
     """What a future has, or the one that is submitted in its place where a worker was lost."""
     futures = chain([first], iter(submit, None))
-
-    def wait() -> Result:
-        with _translate_death():
-            return next(futures).result()
-
-    return repeat_lost(workers, wait)
+    return repeat_lost(workers, lambda: _unwrap(next(futures)))
 
 
-def _submit(executor: Executor, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+def _submit(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Future[Outcome]:
     """Submit a call; a process that is started for it is deaf to Ctrl-C from its first moment."""
     if not hasattr(signal, "pthread_sigmask"):
-        return executor.submit(function, *arguments)
+        return executor.submit(_attempt, function, *arguments)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return executor.submit(function, *arguments)
+        return executor.submit(_attempt, function, *arguments)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _unwrap(future: Future[Outcome]) -> Any:
+    """What a task returns. Raises what it raises, and WorkerError for all that its executor has to say."""
+    try:
+        with _translate_death():
+            result, failure = future.result()
+    except WorkerError:
+        raise
+    except Exception as error:
+        raise WorkerError(
+            f"expected workers with the same Python and the same packages as here, got one that cannot do its work: "
+            f"{_describe(error)}; install the same there"
+        ) from error
+    if failure:
+        raise failure.restore() from WorkerTracebackError(failure.traceback)
+    return result
 
 
 def _receive(door: Door, tools: Tools) -> None:
@@ -170,6 +182,57 @@ def _translate_death() -> Iterator[None]:
             "expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
             "memory; what is finished is kept: run again with --jobs 1"
         ) from error
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way. Executors would end over one that cannot be pickled, or be read where it arrives."""
+
+    forms: tuple[bytes, ...]
+    """The error and one in plain words, as far as they can be pickled."""
+    traceback: str
+
+    def restore(self) -> Exception:
+        """The error or, where it is not known here, the one in plain words."""
+        for form in self.forms[:-1]:
+            with suppress(Exception):
+                error: Exception = pickle.loads(form)  # noqa: S301 - it comes from one who has the key of the task
+                return error
+        plain: Exception = pickle.loads(self.forms[-1])  # noqa: S301 - likewise
+        return plain
+
+
+class WorkerTracebackError(Exception):
+    """Where an error arose, in a worker."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+Outcome = tuple[Any, _Failure | None]
+"""What a task returns, or how it failed."""
+
+
+def _attempt(function: Callable[..., Any], *arguments: Any) -> Outcome:
+    """In a worker: call a function."""
+    try:
+        return function(*arguments), None
+    except (Exception, SystemExit) as error:
+        return None, _pack_failure(error)
+
+
+def _pack_failure(error: BaseException) -> _Failure:
+    plain = RuntimeError(_describe(error)).with_traceback(error.__traceback__)
+    forms = []
+    for form in (error, plain) if isinstance(error, Exception) else (plain,):
+        with suppress(Exception):
+            attach_culprit(form, discover())
+            forms.append(pickle.dumps(form))
+    return _Failure(tuple(forms), "".join(format_exception(error)))
+
+
+def _describe(error: BaseException) -> str:
+    return "".join(format_exception_only(error)).strip()
 
 
 Packed = tuple[dict[str, str | None], dict[str, str], bytes]
@@ -216,7 +279,7 @@ def _do(address: Address, key: bytes, *packed: Any) -> Any:
 
         task, arguments, registry = _unpack(*packed)
         tools = Tools(registry, partial(send, EVENT), partial(send, CHUNK), ask)
-        with _catch_warnings(partial(send, WARNING)), _attach_culprit():
+        with _catch_warnings(partial(send, WARNING)):
             return task(tools, *arguments)
 
 
@@ -241,17 +304,8 @@ def _do_block(*packed: Any) -> tuple[Any, list[str]]:
     """In a worker: what a task returns, and its warnings."""
     warnings: list[str] = []
     task, arguments, registry = _unpack(*packed)
-    with _catch_warnings(warnings.append), _attach_culprit():
+    with _catch_warnings(warnings.append):
         return task(Tools(registry), *arguments), warnings
-
-
-@contextmanager
-def _attach_culprit() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        attach_culprit(error, discover())
-        raise
 
 
 @contextmanager

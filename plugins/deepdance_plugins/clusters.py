@@ -106,7 +106,7 @@ class _Ray(Executor):
         return _pass_on(reference.future(), self._translate)
 
     def _translate(self, error: BaseException) -> BaseException:
-        """What the task raised; BrokenExecutor for what happened to it."""
+        """BrokenExecutor for what happened to a task; its cause where it could not be begun."""
         if isinstance(error, self._ray.exceptions.RayTaskError):
             cause: BaseException = error.cause
             return cause

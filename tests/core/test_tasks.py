@@ -164,6 +164,49 @@ def test_an_error_is_the_same_here(workers, error):
         run_task(workers, Tools(discover()), fail, error)
 
 
+def fail_oddly(tools, kind):
+    raise {"holds": HoldingError, "two": TwoWordsError, "exit": SystemExit}[kind](3, "what")
+
+
+class HoldingError(Exception):
+    """One that cannot be pickled."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.held = lambda: words
+
+
+class TwoWordsError(Exception):
+    """One that can be pickled, but not be read."""
+
+    def __init__(self, code, text):
+        super().__init__(f"{code} {text}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("holds", r"HoldingError: \(3, 'what'\)$"), ("two", "TwoWordsError: 3 what$"), ("exit", "^SystemExit: ")],
+)
+def test_an_error_that_cannot_travel_is_told_and_ends_no_worker(workers, kind, told):
+    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, task[0], [task[1:]]))):
+        with pytest.raises(RuntimeError, match=told) as raised:
+            call(workers, Tools(discover()), fail_oddly, kind)
+        assert "in fail_oddly" in str(raised.value.__cause__)
+    assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
+
+
+class Empty(ThreadPoolExecutor):
+    """Workers that lack what a task is made of."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        return super().submit(__import__, "nothing_of_that_name")
+
+
+def test_workers_that_cannot_begin_are_told_of_in_a_line():
+    with pytest.raises(WorkerError, match="^expected workers with the same .*No module named 'nothing_of.*; install"):
+        run_task(Workers(Empty(1), 1), Tools(discover()), find_name, "codec", "pca")
+
+
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_killed_worker_is_told_in_a_line(after):
     emitted = []
@@ -303,10 +346,10 @@ def test_other_code_is_refused(workers, monkeypatch):
 
 def test_a_worker_that_cannot_connect_says_where_to():
     class Deaf(ThreadPoolExecutor):
-        def submit(self, fn, address, *arguments):
+        def submit(self, fn, call, address, *arguments):
             with socket.create_server(("127.0.0.1", 0)) as closed:
                 nobody = closed.getsockname()
-            return super().submit(fn, nobody, *arguments)
+            return super().submit(fn, call, nobody, *arguments)
 
     with pytest.raises(WorkerError, match="^expected a connection .* got ConnectionRefused.*open that"):
         run_task(Workers(Deaf(1), 1), Tools(discover()), find_name, "codec", "pca")
