@@ -37,6 +37,9 @@ EVENT, WARNING, CHUNK, QUESTION = "event", "warning", "chunk", "question"
 """What a task sends."""
 ATTEMPTS = 4
 """How often a task is begun whose workers are lost, where others are left to do it."""
+AFTERWARDS = 60.0
+"""Seconds that lasting workers have to tell what came of a task whose connection has ended. Of a node that the network
+has lost Ray tells nothing for minutes."""
 ENVIRONMENT = (ONLY, WITHOUT, "KERAS_BACKEND")
 """Variables that say which code does a task."""
 
@@ -73,7 +76,7 @@ def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *argumen
             future = _submit(workers.executor, _do, door.address, door.key, *_pack(tools.registry, task, arguments))
         future.add_done_callback(lambda ended: door.give_up())
         _receive(door, tools)
-    result: Result = _unwrap(future)
+    result: Result = _unwrap(future, AFTERWARDS if workers.lasting else None)
     return result
 
 
@@ -130,11 +133,11 @@ def _submit(executor: Executor, function: Callable[..., Any], *arguments: Any) -
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _unwrap(future: Future[Outcome]) -> Any:
+def _unwrap(future: Future[Outcome], timeout: float | None = None) -> Any:
     """What a task returns. Raises what it raises, and WorkerError for all that its executor has to say."""
     try:
         with _translate_death():
-            result, failure = future.result()
+            result, failure = future.result(timeout)
     except WorkerError:
         raise
     except Exception as error:
@@ -177,7 +180,7 @@ def _read(door: Door) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
 def _translate_death() -> Iterator[None]:
     try:
         yield
-    except (BrokenExecutor, CancelledError) as error:
+    except (BrokenExecutor, CancelledError, TimeoutError) as error:
         raise WorkerError(
             "expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
             "memory; what is finished is kept: run again with --jobs 1"

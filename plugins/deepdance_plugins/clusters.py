@@ -22,6 +22,7 @@ from deepdance.workers import Workers
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to Ray's makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the future default, which is warned of
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # errors tell what else it would write between the bars
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "4",
     "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "4",
 }
@@ -65,7 +66,7 @@ def _join_ray(ray: Any, address: str, jobs: int | None) -> Iterator[None]:
 
 def _init_ray(ray: Any, address: str, jobs: int | None) -> None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    quiet = {} if "://" in address else {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     try:
         if address == "auto":
             with suppress(ConnectionError):

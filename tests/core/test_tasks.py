@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,14 +16,14 @@ import psutil
 import pytest
 from conftest import demo_frames, registry_of, write_video
 
-from deepdance import pipeline
+from deepdance import pipeline, tasks
 from deepdance.errors import InputError, OptionError, WorkerError
 from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
-from deepdance.tasks import Tools, map_blocks, run_task
+from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
 from deepdance.workers import Workers, open_processes
 
 CODE = discover().describe_code()
@@ -132,6 +132,29 @@ def test_what_a_lost_worker_did_is_done_by_another(tmp_path, log):
     made = prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=lasting)
     assert made.manifest()["files"] == expected.manifest()["files"]
     assert list(map_blocks(Workers(Frail(3), 2, lasting=True), square, [(1,), (2,)])) == [1, 4]
+
+
+class Silent(ThreadPoolExecutor):
+    """Never tells what came of the first task: the network has lost its node."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.lost = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = super().submit(fn, *args, **kwargs)
+        if self.lost:
+            return future
+        self.lost.append(future)
+        return Future()
+
+
+def test_a_worker_that_nothing_is_heard_of_is_given_up(monkeypatch, log):
+    monkeypatch.setattr(tasks, "AFTERWARDS", 0.2)
+    workers, emitted = Workers(Silent(), 1, lasting=True), []
+    tools = Tools(discover(), emit=emitted.append)
+    assert repeat_lost(workers, lambda: run_task(workers, tools, count_up, 1, (2,))) == os.getpid()
+    assert len(emitted) == 2
 
 
 @pytest.mark.parametrize("workers", [Workers(Frail(1), 2), Workers(Frail(9), 2, lasting=True)])
