@@ -19,8 +19,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from threading import Timer
 from traceback import format_exception, format_exception_only
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from deepdance.doors import Address, Door, knock
 from deepdance.errors import WorkerError
@@ -40,10 +42,15 @@ ATTEMPTS = 4
 AFTERWARDS = 60.0
 """Seconds that lasting workers have to tell what came of a task whose connection has ended. Of a node that the network
 has lost Ray tells nothing for minutes."""
+WAIT = 20.0
+"""Seconds after which it is told that no worker has come."""
 ENVIRONMENT = (ONLY, WITHOUT, "KERAS_BACKEND")
 """Variables that say which code does a task."""
 
 Result = TypeVar("Result")
+
+_KNOWN: WeakSet[Executor] = WeakSet()
+"""Those of whom workers have come, or were told to be late."""
 
 log = logging.getLogger("deepdance")
 
@@ -75,7 +82,10 @@ def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *argumen
         with _translate_death():
             future = _submit(workers.executor, _do, door.address, door.key, *_pack(tools.registry, task, arguments))
         future.add_done_callback(lambda ended: door.give_up())
-        _receive(door, tools)
+        with _tell_waiting(workers):
+            worker = door.wait()
+        if worker:
+            _receive(worker, tools)
     result: Result = _unwrap(future, AFTERWARDS if workers.lasting else None)
     return result
 
@@ -150,30 +160,44 @@ def _unwrap(future: Future[Outcome], timeout: float | None = None) -> Any:
     return result
 
 
-def _receive(door: Door, tools: Tools) -> None:
+@contextmanager
+def _tell_waiting(workers: Workers) -> Iterator[None]:
+    """Say, once, that none of lasting workers has come yet: others may keep a cluster busy for hours."""
+    timer = Timer(WAIT, _tell_once, (workers,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        _KNOWN.add(workers.executor)
+
+
+def _tell_once(workers: Workers) -> None:
+    if workers.lasting and workers.executor not in _KNOWN:
+        _KNOWN.add(workers.executor)
+        log.info("no worker is free, perhaps others keep all of the cluster busy; waiting for one")
+
+
+def _receive(worker: Connection, tools: Tools) -> None:
     """Hand on what a task sends, until it has ended."""
-    for kind, content, answer in _read(door):
+    for kind, content in _read(worker):
         if kind == EVENT:
             tools.listen(content)
         elif kind == WARNING:
             log.warning("%s", content)
         elif kind == QUESTION:
-            answer(tools.ask(content))
+            answer = tools.ask(content)
+            with suppress(OSError):  # who was killed meanwhile is not read from any more
+                worker.send(answer)
         else:
             tools.emit(content)
 
 
-def _read(door: Door) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
-    worker = door.wait()
-    if worker is None:
-        return
-    with worker:
+def _read(worker: Connection) -> Iterator[tuple[str, Any]]:
+    with worker, suppress(EOFError, OSError):
         while True:
-            try:
-                message = worker.recv()
-            except (EOFError, OSError):
-                return
-            yield *message, worker.send
+            yield worker.recv()
 
 
 @contextmanager

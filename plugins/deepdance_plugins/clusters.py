@@ -22,7 +22,6 @@ from deepdance.workers import Workers
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to Ray's makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the future default, which is warned of
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # errors tell what else it would write between the bars
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "4",
     "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "4",
 }
@@ -195,8 +194,8 @@ def _reach(address: str, *, greets: bool = False) -> str:
 
 def _unreachable(what: str, error: Exception) -> OptionError:
     return OptionError(
-        f"--executor: expected a cluster, {what}, got {one_line(error)}; is it running, of the same version, and the "
-        "port open?"
+        f"--executor: expected a cluster, {what}, got {one_line(error)}; is it running, of the same version, the port "
+        "open, and RAY_AUTH_MODE the same there and here?"
     )
 
 

@@ -46,6 +46,10 @@ def collect_answers(tools, questions):
     return [tools.ask(question) for question in questions]
 
 
+def ask_about_itself(tools):
+    return tools.ask(os.getpid())
+
+
 def fail(tools, error):
     raise error
 
@@ -155,6 +159,24 @@ def test_a_worker_that_nothing_is_heard_of_is_given_up(monkeypatch, log):
     tools = Tools(discover(), emit=emitted.append)
     assert repeat_lost(workers, lambda: run_task(workers, tools, count_up, 1, (2,))) == os.getpid()
     assert len(emitted) == 2
+
+
+def test_who_waits_for_a_busy_cluster_is_told_once(monkeypatch, log, caplog):
+    monkeypatch.setattr(tasks, "WAIT", 0.1)
+    caplog.set_level(logging.INFO, "deepdance")
+    with ThreadPoolExecutor(1) as busy:
+        busy.submit(time.sleep, 0.5)
+        for _ in range(2):
+            run_task(Workers(busy, 1, lasting=True), Tools(discover()), find_name, "codec", "pca")
+            busy.submit(time.sleep, 0.5)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["no worker is free, perhaps others keep all of the cluster busy; waiting for one"]
+
+
+def test_a_worker_that_is_killed_while_it_is_asked_is_told_in_a_line():
+    killed = Tools(discover(), ask=lambda pid: os.kill(pid, signal.SIGKILL) or time.sleep(0.3) or b"0" * (8 << 20))
+    with pytest.raises(WorkerError, match="--jobs 1$"), open_processes(1) as workers:
+        run_task(workers, killed, ask_about_itself)
 
 
 @pytest.mark.parametrize("workers", [Workers(Frail(1), 2), Workers(Frail(9), 2, lasting=True)])
