@@ -30,6 +30,7 @@ from deepdance.events import Listener, ignore
 from deepdance.plugins import Registry, discover
 from deepdance.plugins.culprits import attach_culprit
 from deepdance.plugins.discovery import ONLY, WITHOUT
+from deepdance.plugins.isolation import one_line
 from deepdance.workers import Workers
 
 if TYPE_CHECKING:
@@ -152,8 +153,8 @@ def _unwrap(future: Future[Outcome], timeout: float | None = None) -> Any:
         raise
     except Exception as error:
         raise WorkerError(
-            f"expected workers with the same Python and the same packages as here, got one that cannot do its work: "
-            f"{_describe(error)}; install the same there"
+            "expected workers with the same Python and the same packages as here, got one that cannot begin: "
+            f"{one_line(error)}; install the same there, and start the cluster anew"
         ) from error
     if failure:
         raise failure.restore() from WorkerTracebackError(failure.traceback)

@@ -244,11 +244,12 @@ class Empty(ThreadPoolExecutor):
     """Workers that lack what a task is made of."""
 
     def submit(self, fn, /, *args, **kwargs):
-        return super().submit(__import__, "nothing_of_that_name")
+        return super().submit(__import__, "nothing\nof_that_name")
 
 
 def test_workers_that_cannot_begin_are_told_of_in_a_line():
-    with pytest.raises(WorkerError, match="^expected workers with the same .*No module named 'nothing_of.*; install"):
+    told = "^expected workers with the same .*No module named 'nothing.*of_that_name'; install .* anew$"
+    with pytest.raises(WorkerError, match=told):
         run_task(Workers(Empty(1), 1), Tools(discover()), find_name, "codec", "pca")
 
 
