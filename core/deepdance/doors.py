@@ -58,7 +58,7 @@ class Door:
     def _watch(self) -> None:
         with self._socket:
             while not self._closed:
-                with suppress(OSError):  # who hangs up at once
+                with suppress(OSError, RuntimeError):  # who hangs up at once, or is one thread too many
                     Thread(target=self._admit, args=(self._socket.accept()[0],), daemon=True).start()
 
     def _admit(self, peer: socket.socket) -> None:

@@ -56,6 +56,24 @@ def test_strangers_keep_nobody_waiting(sent):
     assert time.monotonic() - start < doors.PATIENCE / 2
 
 
+def test_more_strangers_than_there_are_threads_are_hung_up_on(monkeypatch):
+    class Scarce(Thread):
+        left = 2
+
+        def start(self):
+            Scarce.left -= 1
+            if Scarce.left == 0:
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    monkeypatch.setattr(doors, "Thread", Scarce)
+    with Door("127.0.0.1") as door:
+        with socket.create_connection(door.address) as stranger:
+            stranger.settimeout(20)
+            assert not stranger.recv(1)
+        assert talk(door) == "hello"
+
+
 def test_who_says_nothing_is_hung_up_on(monkeypatch):
     monkeypatch.setattr(doors, "PATIENCE", 0.2)
     with Door("127.0.0.1") as door, socket.create_connection(door.address) as stranger:
