@@ -103,6 +103,34 @@ def test_names_that_are_put_together_alike_stay_apart(folder, tmp_path):
     assert len({run.name for run in planned}) == len(planned) == 16
 
 
+def test_names_differ_in_more_than_their_case(folder, tmp_path):
+    """On many file systems `A` and `a` are one."""
+    (tmp_path / "ANNA.mp4").write_bytes((folder / "anna.mp4").read_bytes())
+    names = [run.name for run in make_sweep(folder, "anna.mp4", f"{tmp_path}/ANNA.mp4").plan(discover())]
+    assert names == ["try-anna-1", "try-ANNA-2"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "values", "labels"),
+    [
+        ("size", [[24, 40], [48, 80]], ["size24x40", "size48x80"]),
+        ("start", ["random", 3], ["start-random", "start3"]),
+        ("start", ["anna.mp4", "ben.mp4"], ["start-anna", "start-ben"]),
+        ("music", ["", "anna.mp4"], ["music-none", "music-anna"]),
+    ],
+)
+def test_a_name_says_what_varies_and_not_where_it_lies(folder, entry, values, labels):
+    planned = make_sweep(folder, "anna.mp4", vary={entry: values}).plan(discover())
+    assert [run.name for run in planned] == [f"try-{label}" for label in labels]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("my dance: two", "my_dance_two"), ("n" * 300, "n" * 51), ("a\nb", "a_b")])
+def test_the_name_of_a_sweep_is_one_that_a_folder_can_have(name, kept):
+    sweep = Sweep.parse({"name": name})
+    assert sweep.name.startswith(kept)
+    assert len(sweep.name) <= LONGEST_NAME
+
+
 def test_a_component_that_varies_keeps_the_options_that_all_have(folder):
     sweep = make_sweep(
         folder, "anna.mp4", recipe=SMALL | {"codec": {"name": "pca", "latent_dim": 8}}, vary={"codec": ["pca"]}
@@ -139,6 +167,15 @@ def test_without_videos_it_is_the_demo():
         ({"videos": "a.mp4"}, OptionError, "videos: expected a list"),
         ({"videos": ["nowhere.mp4"]}, InputError, "nowhere.mp4, which does not exist; check the path"),
         ({"recipe": {"codecs": "pca"}}, OptionError, "codecs: recipe has no such option; did you mean 'codec'"),
+        ({"videos": [""]}, OptionError, "videos: expected a list, such as"),
+        ({"videos": [[]]}, OptionError, "videos: expected a list, such as"),
+        ({"videos": [3]}, OptionError, r"videos: expected a list, such as .*, got \[3\]"),
+        ({"seeds": 3}, OptionError, "seeds: expected a list, got 3"),
+        ({"vary": [1]}, OptionError, r"vary: expected a table, got \[1\]"),
+        ({"recipe": {"base": 3}}, OptionError, "recipe.base: expected a recipe's name or file, got 3"),
+        ({"recipe": {"codec": {"refine": 3}}}, OptionError, "codec: expected a component's name, alone or in a table"),
+        ({"name": "con"}, OptionError, "none that Windows keeps for devices, got 'con'"),
+        ({"seeds": [*range(101)], "vary": {"fps": [*range(100)]}}, OptionError, "at most 10,000 runs, got 10,100"),
         ({"vary": {"codec": []}}, OptionError, "vary.codec: expected something to combine, got nothing; leave it out"),
         ({"name": "../up"}, OptionError, "name: expected a name without / "),
         (

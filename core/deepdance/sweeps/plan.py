@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,10 +20,12 @@ from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries, read_toml
 from deepdance.runs import replace_signs
 from deepdance.storage import digest
 from deepdance.validation import validate
-from deepdance.workspace import LONGEST_NAME, is_plain_name
+from deepdance.workspace import LONGEST_NAME, RESERVED, is_plain_name
 
 PLACES = ("base", "music", "start")
 """Entries of a recipe that may be paths."""
+
+MOST_RUNS = 10_000
 
 Axis = Sequence[tuple[str, Any]]
 """What varies, as one of many: how a run's name says it, and what it is."""
@@ -66,9 +69,18 @@ class Sweep(BaseModel):
     @field_validator("videos", mode="before")
     @classmethod
     def _list_videos(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
+        listed = value if _is_list(value) else [None]
+        groups = [[each] if isinstance(each, str | Path) else each for each in listed]
+        if not all(_is_list(group) and group and all(map(_is_path, group)) for group in groups):
             raise ValueError('a list, such as ["one.mp4", ["both.mp4", "in-one-run.mp4"]]')
-        return [[each] if isinstance(each, str | Path) else each for each in value]
+        return [[str(each) for each in group] for group in groups]
+
+    @field_validator("recipe")
+    @classmethod
+    def _check_base(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if not _is_path(value.get("base", "paper")):
+            raise OptionError(f"recipe.base: expected a recipe's name or file, got {value['base']!r}")
+        return value
 
     @field_validator("evaluate", mode="before")
     @classmethod
@@ -88,9 +100,10 @@ class Sweep(BaseModel):
     @field_validator("name")
     @classmethod
     def _check_name(cls, value: str) -> str:
-        if not is_plain_name(value):
-            raise ValueError("a name without / and \\; the file's is taken without one")
-        return value
+        name = _shape_name(value)
+        if not is_plain_name(value) or RESERVED.match(name):
+            raise ValueError("a name without / and \\, and none that Windows keeps for devices; choose another")
+        return name
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -121,15 +134,18 @@ class Sweep(BaseModel):
         PluginError where one could not even begin."""
         videos = [(_label_video(group), expand_inputs(registry, group)) for group in self.videos or ((),)]
         axes = [videos, *self._list_axes()]
+        _check_count(axes)
         base, named = self._make_base(registry), [_distinguish(axis) for axis in axes]
         runs, names = [], set[str]()
         for place in product(*(range(len(axis)) for axis in axes)):
             (_, inputs), *changes = (axis[at] for axis, at in zip(named, place, strict=True))
             labels = [axis[at][0] for axis, at in zip(named, place, strict=True) if len(axis) > 1]
             recipe = base.changed({key: each for _, change in changes for key, each in change.items()})
-            name = self._name_run(labels)
-            name = f"{name}-{digest(labels)[:8]}" if name in names else name  # `a`, `b-c` and `a-b`, `c` are one
-            names.add(name)
+            name = _shape_name("-".join([self.name, *labels]))
+            name = (
+                f"{name}-{digest(labels)[:8]}" if name.lower() in names else name
+            )  # `a`, `b-c` and `a-b`, `c` are one
+            names.add(name.lower())
             runs.append(PlannedRun(name, tuple(inputs), recipe, place))
         _check_differ(runs, registry)
         return runs
@@ -152,10 +168,25 @@ class Sweep(BaseModel):
         check_entries(base, registry, [*changes, *self.vary])
         return base.changed(changes)
 
-    def _name_run(self, labels: Sequence[str]) -> str:
-        """A name that a workspace takes: what it lacks of one that is too long, a hash has."""
-        name = replace_signs("-".join([self.name, *labels])).strip("-._") or "sweep"
-        return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest(name)[:8]}"
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | Path) and value != ""
+
+
+def _shape_name(text: str) -> str:
+    """A name that a workspace takes: what it lacks of one that is too long, a hash has."""
+    name = replace_signs(text).strip("-._") or "sweep"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest(name)[:8]}"
+
+
+def _check_count(axes: Sequence[Axis]) -> None:
+    count = prod(map(len, axes))
+    if count > MOST_RUNS:
+        raise OptionError(f"expected at most {MOST_RUNS:,} runs, got {count:,}; vary less, or in several files")
 
 
 def _place_video(folder: Path, text: str) -> str:
@@ -178,23 +209,33 @@ def _label_video(group: Sequence[str]) -> str:
 def _label_values(key: str, values: Sequence[Any]) -> list[str]:
     """`temperature0.8`; a component's name, with options where that alone does not tell it: `sdf-ae-refine32`."""
     if key not in KINDS:
-        return [f"{key}{value}" for value in values]
+        return [_label_value(key, value) for value in values]
     tables = [value if isinstance(value, Mapping) else {"name": value} for value in values]
     counts = Counter(str(table.get("name")) for table in tables)
     return [_label_component(table, alone=counts[str(table.get("name"))] == 1) for table in tables]
 
 
 def _label_component(table: Mapping[str, Any], *, alone: bool) -> str:
-    options = [f"{name}{value}" for name, value in table.items() if name != "name" and not alone]
+    options = [_label_value(name, value) for name, value in table.items() if name != "name" and not alone]
     return "-".join([str(table.get("name")), *options])
 
 
+def _label_value(name: str, value: Any) -> str:
+    """`temperature0.8`, `size24x40`, `start-random`; of a path its stem alone, `music-waltz`."""
+    if isinstance(value, list | tuple):
+        return name + "x".join(map(str, value))
+    if isinstance(value, int | float):
+        return f"{name}{value}"
+    text = str(value)
+    return f"{name}-{(Path(text).stem if Path(text).is_absolute() else text) or 'none'}"
+
+
 def _distinguish(axis: Axis) -> Axis:
-    """The same with labels that differ: two videos may have one name, in two folders."""
+    """The same with labels that differ, whatever their case: two videos may have one name, in two folders."""
     labels = [replace_signs(label) for label, _ in axis]
-    counts = Counter(labels)
+    counts = Counter(label.lower() for label in labels)
     return [
-        (f"{label}-{number}" if counts[label] > 1 else label, value)
+        (f"{label}-{number}" if counts[label.lower()] > 1 else label, value)
         for number, (label, (_, value)) in enumerate(zip(labels, axis, strict=True), 1)
     ]
 
