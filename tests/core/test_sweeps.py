@@ -131,6 +131,26 @@ def test_the_name_of_a_sweep_is_one_that_a_folder_can_have(name, kept):
     assert len(sweep.name) <= LONGEST_NAME
 
 
+@pytest.mark.parametrize("key", ['"codec.latent_dim"', "codec.latent_dim"])
+def test_an_option_of_a_component_varies_on_its_own(folder, key):
+    """With quotes it is an entry of the table, without it is a table in it."""
+    text = (
+        f'videos = ["anna.mp4"]\n[recipe]\ncodec = {{ name = "pca", power_iterations = 3 }}\n[vary]\n{key} = [4, 8]\n'
+    )
+    (folder / "option.toml").write_text(text)
+    planned = Sweep.read(folder / "option.toml").plan(discover())
+    assert [run.name for run in planned] == ["option-latent_dim4", "option-latent_dim8"]
+    assert [run.recipe.codec.options for run in planned] == [{"power_iterations": 3, "latent_dim": n} for n in (4, 8)]
+
+
+def test_an_option_is_of_the_component_that_is_there(folder):
+    vary = {"codec.latent_dim": [8, 16], "codec": ["pca", "sdf-ae"]}
+    planned = make_sweep(folder, "anna.mp4", vary=vary).plan(discover())
+    assert [run.recipe.codec.table() for run in planned] == [
+        {"name": name, "latent_dim": n} for n in (8, 16) for name in ("pca", "sdf-ae")
+    ]
+
+
 def test_a_component_that_varies_keeps_the_options_that_all_have(folder):
     sweep = make_sweep(
         folder, "anna.mp4", recipe=SMALL | {"codec": {"name": "pca", "latent_dim": 8}}, vary={"codec": ["pca"]}
@@ -173,7 +193,10 @@ def test_without_videos_it_is_the_demo():
         ({"seeds": 3}, OptionError, "seeds: expected a list, got 3"),
         ({"vary": [1]}, OptionError, r"vary: expected a table, got \[1\]"),
         ({"recipe": {"base": 3}}, OptionError, "recipe.base: expected a recipe's name or file, got 3"),
-        ({"recipe": {"codec": {"refine": 3}}}, OptionError, "codec: expected a component's name, alone or in a table"),
+        ({"vary": {"codec": [{"refine": 3}]}}, OptionError, "codec: expected a component's name, alone or in a table"),
+        ({"vary": {"codec": ["pca"], "codec.refine": [8]}}, OptionError, "codec.refine: pca has no such option"),
+        ({"vary": {"codec.refine": 8}}, OptionError, "vary.codec.refine: expected a list, got 8"),
+        ({"vary": {"model.refine": [8]}}, OptionError, "model.refine: recipe has no such option"),
         ({"name": "con"}, OptionError, "none that Windows keeps for devices, got 'con'"),
         ({"seeds": [*range(101)], "vary": {"fps": [*range(100)]}}, OptionError, "at most 10,000 runs, got 10,100"),
         ({"vary": {"codec": []}}, OptionError, "vary.codec: expected something to combine, got nothing; leave it out"),

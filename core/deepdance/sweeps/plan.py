@@ -61,9 +61,10 @@ class Sweep(BaseModel):
     seeds: tuple[int, ...] = ()
     """Those of the recipe; without any, the one that it has."""
     recipe: dict[str, Any] = {}
-    """What all have in common, as in a recipe's file; `base` is the recipe that it changes."""
+    """What all have in common, as in a recipe's file; `base` is the recipe that it changes. `codec.refine` is an option
+    of the component that is there."""
     vary: dict[str, list[Any]] = {}
-    """By the entry of a recipe: what it is in one run after the other."""
+    """By the entry of a recipe, or `codec.refine`: what it is in one run after the other."""
     evaluate: Measured = Measured()
 
     @field_validator("videos", mode="before")
@@ -75,12 +76,14 @@ class Sweep(BaseModel):
             raise ValueError('a list, such as ["one.mp4", ["both.mp4", "in-one-run.mp4"]]')
         return [[str(each) for each in group] for group in groups]
 
-    @field_validator("recipe")
+    @field_validator("recipe", mode="before")
     @classmethod
-    def _check_base(cls, value: dict[str, Any]) -> dict[str, Any]:
+    def _check_recipe(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
         if not _is_path(value.get("base", "paper")):
             raise OptionError(f"recipe.base: expected a recipe's name or file, got {value['base']!r}")
-        return value
+        return dict(_split_options(value))
 
     @field_validator("evaluate", mode="before")
     @classmethod
@@ -90,12 +93,15 @@ class Sweep(BaseModel):
     @field_validator("vary", mode="before")
     @classmethod
     def _check_vary(cls, value: Any) -> Any:
-        for name, values in value.items() if isinstance(value, Mapping) else ():
+        if not isinstance(value, Mapping):
+            return value
+        entries = dict(_split_options(value))
+        for name, values in entries.items():
             if not isinstance(values, list):
                 raise OptionError(f"vary.{name}: expected a list, got {values!r}; put one value under [recipe]")
             if not values:
                 raise OptionError(f"vary.{name}: expected something to combine, got nothing; leave it out")
-        return value
+        return entries
 
     @field_validator("name")
     @classmethod
@@ -140,7 +146,7 @@ class Sweep(BaseModel):
         for place in product(*(range(len(axis)) for axis in axes)):
             (_, inputs), *changes = (axis[at] for axis, at in zip(named, place, strict=True))
             labels = [axis[at][0] for axis, at in zip(named, place, strict=True) if len(axis) > 1]
-            recipe = base.changed({key: each for _, change in changes for key, each in change.items()})
+            recipe = _change(base, {key: each for _, change in changes for key, each in change.items()})
             name = _shape_name("-".join([self.name, *labels]))
             name = (
                 f"{name}-{digest(labels)[:8]}" if name.lower() in names else name
@@ -155,7 +161,7 @@ class Sweep(BaseModel):
         twice = "seed" in self.recipe or "seed" in self.vary
         if self.seeds and twice:
             raise OptionError("seeds: expected them once, got a seed under [recipe] or [vary] too; leave one out")
-        for key in sorted(self.vary, key=lambda key: KINDS.index(key) if key in KINDS else len(KINDS)):
+        for key in sorted(self.vary, key=_rank):
             labels = _label_values(key, self.vary[key])
             yield [(label, {key: value}) for label, value in zip(labels, self.vary[key], strict=True)]
         if self.seeds:
@@ -166,7 +172,7 @@ class Sweep(BaseModel):
         base = Recipe.find(self.recipe["base"]) if "base" in self.recipe else None
         base = base or (Recipe() if self.videos else DEMO_RECIPE)
         check_entries(base, registry, [*changes, *self.vary])
-        return base.changed(changes)
+        return _change(base, changes)
 
 
 def _is_list(value: Any) -> bool:
@@ -175,6 +181,30 @@ def _is_list(value: Any) -> bool:
 
 def _is_path(value: Any) -> bool:
     return isinstance(value, str | Path) and value != ""
+
+
+def _rank(key: str) -> int:
+    kind = key.partition(".")[0]
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+
+
+def _split_options(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A table's entries, in which TOML's `codec.refine = 16` is one, and no table of a component without a name."""
+    for key, value in table.items():
+        if key in KINDS and isinstance(value, Mapping) and value and "name" not in value:
+            yield from ((f"{key}.{option}", each) for option, each in value.items())
+        else:
+            yield key, value
+
+
+def _change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """`Recipe.changed`, in which `codec.refine` is an option of the component that is there then."""
+    options = {key: each for key, each in changes.items() if "." in key and key.partition(".")[0] in KINDS}
+    made = recipe.changed({key: each for key, each in changes.items() if key not in options})
+    for key, each in options.items():
+        kind, _, option = key.partition(".")
+        made = made.changed({kind: {**getattr(made, kind).table(), option: each}})
+    return made
 
 
 def _shape_name(text: str) -> str:
@@ -209,7 +239,7 @@ def _label_video(group: Sequence[str]) -> str:
 def _label_values(key: str, values: Sequence[Any]) -> list[str]:
     """`temperature0.8`; a component's name, with options where that alone does not tell it: `sdf-ae-refine32`."""
     if key not in KINDS:
-        return [_label_value(key, value) for value in values]
+        return [_label_value(key.rpartition(".")[2], value) for value in values]
     tables = [value if isinstance(value, Mapping) else {"name": value} for value in values]
     counts = Counter(str(table.get("name")) for table in tables)
     return [_label_component(table, alone=counts[str(table.get("name"))] == 1) for table in tables]
