@@ -144,11 +144,11 @@ def test_an_option_of_a_component_varies_on_its_own(folder, key):
 
 
 def test_an_option_is_of_the_component_that_is_there(folder):
-    vary = {"codec.latent_dim": [8, 16], "codec": ["pca", "sdf-ae"]}
+    """Each of the options alone would be refused: the body prior has 128 numbers."""
+    vary = {"codec.latent_dim": [8, 16], "codec.prior": ("none",), "codec": ["sdf-ae", {"name": "sdf-ae", "refine": 3}]}
     planned = make_sweep(folder, "anna.mp4", vary=vary).plan(discover())
-    assert [run.recipe.codec.table() for run in planned] == [
-        {"name": name, "latent_dim": n} for n in (8, 16) for name in ("pca", "sdf-ae")
-    ]
+    options = [{"latent_dim": n, "prior": "none"} | more for n in (8, 16) for more in ({}, {"refine": 3})]
+    assert [run.recipe.codec.options for run in planned] == options
 
 
 def test_a_component_that_varies_keeps_the_options_that_all_have(folder):

@@ -16,7 +16,7 @@ from deepdance.errors import OptionError
 from deepdance.evaluation.report import LENGTH, SEEDS
 from deepdance.inputs import DEMO, URL, expand_inputs, resolve
 from deepdance.plugins import KINDS, Registry
-from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries, read_toml
+from deepdance.recipe import DEMO_RECIPE, Choice, Recipe, check_entries, read_toml
 from deepdance.runs import replace_signs
 from deepdance.storage import digest
 from deepdance.validation import validate
@@ -97,7 +97,7 @@ class Sweep(BaseModel):
             return value
         entries = dict(_split_options(value))
         for name, values in entries.items():
-            if not isinstance(values, list):
+            if not _is_list(values):
                 raise OptionError(f"vary.{name}: expected a list, got {values!r}; put one value under [recipe]")
             if not values:
                 raise OptionError(f"vary.{name}: expected something to combine, got nothing; leave it out")
@@ -200,11 +200,17 @@ def _split_options(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """`Recipe.changed`, in which `codec.refine` is an option of the component that is there then."""
     options = {key: each for key, each in changes.items() if "." in key and key.partition(".")[0] in KINDS}
-    made = recipe.changed({key: each for key, each in changes.items() if key not in options})
+    new = {key: each for key, each in changes.items() if key not in options}
     for key, each in options.items():
         kind, _, option = key.partition(".")
-        made = made.changed({kind: {**getattr(made, kind).table(), option: each}})
-    return made
+        new[kind] = {**_find_table(getattr(recipe, kind), new.get(kind)), option: each}
+    return recipe.changed(new)
+
+
+def _find_table(there: Choice, given: Any) -> Mapping[str, Any]:
+    if given is None or given == there.name:
+        return there.table()
+    return given if isinstance(given, Mapping) else {"name": given}
 
 
 def _shape_name(text: str) -> str:
