@@ -47,6 +47,6 @@ def validate(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = ""
 
 
 def _shorten(value: Any) -> str:
-    """A value in a message, in full where that is no longer than a few lines."""
-    text = repr(value)
+    """A value in a line, in full where that is not too long."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
