@@ -1,6 +1,7 @@
 """Sweeps: which runs a file is, and what is made of them, here and by other processes."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
@@ -410,10 +411,21 @@ def test_a_page_of_many_runs_shows_the_first_and_names_the_others(folder, swept,
     monkeypatch.setattr(sweeps, "SHOWN", 1)
     done = run_sweep(open_session(swept[0][0]), make_sweep(folder, "anna.mp4", "ben.mp4", vary=TWO_MODELS))
     page = done.report.read_text()
+    assert "<h1>try</h1>" in page
+    links = re.findall('href="(.*?)"', page)
+    assert [(done.report.parent / link).resolve().parent.name for link in links] == [
+        e.run for e in done.evaluations[1:]
+    ]
+    assert all((done.report.parent / link).is_file() for link in links)
     assert page.count("<video") == 1
     assert "1 of 4 runs are shown here" in page
     assert "<caption>Comparison</caption>" in page
     assert "try-ben-texture" in page
+
+
+def test_a_table_tells_once_what_several_runs_have_in_common(swept):
+    (_, done), _ = swept
+    assert "try-anna-ridge, try-ben-ridge: pca × ridge.\n" in done.tables["frames"].legend
 
 
 def test_a_sweep_in_python_is_a_table_or_a_file(folder, tmp_path):
