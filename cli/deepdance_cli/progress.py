@@ -15,7 +15,7 @@ from rich.table import Column
 from rich.text import Text
 
 from deepdance.controls import escape_controls
-from deepdance.events import EpochFinished, Event, StageFinished, StageStarted, follow
+from deepdance.events import EpochFinished, Event, RunFinished, RunStarted, StageFinished, StageStarted, follow
 from deepdance.events import Progress as ProgressEvent
 from deepdance.plugins import discover
 from deepdance.progress import TRAININGS, describe_epoch, title_stage
@@ -24,6 +24,9 @@ from deepdance.workspace import Workspace
 from deepdance_cli.console import err
 from deepdance_cli.forecast import AFTER_READING, Forecast, format_time
 from deepdance_cli.output import GuardedStream
+
+SWEEP = "sweep"
+"""The stage of which each step is a run."""
 
 
 class StageBars:
@@ -37,6 +40,8 @@ class StageBars:
         self._tasks: dict[str, Any] = {}
         self._epoch: dict[str, tuple[int, int]] = {}
         self._working: dict[str, list[str]] = {}
+        self._made = 0
+        """Runs of a sweep, without those that were there."""
 
     def __call__(self, event: Event) -> None:
         self._forecast(event)
@@ -48,6 +53,10 @@ class StageBars:
             self._end_epoch(event)
         elif isinstance(event, StageFinished):
             self._finish(event)
+        elif isinstance(event, RunStarted) and SWEEP in self._tasks:
+            self._bars.update(self._tasks[SWEEP], note=event.run)
+        elif isinstance(event, RunFinished):
+            self._made += 1
         self._show_rest()
 
     def _show_rest(self) -> None:
@@ -87,6 +96,14 @@ class StageBars:
             self._bars.update(task, note=f"first epoch, {event.done} of {event.total}")
         else:
             self._bars.update(task, completed=event.done, total=event.total)
+        if event.stage == SWEEP and self._made:
+            self._show_rest_of_sweep(task)
+
+    def _show_rest_of_sweep(self, task: Any) -> None:
+        """Its steps are too far apart for the bar's own time left; runs that were there do not count."""
+        shown = self._bars.tasks[self._bars.task_ids.index(task)]
+        rest = (shown.elapsed or 0) / self._made * ((shown.total or 0) - shown.completed)
+        self._bars.update(task, rest=f"all {format_time(rest)}" if rest else "")
 
     def _end_epoch(self, event: EpochFinished) -> None:
         task = self._tasks.get(event.stage)

@@ -54,8 +54,10 @@ class Choice(BaseModel):
     def _flatten(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
+        if not isinstance(value, Choice) and not (isinstance(value, Mapping) and "name" in value):
+            raise ValueError("a component's name, alone or in a table with its options")
         if isinstance(value, Mapping) and "options" not in value:
-            return {"name": value.get("name"), "options": {k: v for k, v in value.items() if k != "name"}}
+            return {"name": value["name"], "options": {k: v for k, v in value.items() if k != "name"}}
         return value
 
     def table(self) -> dict[str, Any]:

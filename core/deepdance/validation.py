@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound="BaseModel")
 
+PLAIN = {"tuple_type": "a list", "list_type": "a list", "dict_type": "a table", "model_type": "a table"}
+"""By the type of pydantic's error: what is expected, as TOML calls it."""
+MOST_SHOWN = 300
+"""Characters of a value that does not fit."""
+
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """`"; did you mean 'gru'?"`, or nothing when no name is near, nor begins with this one."""
@@ -36,5 +41,12 @@ def validate(model: type[ModelT], values: Mapping[str, Any], *, prefix: str = ""
             known = ", ".join(names) or "none"
             raise OptionError(f"{where}: {owner} has no such option{nearest(wrong, names)} (it has: {known})") from None
         message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        expected, *advice = message.split("; ", 1)
-        raise OptionError("; ".join([f"{where}: expected {expected}, got {first['input']!r}", *advice])) from None
+        expected, *advice = PLAIN.get(first["type"], message).split("; ", 1)
+        got = _shorten(first["input"])
+        raise OptionError("; ".join([f"{where}: expected {expected}, got {got}", *advice])) from None
+
+
+def _shorten(value: Any) -> str:
+    """A value in a line, in full where that is not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"

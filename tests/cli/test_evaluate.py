@@ -97,7 +97,7 @@ def test_compare_has_a_row_a_run_and_measures_a_shared_codec_once(dd, told, trai
     assert [made.count(f"{name}_table") for name in ("codec", "next_frame", "long")] == [1, 2, 2]
     assert tables["long"]["rows"][2]["figures"]["long.frechet_frames"]["value"] == 1
     shown = dd("compare", "one", "two", *SHORT, "--workspace", trained)
-    assert "one: pca × gru" in shown.out
+    assert "one, two: pca × gru" in shown.out
     assert not shown.err
 
 

@@ -7,7 +7,15 @@ import logging
 import pytest
 from rich.console import Console
 
-from deepdance.events import ArtifactReady, EpochFinished, Progress, RunStarted, StageFinished, StageStarted
+from deepdance.events import (
+    ArtifactReady,
+    EpochFinished,
+    Progress,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+)
 from deepdance.plugins import discover
 from deepdance.recipe import Recipe
 from deepdance.session import WAITING, Session
@@ -205,11 +213,11 @@ def test_a_stage_notes_its_seconds_unless_it_was_gone_on_with(tmp_path):
 
 
 @pytest.fixture
-def draw(forecast):
+def draw(forecast, clock):
     """What the bars show on a terminal of some width."""
 
     def show(width, tell):
-        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None, get_time=clock)
         bars = make_bars(console)
         tell(StageBars(bars, forecast))
         with console.capture() as captured:
@@ -307,3 +315,20 @@ def test_what_a_training_does_before_its_epochs_stands_beside_the_bar(draw):
         listen(Progress("codec", 0, None, "looking whether the body prior does"))
 
     assert "looking whether the body prior" in draw(80, tell)
+
+
+def test_a_sweep_says_which_run_it_makes_and_how_long_all_will_take(draw, tmp_path, clock):
+    def tell(listen):
+        listen(StageStarted("sweep", "models"))
+        listen(Progress("sweep", 1, 5))  # it was there already
+        for done, run in enumerate(("models-pca", "models-flow"), 2):
+            listen(RunStarted(run, tmp_path))
+            clock.now += 3600
+            listen(RunFinished(run, tmp_path / "dance.mp4"))
+            listen(Progress("sweep", done, 5))
+        listen(RunStarted("models-gru", tmp_path))
+
+    (line,) = draw(80, tell).splitlines()
+    assert "60%" in line
+    assert "all 2.0 h" in line
+    assert line.split()[-1] == "models-gru"

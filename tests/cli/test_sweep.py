@@ -89,6 +89,13 @@ def test_a_mistake_in_the_file_ends_with_2(dd, tmp_path):
     assert "expected a sweep file, got nowhere.toml, which does not exist" in dd("sweep", "nowhere.toml").err
 
 
+def test_tables_that_could_not_be_written_are_told_before_the_first_run(dd, folder, tmp_path):
+    (tmp_path / "tables.md").mkdir()
+    done = dd("sweep", folder / "models.toml", "--out", "tables.md")
+    assert (done.code, done.err) == (2, "dd: --out: expected a file, got the folder 'tables.md'; choose another name\n")
+    assert not (tmp_path / "workspace").exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(folder, tmp_path):
     command = [sys.executable, "-m", "deepdance", "sweep", str(folder / "models.toml"), "--jobs", "2"]

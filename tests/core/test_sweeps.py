@@ -1,6 +1,7 @@
 """Sweeps: which runs a file is, and what is made of them, here and by other processes."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
@@ -103,6 +104,54 @@ def test_names_that_are_put_together_alike_stay_apart(folder, tmp_path):
     assert len({run.name for run in planned}) == len(planned) == 16
 
 
+def test_names_differ_in_more_than_their_case(folder, tmp_path):
+    """On many file systems `A` and `a` are one."""
+    (tmp_path / "ANNA.mp4").write_bytes((folder / "anna.mp4").read_bytes())
+    names = [run.name for run in make_sweep(folder, "anna.mp4", f"{tmp_path}/ANNA.mp4").plan(discover())]
+    assert names == ["try-anna-1", "try-ANNA-2"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "values", "labels"),
+    [
+        ("size", [[24, 40], [48, 80]], ["size24x40", "size48x80"]),
+        ("start", ["random", 3], ["start-random", "start3"]),
+        ("start", ["anna.mp4", "ben.mp4"], ["start-anna", "start-ben"]),
+        ("music", ["", "anna.mp4"], ["music-none", "music-anna"]),
+    ],
+)
+def test_a_name_says_what_varies_and_not_where_it_lies(folder, entry, values, labels):
+    planned = make_sweep(folder, "anna.mp4", vary={entry: values}).plan(discover())
+    assert [run.name for run in planned] == [f"try-{label}" for label in labels]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("my dance: two", "my_dance_two"), ("n" * 300, "n" * 51), ("a\nb", "a_b")])
+def test_the_name_of_a_sweep_is_one_that_a_folder_can_have(name, kept):
+    sweep = Sweep.parse({"name": name})
+    assert sweep.name.startswith(kept)
+    assert len(sweep.name) <= LONGEST_NAME
+
+
+@pytest.mark.parametrize("key", ['"codec.latent_dim"', "codec.latent_dim"])
+def test_an_option_of_a_component_varies_on_its_own(folder, key):
+    """With quotes it is an entry of the table, without it is a table in it."""
+    text = (
+        f'videos = ["anna.mp4"]\n[recipe]\ncodec = {{ name = "pca", power_iterations = 3 }}\n[vary]\n{key} = [4, 8]\n'
+    )
+    (folder / "option.toml").write_text(text)
+    planned = Sweep.read(folder / "option.toml").plan(discover())
+    assert [run.name for run in planned] == ["option-latent_dim4", "option-latent_dim8"]
+    assert [run.recipe.codec.options for run in planned] == [{"power_iterations": 3, "latent_dim": n} for n in (4, 8)]
+
+
+def test_an_option_is_of_the_component_that_is_there(folder):
+    """Each of the options alone would be refused: the body prior has 128 numbers."""
+    vary = {"codec.latent_dim": [8, 16], "codec.prior": ("none",), "codec": ["sdf-ae", {"name": "sdf-ae", "refine": 3}]}
+    planned = make_sweep(folder, "anna.mp4", vary=vary).plan(discover())
+    options = [{"latent_dim": n, "prior": "none"} | more for n in (8, 16) for more in ({}, {"refine": 3})]
+    assert [run.recipe.codec.options for run in planned] == options
+
+
 def test_a_component_that_varies_keeps_the_options_that_all_have(folder):
     sweep = make_sweep(
         folder, "anna.mp4", recipe=SMALL | {"codec": {"name": "pca", "latent_dim": 8}}, vary={"codec": ["pca"]}
@@ -139,6 +188,18 @@ def test_without_videos_it_is_the_demo():
         ({"videos": "a.mp4"}, OptionError, "videos: expected a list"),
         ({"videos": ["nowhere.mp4"]}, InputError, "nowhere.mp4, which does not exist; check the path"),
         ({"recipe": {"codecs": "pca"}}, OptionError, "codecs: recipe has no such option; did you mean 'codec'"),
+        ({"videos": [""]}, OptionError, "videos: expected a list, such as"),
+        ({"videos": [[]]}, OptionError, "videos: expected a list, such as"),
+        ({"videos": [3]}, OptionError, r"videos: expected a list, such as .*, got \[3\]"),
+        ({"seeds": 3}, OptionError, "seeds: expected a list, got 3"),
+        ({"vary": [1]}, OptionError, r"vary: expected a table, got \[1\]"),
+        ({"recipe": {"base": 3}}, OptionError, "recipe.base: expected a recipe's name or file, got 3"),
+        ({"vary": {"codec": [{"refine": 3}]}}, OptionError, "codec: expected a component's name, alone or in a table"),
+        ({"vary": {"codec": ["pca"], "codec.refine": [8]}}, OptionError, "codec.refine: pca has no such option"),
+        ({"vary": {"codec.refine": 8}}, OptionError, "vary.codec.refine: expected a list, got 8"),
+        ({"vary": {"model.refine": [8]}}, OptionError, "model.refine: recipe has no such option"),
+        ({"name": "con"}, OptionError, "none that Windows keeps for devices, got 'con'"),
+        ({"seeds": [*range(101)], "vary": {"fps": [*range(100)]}}, OptionError, "at most 10,000 runs, got 10,100"),
         ({"vary": {"codec": []}}, OptionError, "vary.codec: expected something to combine, got nothing; leave it out"),
         ({"name": "../up"}, OptionError, "name: expected a name without / "),
         (
@@ -350,10 +411,21 @@ def test_a_page_of_many_runs_shows_the_first_and_names_the_others(folder, swept,
     monkeypatch.setattr(sweeps, "SHOWN", 1)
     done = run_sweep(open_session(swept[0][0]), make_sweep(folder, "anna.mp4", "ben.mp4", vary=TWO_MODELS))
     page = done.report.read_text()
+    assert "<h1>try</h1>" in page
+    links = re.findall('href="(.*?)"', page)
+    assert [(done.report.parent / link).resolve().parent.name for link in links] == [
+        e.run for e in done.evaluations[1:]
+    ]
+    assert all((done.report.parent / link).is_file() for link in links)
     assert page.count("<video") == 1
     assert "1 of 4 runs are shown here" in page
     assert "<caption>Comparison</caption>" in page
     assert "try-ben-texture" in page
+
+
+def test_a_table_tells_once_what_several_runs_have_in_common(swept):
+    (_, done), _ = swept
+    assert "try-anna-ridge, try-ben-ridge: pca × ridge.\n" in done.tables["frames"].legend
 
 
 def test_a_sweep_in_python_is_a_table_or_a_file(folder, tmp_path):

@@ -48,6 +48,14 @@ def test_what_does_not_fit_is_told_with_its_place_what_was_expected_and_what_was
     assert told(Settings, {"layers": 12}) == "layers: expected at most 9 layers, got 12; use fewer"
 
 
+def test_what_is_expected_is_told_as_toml_calls_it():
+    assert told(Settings, {"size": 8}) == "size: expected a list, got 8"
+
+
+def test_a_value_that_is_long_is_told_in_part():
+    assert len(told(Settings, {"units": "x" * 10_000})) < 500
+
+
 def test_an_option_that_there_is_not_is_told_with_those_that_there_are():
     assert told(Settings, {"unit": 3}, prefix="codec", owner="pca") == (
         "codec.unit: pca has no such option; did you mean 'units'? (it has: units, layers, size)"

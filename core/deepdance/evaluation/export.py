@@ -49,6 +49,8 @@ def check_format(path: Path) -> None:
     if path.suffix.lower() not in FORMATS:
         *others, last = FORMATS
         raise OptionError(f"--out: expected a name that ends in {', '.join(others)} or {last}, got {str(path)!r}")
+    if path.is_dir():
+        raise OptionError(f"--out: expected a file, got the folder {str(path)!r}; choose another name")
 
 
 def format_csv(tables: Tables) -> str:

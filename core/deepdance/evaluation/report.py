@@ -187,7 +187,10 @@ def compare(evaluations: Sequence[Evaluation]) -> Tables:
     """
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")
-    models = "\n".join(f"{e.run}: {e.codec} × {e.sequence}." for e in evaluations)
+    named: dict[str, list[str]] = {}
+    for each in evaluations:
+        named.setdefault(f"{each.codec} × {each.sequence}", []).append(each.run)
+    models = "\n".join(f"{', '.join(runs)}: {model}." for model, runs in named.items())
     legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
     return Tables.of(
         [e.run for e in evaluations],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,26 @@ STAGES = {"codec": "codec", "sequence": "sequence model"}
 
 
 def write_page(
-    runs: Sequence[Contents], path: Path, comparison: Tables | None = None, others: Sequence[str] = ()
+    runs: Sequence[Contents],
+    path: Path,
+    comparison: Tables | None = None,
+    others: Mapping[str, str] | None = None,
+    title: str = "",
 ) -> None:
     """Write the page of these runs, beside one another where they are several; it appears when it is whole.
 
-    `comparison` has the tables of them and of `others`, which are told of and not shown.
+    `comparison` has the tables of them and of `others`, which are not shown: a link each, by run. Without a `title` the
+    page has the names of the runs.
     """
-    write_text(path, build_page(runs, comparison, others))
+    write_text(path, build_page(runs, comparison, others, title))
 
 
-def build_page(runs: Sequence[Contents], comparison: Tables | None = None, others: Sequence[str] = ()) -> str:
+def build_page(
+    runs: Sequence[Contents],
+    comparison: Tables | None = None,
+    others: Mapping[str, str] | None = None,
+    title: str = "",
+) -> str:
     """The page as HTML. It loads nothing, and its policy keeps it from doing so."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -46,7 +56,8 @@ def build_page(runs: Sequence[Contents], comparison: Tables | None = None, other
         stages=STAGES,
         paper=compared.pop("paper", paper),
         comparison=compared,
-        others=others,
+        others=others or {},
+        title=title,
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         style_hash=hash_inline(style),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Condition
+from urllib.parse import quote
 
 from deepdance import opened_runs, report
 from deepdance.errors import DeepDanceError, WorkerError
@@ -254,6 +255,7 @@ def _sum_up(session: Session, sweep: Sweep, results: list[Result], evaluations: 
     tables, page = compare(evaluations), folder / report.REPORT
     session.listen(StageStarted("report", page.name))
     shown = [report.collect(session, each.run) for each in evaluations[:SHOWN]]
-    report.write_page(shown, page, tables, [each.run for each in evaluations[SHOWN:]])
+    others = {each.run: f"../../runs/{quote(each.run)}/{report.REPORT}" for each in evaluations[SHOWN:]}
+    report.write_page(shown, page, tables, others, sweep.name)
     session.listen(StageFinished("report", False, str(page)))
     return Swept(results, evaluations, folder, tables, page)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,14 +16,16 @@ from deepdance.errors import OptionError
 from deepdance.evaluation.report import LENGTH, SEEDS
 from deepdance.inputs import DEMO, URL, expand_inputs, resolve
 from deepdance.plugins import KINDS, Registry
-from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries, read_toml
+from deepdance.recipe import DEMO_RECIPE, Choice, Recipe, check_entries, read_toml
 from deepdance.runs import replace_signs
 from deepdance.storage import digest
 from deepdance.validation import validate
-from deepdance.workspace import LONGEST_NAME, is_plain_name
+from deepdance.workspace import LONGEST_NAME, RESERVED, is_plain_name
 
 PLACES = ("base", "music", "start")
 """Entries of a recipe that may be paths."""
+
+MOST_RUNS = 10_000
 
 Axis = Sequence[tuple[str, Any]]
 """What varies, as one of many: how a run's name says it, and what it is."""
@@ -58,17 +61,29 @@ class Sweep(BaseModel):
     seeds: tuple[int, ...] = ()
     """Those of the recipe; without any, the one that it has."""
     recipe: dict[str, Any] = {}
-    """What all have in common, as in a recipe's file; `base` is the recipe that it changes."""
+    """What all have in common, as in a recipe's file; `base` is the recipe that it changes. `codec.refine` is an option
+    of the component that is there."""
     vary: dict[str, list[Any]] = {}
-    """By the entry of a recipe: what it is in one run after the other."""
+    """By the entry of a recipe, or `codec.refine`: what it is in one run after the other."""
     evaluate: Measured = Measured()
 
     @field_validator("videos", mode="before")
     @classmethod
     def _list_videos(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
+        listed = value if _is_list(value) else [None]
+        groups = [[each] if isinstance(each, str | Path) else each for each in listed]
+        if not all(_is_list(group) and group and all(map(_is_path, group)) for group in groups):
             raise ValueError('a list, such as ["one.mp4", ["both.mp4", "in-one-run.mp4"]]')
-        return [[each] if isinstance(each, str | Path) else each for each in value]
+        return [[str(each) for each in group] for group in groups]
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _check_recipe(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        if not _is_path(value.get("base", "paper")):
+            raise OptionError(f"recipe.base: expected a recipe's name or file, got {value['base']!r}")
+        return dict(_split_options(value))
 
     @field_validator("evaluate", mode="before")
     @classmethod
@@ -78,19 +93,23 @@ class Sweep(BaseModel):
     @field_validator("vary", mode="before")
     @classmethod
     def _check_vary(cls, value: Any) -> Any:
-        for name, values in value.items() if isinstance(value, Mapping) else ():
-            if not isinstance(values, list):
+        if not isinstance(value, Mapping):
+            return value
+        entries = dict(_split_options(value))
+        for name, values in entries.items():
+            if not _is_list(values):
                 raise OptionError(f"vary.{name}: expected a list, got {values!r}; put one value under [recipe]")
             if not values:
                 raise OptionError(f"vary.{name}: expected something to combine, got nothing; leave it out")
-        return value
+        return entries
 
     @field_validator("name")
     @classmethod
     def _check_name(cls, value: str) -> str:
-        if not is_plain_name(value):
-            raise ValueError("a name without / and \\; the file's is taken without one")
-        return value
+        name = _shape_name(value)
+        if not is_plain_name(value) or RESERVED.match(name):
+            raise ValueError("a name without / and \\, and none that Windows keeps for devices; choose another")
+        return name
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -121,15 +140,18 @@ class Sweep(BaseModel):
         PluginError where one could not even begin."""
         videos = [(_label_video(group), expand_inputs(registry, group)) for group in self.videos or ((),)]
         axes = [videos, *self._list_axes()]
+        _check_count(axes)
         base, named = self._make_base(registry), [_distinguish(axis) for axis in axes]
         runs, names = [], set[str]()
         for place in product(*(range(len(axis)) for axis in axes)):
             (_, inputs), *changes = (axis[at] for axis, at in zip(named, place, strict=True))
             labels = [axis[at][0] for axis, at in zip(named, place, strict=True) if len(axis) > 1]
-            recipe = base.changed({key: each for _, change in changes for key, each in change.items()})
-            name = self._name_run(labels)
-            name = f"{name}-{digest(labels)[:8]}" if name in names else name  # `a`, `b-c` and `a-b`, `c` are one
-            names.add(name)
+            recipe = _change(base, {key: each for _, change in changes for key, each in change.items()})
+            name = _shape_name("-".join([self.name, *labels]))
+            name = (
+                f"{name}-{digest(labels)[:8]}" if name.lower() in names else name
+            )  # `a`, `b-c` and `a-b`, `c` are one
+            names.add(name.lower())
             runs.append(PlannedRun(name, tuple(inputs), recipe, place))
         _check_differ(runs, registry)
         return runs
@@ -139,7 +161,7 @@ class Sweep(BaseModel):
         twice = "seed" in self.recipe or "seed" in self.vary
         if self.seeds and twice:
             raise OptionError("seeds: expected them once, got a seed under [recipe] or [vary] too; leave one out")
-        for key in sorted(self.vary, key=lambda key: KINDS.index(key) if key in KINDS else len(KINDS)):
+        for key in sorted(self.vary, key=_rank):
             labels = _label_values(key, self.vary[key])
             yield [(label, {key: value}) for label, value in zip(labels, self.vary[key], strict=True)]
         if self.seeds:
@@ -150,12 +172,57 @@ class Sweep(BaseModel):
         base = Recipe.find(self.recipe["base"]) if "base" in self.recipe else None
         base = base or (Recipe() if self.videos else DEMO_RECIPE)
         check_entries(base, registry, [*changes, *self.vary])
-        return base.changed(changes)
+        return _change(base, changes)
 
-    def _name_run(self, labels: Sequence[str]) -> str:
-        """A name that a workspace takes: what it lacks of one that is too long, a hash has."""
-        name = replace_signs("-".join([self.name, *labels])).strip("-._") or "sweep"
-        return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest(name)[:8]}"
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | Path) and value != ""
+
+
+def _rank(key: str) -> int:
+    kind = key.partition(".")[0]
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
+
+
+def _split_options(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A table's entries, in which TOML's `codec.refine = 16` is one, and no table of a component without a name."""
+    for key, value in table.items():
+        if key in KINDS and isinstance(value, Mapping) and value and "name" not in value:
+            yield from ((f"{key}.{option}", each) for option, each in value.items())
+        else:
+            yield key, value
+
+
+def _change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """`Recipe.changed`, in which `codec.refine` is an option of the component that is there then."""
+    options = {key: each for key, each in changes.items() if "." in key and key.partition(".")[0] in KINDS}
+    new = {key: each for key, each in changes.items() if key not in options}
+    for key, each in options.items():
+        kind, _, option = key.partition(".")
+        new[kind] = {**_find_table(getattr(recipe, kind), new.get(kind)), option: each}
+    return recipe.changed(new)
+
+
+def _find_table(there: Choice, given: Any) -> Mapping[str, Any]:
+    if given is None or given == there.name:
+        return there.table()
+    return given if isinstance(given, Mapping) else {"name": given}
+
+
+def _shape_name(text: str) -> str:
+    """A name that a workspace takes: what it lacks of one that is too long, a hash has."""
+    name = replace_signs(text).strip("-._") or "sweep"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9].rstrip('-.')}-{digest(name)[:8]}"
+
+
+def _check_count(axes: Sequence[Axis]) -> None:
+    count = prod(map(len, axes))
+    if count > MOST_RUNS:
+        raise OptionError(f"expected at most {MOST_RUNS:,} runs, got {count:,}; vary less, or in several files")
 
 
 def _place_video(folder: Path, text: str) -> str:
@@ -178,23 +245,33 @@ def _label_video(group: Sequence[str]) -> str:
 def _label_values(key: str, values: Sequence[Any]) -> list[str]:
     """`temperature0.8`; a component's name, with options where that alone does not tell it: `sdf-ae-refine32`."""
     if key not in KINDS:
-        return [f"{key}{value}" for value in values]
+        return [_label_value(key.rpartition(".")[2], value) for value in values]
     tables = [value if isinstance(value, Mapping) else {"name": value} for value in values]
     counts = Counter(str(table.get("name")) for table in tables)
     return [_label_component(table, alone=counts[str(table.get("name"))] == 1) for table in tables]
 
 
 def _label_component(table: Mapping[str, Any], *, alone: bool) -> str:
-    options = [f"{name}{value}" for name, value in table.items() if name != "name" and not alone]
+    options = [_label_value(name, value) for name, value in table.items() if name != "name" and not alone]
     return "-".join([str(table.get("name")), *options])
 
 
+def _label_value(name: str, value: Any) -> str:
+    """`temperature0.8`, `size24x40`, `start-random`; of a path its stem alone, `music-waltz`."""
+    if isinstance(value, list | tuple):
+        return name + "x".join(map(str, value))
+    if isinstance(value, int | float):
+        return f"{name}{value}"
+    text = str(value)
+    return f"{name}-{(Path(text).stem if Path(text).is_absolute() else text) or 'none'}"
+
+
 def _distinguish(axis: Axis) -> Axis:
-    """The same with labels that differ: two videos may have one name, in two folders."""
+    """The same with labels that differ, whatever their case: two videos may have one name, in two folders."""
     labels = [replace_signs(label) for label, _ in axis]
-    counts = Counter(labels)
+    counts = Counter(label.lower() for label in labels)
     return [
-        (f"{label}-{number}" if counts[label] > 1 else label, value)
+        (f"{label}-{number}" if counts[label.lower()] > 1 else label, value)
         for number, (label, (_, value)) in enumerate(zip(labels, axis, strict=True), 1)
     ]
 
