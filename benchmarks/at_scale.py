@@ -3,8 +3,8 @@
     python benchmarks/at_scale.py                           # the tables of docs/scale.md
     python benchmarks/at_scale.py --measure VIDEO           # measure, and write benchmarks/at_scale.toml
 
-`at_scale.toml` has what was measured, of the processors' time, with its date and machine, and the prices that are
-assumed. Everything else is multiplication, and is in this file.
+`at_scale.toml` has what was measured, of the processors' time, with its date and machine, what `workers.py` measured
+of two workers, and the prices that are assumed. Everything else is multiplication, and is in this file.
 """
 
 from __future__ import annotations
@@ -41,12 +41,15 @@ class Rates:
     seconds: dict[str, float]
     bytes: dict[str, float]
     prices: dict[str, Any]
+    workers: dict[str, Any]
 
     @classmethod
     def load(cls, path: Path = FILE) -> Rates:
         """Those of `at_scale.toml`."""
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return cls(table["measured"], table["seconds_an_hour"], table["bytes_an_hour"], table["prices"])
+        return cls(
+            table["measured"], table["seconds_an_hour"], table["bytes_an_hour"], table["prices"], table["workers"]
+        )
 
 
 def format_seconds(seconds: float) -> str:
@@ -127,6 +130,23 @@ def write_limits(rates: Rates) -> str:
     return make_table(["what", "one machine is enough up to"], rows)
 
 
+def write_workers(rates: Rates) -> str:
+    """What two workers bring, what a task costs, and where the one process that writes ends."""
+    workers, seconds = rates.workers, rates.seconds
+    kept_busy = (seconds["person"] + seconds["encode"]) / seconds["driver"]
+    rows = [
+        ["two against one: reading, `person`", f"{workers['person']} ×"],
+        ["two against one: latents", f"{workers['encode']} ×"],
+        ["two against one: `dd evaluate`", f"{workers['evaluate']} ×"],
+        ["a task that does nothing", f"{workers['task_ms']} ms; by Ray {workers['ray_task_ms']} ms"],
+        ["memory of the driver, 100 clips", f"{workers['driver_mb_100_clips']} MB"],
+        ["memory of the driver, 1 000 clips", f"{workers['driver_mb_1000_clips']} MB"],
+        ["processors that one driver has time for, long videos", f"{float(f'{kept_busy:.1g}'):,.0f}"],
+    ]
+    told = f"Measured on {workers['date']} on {workers['machine']}: {workers['origin']}."
+    return f"{make_table(['what', 'measured'], rows)}\n\n{told}"
+
+
 def write_assumptions(rates: Rates) -> str:
     measured, prices = rates.measured, rates.prices
     return (
@@ -142,6 +162,7 @@ TABLES = {
     "assumptions": write_assumptions,
     "limits": write_limits,
     "times": write_times,
+    "workers": write_workers,
     "room": write_room,
     "prices": write_prices,
 }
@@ -248,8 +269,9 @@ def main() -> None:
     parser.add_argument("--measure", type=Path, metavar="VIDEO")
     video = parser.parse_args().measure
     if video:
-        kept = tomllib.loads(FILE.read_text(encoding="utf-8"))["prices"]
-        FILE.write_text(tomli_w.dumps(measure(video) | {"prices": kept}), encoding="utf-8")
+        before = tomllib.loads(FILE.read_text(encoding="utf-8"))
+        kept = {name: before[name] for name in ("prices", "workers")}
+        FILE.write_text(tomli_w.dumps(measure(video) | kept), encoding="utf-8")
     for write in TABLES.values():
         print(write(Rates.load()), end="\n\n")
 

@@ -27,7 +27,7 @@ def test_the_script_prints_every_table_and_the_page_has_each():
 
 def test_every_figure_is_above_nothing_and_dated(rates):
     assert all(value > 0 for value in (*rates.seconds.values(), *rates.bytes.values()))
-    assert rates.measured["date"] and rates.prices["date"]
+    assert rates.measured["date"] and rates.prices["date"] and rates.workers["date"]
 
 
 def test_twice_the_rate_is_twice_the_time_and_half_the_hours(rates):
@@ -37,6 +37,11 @@ def test_twice_the_rate_is_twice_the_time_and_half_the_hours(rates):
     assert "| reading, `person` | 770 h |" in at_scale.write_limits(many)
     twice = replace(many, seconds=dict.fromkeys(rates.seconds, 7200.0))
     assert "| reading, `person` | 380 h |" in at_scale.write_limits(twice)
+
+
+def test_a_driver_has_time_for_as_many_processors_as_work_longer_than_it(rates):
+    alike = replace(rates, seconds={"person": 60.0, "encode": 30.0, "driver": 0.3})
+    assert "| processors that one driver has time for, long videos | 300 |" in at_scale.write_workers(alike)
 
 
 def test_prices_are_those_of_the_file(rates):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from deepdance.array_files import load_array
-from deepdance.arrays import Float32, Int64, UInt8, unmap
+from deepdance.array_files import read_header, translate_damage
+from deepdance.arrays import Float32, Int64, UInt8
 from deepdance.errors import WorkspaceError
 from deepdance.folders import show_path
 from deepdance.html import write_html_picture
@@ -52,10 +53,34 @@ class Clip:
         return self.stop - self.start
 
 
+@dataclass(frozen=True)
+class _StoredFrames:
+    """Frames of a file, which is open only while they are read: a process may have some hundreds open, of thousands."""
+
+    path: Path
+    shape: tuple[int, ...]
+    offset: int
+    """Bytes before the first frame."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Int64) -> UInt8:
+        with translate_damage(self.path):
+            return np.asarray(np.memmap(self.path, np.uint8, "r", self.offset, self.shape)[index])
+
+    def cut(self, start: int, stop: int) -> Self:
+        size = self.shape[1:]
+        return replace(self, offset=self.offset + start * prod(size), shape=(stop - start, *size))
+
+
+Part = UInt8 | _StoredFrames
+
+
 class Silhouettes:
     """Frames `(n, height, width)`, uint8, 0 the dancer, read lazily from one or more arrays laid end to end."""
 
-    def __init__(self, parts: Sequence[UInt8], clips: Sequence[Clip]) -> None:
+    def __init__(self, parts: Sequence[Part], clips: Sequence[Clip]) -> None:
         if not parts or len({part.shape[1:] for part in parts}) != 1:
             raise ValueError(f"expected arrays of one frame size, got {[part.shape for part in parts]}")
         self._parts = list(parts)
@@ -85,7 +110,6 @@ class Silhouettes:
             mine = owners == owner
             part = self._parts[owner]
             out[mine] = part[indices[mine] - (self._ends[owner] - len(part))]
-            unmap(part)
         return out
 
     def _number(self, index: slice | npt.NDArray[np.integer]) -> Int64:
@@ -114,9 +138,9 @@ class Silhouettes:
 
     def between(self, start: int, stop: int) -> Silhouettes:
         """The frames from `start` up to `stop`, with the clips cut to fit."""
-        begins = self._ends - [len(part) for part in self._parts]
         parts = [
-            part[max(start - begin, 0) : max(stop - begin, 0)] for part, begin in zip(self._parts, begins, strict=True)
+            _cut(part, *np.clip((start - end + len(part), stop - end + len(part)), 0, len(part)).tolist())
+            for part, end in zip(self._parts, self._ends, strict=True)
         ]
         clips = [
             replace(clip, start=max(clip.start, start) - start, stop=min(clip.stop, stop) - start)
@@ -152,27 +176,35 @@ class Silhouettes:
     @classmethod
     def load(cls, folders: Sequence[Path]) -> Self:
         """The silhouettes that a `SilhouetteWriter` left in each folder, one after the other."""
-        parts: list[UInt8] = []
+        parts: list[_StoredFrames] = []
         clips: list[Clip] = []
         offset = 0
         for folder in folders:
-            parts.append(_load_frames(folder / "silhouettes.npy", parts[0].shape[1:] if parts else None))
+            parts.append(_find_frames(folder / "silhouettes.npy", parts[0].shape[1:] if parts else None))
             for clip in _read_clips(folder / "clips.json", len(parts[-1])):
                 clips.append(replace(clip, start=clip.start + offset, stop=clip.stop + offset))
             offset += len(parts[-1])
         return cls(parts, clips)
 
 
-def _load_frames(path: Path, size: tuple[int, ...] | None) -> UInt8:
+def _cut(part: Part, start: int, stop: int) -> Part:
+    return part.cut(start, stop) if isinstance(part, _StoredFrames) else part[start:stop]
+
+
+def _find_frames(path: Path, size: tuple[int, ...] | None) -> _StoredFrames:
     """The frames `(n, height, width)`, n at least 1, of a file; of this size, where it is known."""
-    frames = load_array(path, mmap_mode="r")
-    if frames.dtype != np.uint8 or frames.ndim != 3 or not frames.size or size not in (None, frames.shape[1:]):
+    with translate_damage(path), path.open("rb") as file:
+        header = read_header(file)
+        header.check(path.stat().st_size)
+    shape = header.shape
+    whole = header.dtype == np.uint8 and not header.fortran and len(shape) == 3 and header.nbytes
+    if not whole or size not in (None, shape[1:]):
         wanted = "(n, height, width)" if size is None else f"(n, {size[0]}, {size[1]})"
         raise WorkspaceError(
-            f"{show_path(path)}: expected silhouettes {wanted}, uint8, got {frames.dtype} {frames.shape}; "
+            f"{show_path(path)}: expected silhouettes {wanted}, uint8, got {header.dtype} {shape}; "
             f"delete the folder {show_path(path.parent)} and run again"
         )
-    return frames
+    return _StoredFrames(path, shape, header.data_start)
 
 
 def _read_clips(path: Path, frames: int) -> list[Clip]:

@@ -156,9 +156,9 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
     shared = replace(session, listen=listen)
     with ExitStack() as resources:
         workers = resources.enter_context(session.open_workers(len(locations)))
-        count = workers.count if workers else session.jobs or os.cpu_count() or 1
+        # A thread each opens an input, and writes what a worker makes of it: some do so while workers are busy.
+        count = 2 * workers.count if workers else session.jobs or os.cpu_count() or 1
         threads = resources.enter_context(ThreadPoolExecutor(min(count, len(locations))))
-        # A thread each writes what a process makes.
         work = partial(prepare, shared, workers=workers)
         pending = [threads.submit(work, *each) for each in zip(recipes, locations, strict=True)]
         try:

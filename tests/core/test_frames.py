@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from conftest import SHARED, needs_shared
 
+from deepdance.errors import WorkspaceError
 from deepdance.frames import (
     Clip,
     Silhouettes,
@@ -54,6 +55,28 @@ def test_what_was_read_does_not_stay_mapped(tmp_path):
     before = mapped_megabytes()
     assert sum(len(chunk) for chunk in frames.between(10, 490).chunks(20)) == 480
     assert mapped_megabytes() - before < 20
+
+
+def test_more_files_than_a_process_may_have_open_are_read(tmp_path):
+    resource = pytest.importorskip("resource")
+    folders = [tmp_path / str(number) for number in range(80)]
+    for number, folder in enumerate(folders):
+        write(folder, numbered(2, first=number), source=str(number), fps=3)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len([*Path("/dev/fd").iterdir()]) + 40, limits[1]))
+    try:
+        frames = Silhouettes.load(folders).between(1, 159)
+        assert frames[:][::2, 0, 0].tolist() == list(range(1, 80))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_file_that_is_gone_is_told(tmp_path):
+    write(tmp_path, numbered(5), source="a", fps=3)
+    frames = Silhouettes.load([tmp_path])
+    (tmp_path / "silhouettes.npy").unlink()
+    with pytest.raises(WorkspaceError, match="expected arrays as deepdance saves them, got No such file"):
+        frames[:1]
 
 
 def mapped_megabytes() -> float:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from deepdance.preparation import (
 )
 from deepdance.recipe import Choice, Recipe
 from deepdance.session import Session
+from deepdance.workers import Workers
 from deepdance_plugins.removers.person import model
 from deepdance_plugins.sources.array import ArraySource
 
@@ -428,3 +430,23 @@ def test_progress_of_threads_is_added_up_and_what_was_finished_stays_counted():
         ("latents", 1, 2),
         ("silhouettes", 9, None),
     ]
+
+
+def test_the_next_input_is_opened_while_workers_are_busy(inputs, tmp_path, monkeypatch):
+    second, asked, came = threading.Event(), [], []
+
+    class Busy(ThreadPoolExecutor):
+        """One worker, which ends its first task when the next one is there."""
+
+        def submit(self, function, /, *arguments):
+            asked.append(function)
+            if len(asked) == 2:
+                second.set()
+            return super().submit(lambda: (came.append(second.wait(10)), function(*arguments))[1])
+
+    session = Session.open(tmp_path)
+    with Busy(1) as executor:
+        monkeypatch.setattr(Session, "open_workers", lambda *_: nullcontext(Workers(executor, 1)))
+        recipe = RECIPE.changed({"remover": "threshold"})
+        prepare_all(session, [recipe] * 2, [inputs["dark"], inputs["bright"]])
+    assert came == [True, True]

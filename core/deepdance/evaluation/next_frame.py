@@ -10,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance.arrays import Float32, Float64, Int64, UInt8
-from deepdance.evaluation.streams import OnProgress, ignore_progress
+from deepdance.evaluation.streams import OnProgress, ProgressMeter, ignore_progress
 from deepdance.evaluation.tables import CEILING, COPY, Column, Figures, Row, Table
 from deepdance.frames import Clip
-from deepdance.interfaces import FrameCodec, SequenceModel
+from deepdance.interfaces import SequenceModel
 from deepdance.metrics.bootstrap import Estimate, bootstrap, bootstrap_mean
 from deepdance.metrics.shapes import iou
 from deepdance.opened_runs import OpenedRun
-from deepdance.pipeline import decode_frames
+from deepdance.packing import PackedModel
+from deepdance.pipeline import DECODE_BATCH
+from deepdance.pool import Pool
 from deepdance.splits import number_blocks
+from deepdance.tasks import Tools
 
 HORIZONS = (1, 2, 5, 10)
 """How many frames ahead."""
@@ -68,12 +71,12 @@ class Errors:
     pictures: Float64
 
     @classmethod
-    def measure(cls, samples: Float32, truth: Float32, shown: UInt8, real: UInt8) -> Self:
-        """Of samples `(m, b, d)` of latents `(b, d)`, and of frames shown `(b, h, w)` beside the real ones."""
+    def measure(cls, samples: Float32, truth: Float32, overlap: Float64) -> Self:
+        """Of samples `(m, b, d)` of latents `(b, d)`, and of the IoU `(b,)` of what is shown with the real frames."""
         # The squared error is least for the mean, so that randomness is not held against a model; that it is right
         # in its spread as well is what the energy score is for.
         mse = np.square(samples.mean(axis=0) - truth, dtype=np.float64).mean(axis=-1)
-        return cls(mse, energy_score(samples, truth), 1 - iou(real, shown))
+        return cls(mse, energy_score(samples, truth), 1 - overlap)
 
     def estimate(self, copying: Errors, blocks: Int64) -> Figures:
         """The figures of a row, beside the errors of copying in the same windows."""
@@ -87,35 +90,36 @@ class Errors:
         }
 
 
-def measure_next_frame(run: OpenedRun, on_progress: OnProgress = ignore_progress) -> Table:
+def measure_next_frame(run: OpenedRun, on_progress: OnProgress = ignore_progress, *, pool: Pool | None = None) -> Table:
     """A run's sequence model, copying and the codec alone, on windows of its held-out frames.
 
     A table without rows if no window fits.
     """
-    frames, latents, codec = run.frames, run.latents, run.codec
+    frames, latents = run.frames, run.latents
     windows = choose_windows(frames.clips, run.evaluated_from, run.model.context)
     if not len(windows.starts):
         return Table("Next frame", COLUMNS, [], "No held-out stretch is long enough to foretell anything.")
-    total = len(windows.horizons) + 1
     seeds = latents[windows.inputs()]
+    last, truths = seeds[:, -1], [latents[windows.targets(ahead)] for ahead in windows.horizons]
+    meter = ProgressMeter(2 * len(last), on_progress, pool)
     predicted = sample_predictions(run.model, seeds, windows.horizons[-1])
-    on_progress(1, total)
-    last, last_shown = seeds[:, -1], _decode(codec, seeds[:, -1])
+    meter.advance(len(last))
+    samples = [predicted[:, :, ahead - 1] for ahead in windows.horizons]
+    drawn = np.stack([last, *truths, *(each.mean(axis=0) for each in samples)], axis=1)
+    overlap = _measure_overlap(run, windows, drawn, meter)
     # A window lies in the block of its first target at every horizon, so that resamples draw the same windows.
     blocks = number_blocks(run.held_out.clips)[windows.targets(1) - run.evaluated_from]
     rows = []
-    for done, ahead in enumerate(windows.horizons, 2):
-        truth, real = latents[windows.targets(ahead)], frames[windows.targets(ahead)]
-        samples = predicted[:, :, ahead - 1]
-        copying = Errors.measure(last[None], truth, last_shown, real)
-        errors = Errors.measure(samples, truth, _decode(codec, samples.mean(axis=0)), real)
-        ceiling = Errors.measure(truth[None], truth, _decode(codec, truth), real).estimate(copying, blocks)
+    for number, (ahead, truth) in enumerate(zip(windows.horizons, truths, strict=True)):
+        shown = overlap[:, :, number].T
+        copying = Errors.measure(last[None], truth, shown[0])
+        errors = Errors.measure(samples[number], truth, shown[2])
+        ceiling = Errors.measure(truth[None], truth, shown[1]).estimate(copying, blocks)
         rows += [
             Row(run.recipe.sequence.name, "model", errors.estimate(copying, blocks), ahead),
             Row(COPY, "copy", copying.estimate(copying, blocks), ahead),
             Row(CEILING, "ceiling", {key: ceiling[key] for key in ("iou", "iou_skill")}, ahead),
         ]
-        on_progress(done, total)
     return Table("Next frame", COLUMNS, rows, LEGEND)
 
 
@@ -164,5 +168,23 @@ def estimate_skill(errors: npt.ArrayLike, errors_of_copying: npt.ArrayLike, bloc
     return bootstrap([errors, errors_of_copying], blocks, lambda sums: 1 - sums[..., 0] / sums[..., 1])
 
 
-def _decode(codec: FrameCodec[Any], latents: Float32) -> UInt8:
-    return np.concatenate(list(decode_frames(codec, [latents])))
+def _measure_overlap(run: OpenedRun, windows: Windows, drawn: Float32, meter: ProgressMeter) -> Float64:
+    """`_compare_pictures` of all windows, a few at a time."""
+    targets = np.stack([windows.targets(ahead) for ahead in windows.horizons], axis=1)
+    step = max(1, DECODE_BATCH // drawn.shape[1])
+    parts = [slice(start, start + step) for start in range(0, len(drawn), step)]
+    blocks = (
+        (run.packed_codec, drawn[part], run.frames[targets[part].ravel()], len(windows.horizons)) for part in parts
+    )
+    return np.concatenate(list(meter.map(_compare_pictures, blocks, [len(drawn[part]) for part in parts])))
+
+
+def _compare_pictures(tools: Tools, codec: PackedModel, drawn: Float32, real: UInt8, horizons: int) -> Float64:
+    """IoU `(b, 3, horizons)` with `real` frames: of the last one held, of the codec alone, and of what is predicted.
+
+    `drawn` are the latents `(b, 1 + 2 · horizons, d)` of these, `real` the frames `(b · horizons, h, w)`.
+    """
+    shown = codec.load(tools.registry).decode(np.concatenate(drawn)).reshape(*drawn.shape[:2], *real.shape[1:])
+    held, later = np.repeat(shown[:, :1], horizons, axis=1), np.split(shown[:, 1:], 2, axis=1)
+    overlap = [iou(real, frames.reshape(real.shape)) for frames in (held, *later)]
+    return np.stack([each.reshape(len(drawn), horizons) for each in overlap], axis=1)

@@ -117,7 +117,7 @@ def evaluate(
         measure_long = partial(measure_long_dances, run, length=length, seeds=seeds, pool=pool)
         tables = Tables(
             codec=_build_table(run, "codec", ("silhouettes", "codec"), partial(_measure_codec, run, pool)),
-            next_frame=_build_table(run, "next_frame", everything, partial(measure_next_frame, run)),
+            next_frame=_build_table(run, "next_frame", everything, partial(measure_next_frame, run, pool=pool)),
             long=_build_table(run, "long", everything, measure_long, settings),
         )
     as_json = {key: table.as_json() for key, table in tables.items()}

@@ -11,6 +11,7 @@ from deepdance.evaluation.next_frame import (
     sample_predictions,
 )
 from deepdance.frames import Clip, Silhouettes
+from deepdance.packing import PackedModel
 from deepdance.recipe import Recipe
 
 SIZE = (60, 160)
@@ -59,7 +60,7 @@ def opened(model, clips, evaluated_from):
     return SimpleNamespace(
         recipe=recipe,
         model=model,
-        codec=Box(),
+        packed_codec=PackedModel(recipe, "codec", SimpleNamespace(key="box"), Box()),
         frames=frames,
         latents=latents,
         evaluated_from=evaluated_from,
@@ -156,7 +157,9 @@ def test_skill_is_pooled_over_windows():
     assert figure.high == 1
 
 
-def test_progress_ends_with_the_last_horizon():
+def test_progress_counts_windows_predicted_and_drawn():
     told = []
     measure_next_frame(opened(Straight(), CLIPS, 75), lambda *progress: told.append(progress))
-    assert told == [(done, 5) for done in range(1, 6)]
+    assert told[0] == (23, 46)
+    assert told[-1] == (46, 46)
+    assert told == sorted(told)
