@@ -109,3 +109,31 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(folder, tmp_path
     assert second.returncode == 0, second.stderr
     assert kept.items() <= {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("workspace/artifacts/*-*")}.items()
     assert not list(tmp_path.glob("workspace/**/*-part*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_ends_what_waits_for_another_process(folder, tmp_path):
+    recipe = ["--size", "24x40", "--fps", "10", "--remover", "threshold", "--codec", "pca", "--frames", "30"]
+    options = [*recipe, "--sequence", "ridge", "--name", "models-ridge"]
+    program = [sys.executable, "-m", "deepdance"]
+    other = subprocess.Popen([*program, "run", str(folder / "anna.mp4"), *options], cwd=tmp_path)
+    try:
+        wait_until((tmp_path / "workspace/runs/models-ridge/run.json").exists)
+        other.send_signal(signal.SIGSTOP)
+        command = [*program, "sweep", str(folder / "models.toml"), "--jobs", "2"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as waiting:
+            assert "models-ridge: another process is making this run; waiting for it" in waiting.stderr.readline()
+            start = time.monotonic()
+            waiting.send_signal(signal.SIGINT)
+            assert waiting.communicate(timeout=30)[1].startswith("dd: stopped")
+            assert (waiting.returncode, time.monotonic() - start < 10) == (130, True)
+    finally:
+        other.kill()
+        other.wait()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
