@@ -42,21 +42,18 @@ def read_slowly(tools, location, *arguments):
     return READ(tools, location, *arguments)
 
 
-def make_run_noted(tools, planned, measured, root, notes):
-    """`make_run`, which leaves a file in `notes` each time that an artifact is begun, slowly, and saves each epoch."""
+def make_run_far_away(tools, *arguments, notes):
+    """`make_run` where nothing of the workspace's disk is seen.
+
+    It leaves a file in `notes` each time that it begins to make an artifact, which takes it a while.
+    """
     make = ArtifactStore._make
 
-    def make_noted(store, name, inputs, make_it, resumable):
+    def make_noted(store, name, *details, resumable):
         Path(notes, f"{name}.{time.time_ns()}.begun").write_text(str(os.getppid()))
         time.sleep(0.5)
-        return make(store, name, inputs, make_it, resumable)
+        return make(store, name, *details, resumable)
 
     worker._LentStore._make = make_noted
-    worker.SAVING_SECONDS = 0.0
-    return worker.make_run(tools, planned, measured, root)
-
-
-def make_run_far_away(tools, planned, measured, root, notes):
-    """The same where nothing of the workspace's disk is seen."""
     worker._is_same = lambda manifest, expected: False
-    return make_run_noted(tools, planned, measured, root, notes)
+    return worker.make_run(tools, *arguments)

@@ -114,7 +114,7 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(folder, tmp_path
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_ends_what_waits_for_another_process(folder, tmp_path):
     recipe = ["--size", "24x40", "--fps", "10", "--remover", "threshold", "--codec", "pca", "--frames", "30"]
-    options = [*recipe, "--sequence", "ridge", "--name", "models-ridge"]
+    options = [*recipe, "--seq", "ridge", "--name", "models-ridge"]
     program = [sys.executable, "-m", "deepdance"]
     other = subprocess.Popen([*program, "run", str(folder / "anna.mp4"), *options], cwd=tmp_path)
     try:

@@ -302,14 +302,14 @@ def one(folder):
 def make_by(attempt, sweep, planned, change=lambda answer: answer, listen=ignore):
     """Make a run with the tools of a worker, whose answers are changed."""
     tools = Tools(discover(), listen, attempt.write, lambda question: change(attempt.answer(question)))
-    return make_run(tools, planned, sweep.evaluate, str(attempt._workspace.root))
+    return make_run(tools, planned, sweep.evaluate, str(attempt._workspace.root), driver._count_threads())
 
 
 def lose_after(epochs, told):
-    """A listener that notes the epochs, and is gone after so many."""
+    """A listener that notes the sequence model's epochs, and is gone after so many."""
 
     def listen(event):
-        if isinstance(event, EpochFinished):
+        if isinstance(event, EpochFinished) and event.stage == "sequence":
             told.append(event.epoch)
             if len(told) == epochs:
                 raise WorkerError("lost")
@@ -368,7 +368,7 @@ def test_what_is_sent_by_half_is_not_gone_on_from(learning, learned, tmp_path):
         write, saved = attempt.write, []
 
         def write_by_half(piece):
-            if piece.name.startswith(UNFINISHED):
+            if piece.name.startswith(f"{UNFINISHED}sequence"):
                 saved.append(piece)
                 write(replace(piece, content=piece.content if len(saved) == 1 else piece.content[:1000]))
                 if len(saved) == 2:
@@ -391,7 +391,7 @@ def test_a_training_that_travels_slowly_is_sent_seldom(learning, tmp_path, monke
     with ExitStack() as held:
         attempt = driver._Attempt(Workspace(tmp_path), held)
         tools = Tools(discover(), emit=attempt.write, ask=lambda each: [saved.append(each), attempt.answer(each)][1])
-        make_run(tools, planned, sweep.evaluate, str(tmp_path))
+        make_run(tools, planned, sweep.evaluate, str(tmp_path), 1)
     assert len([each for each in saved if isinstance(each, Save)]) == 1
 
 
@@ -464,7 +464,7 @@ def lose(monkeypatch, *, lasting, times):
         with ExitStack() as held:
             attempt = driver._Attempt(session.workspace, held)
             tools = Tools(session.registry, emit=attempt.write, ask=attempt.answer)
-            return make_run(tools, planned, measured, str(session.workspace.root))
+            return make_run(tools, planned, measured, str(session.workspace.root), 1)
 
     workers = Workers(executor, 1, lasting=lasting)
     monkeypatch.setattr(Session, "open_workers", lambda *_: nullcontext(workers))

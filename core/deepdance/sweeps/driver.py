@@ -73,7 +73,14 @@ def make_elsewhere(session: Session, workers: Workers, planned: PlannedRun, meas
     with ExitStack() as held:
         attempt = _Attempt(session.workspace, held, partial(session.listen, Progress("run", 0, None, WAITING)))
         tools = Tools(session.registry, session.listen, attempt.write, attempt.answer)
-        return run_task(workers, tools, make_run, planned, measured, str(session.workspace.root))
+        return run_task(workers, tools, make_run, planned, measured, str(session.workspace.root), _count_threads())
+
+
+def _count_threads() -> int:
+    """How many threads NumPy has here."""
+    from threadpoolctl import threadpool_info
+
+    return max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1)
 
 
 class _DroppedError(Exception):

@@ -114,12 +114,18 @@ class WaitingError(BaseException):
         self.name = name
 
 
-def make_run(tools: Tools, planned: PlannedRun, measured: Measured, root: str) -> str:
+def make_run(tools: Tools, planned: PlannedRun, measured: Measured, root: str, threads: int) -> str:
     """Make and measure a run. What is returned is the name of the artifact that it has to wait for; nothing if none.
 
-    Events name what it makes by its place in the workspace `root` of the process that asks.
+    Events name what it makes by its place in the workspace `root` of the process that asks. NumPy has as many threads
+    as there, whatever Ray allows it: with others, sums differ in their last bits.
     """
-    with TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(threads, "blas"),
+        TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder,
+    ):
         workspace = _LentWorkspace(Path(folder), tools)
         tools = replace(tools, listen=partial(_tell_elsewhere, tools, Path(folder), root))
         session = Session(workspace, tools.registry, workspace.artifacts.save_each_epoch(tools.listen), jobs=1)
