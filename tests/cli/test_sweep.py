@@ -56,7 +56,7 @@ def test_a_failed_run_is_told_twice_and_ends_with_1(dd, folder):
     planned = dd("sweep", folder / "both.toml", "--dry-run")
     assert "both-broken-ridge  would fail: " in planned.out
 
-    done = dd("sweep", folder / "both.toml")
+    done = dd("sweep", folder / "both.toml", "--jobs", "1")
     assert done.code == 1
     assert done.err.count("both-broken-ridge failed: ") == 2
     assert "2 of 4 runs failed; the same command tries them again" in done.err
@@ -64,7 +64,7 @@ def test_a_failed_run_is_told_twice_and_ends_with_1(dd, folder):
 
 
 def test_json_has_runs_tables_and_paths(dd, folder):
-    done = dd("sweep", folder / "both.toml", "--json", "--out", "tables.csv")
+    done = dd("sweep", folder / "both.toml", "--json", "--out", "tables.csv", "--jobs", "1")
     told = json.loads(done.out)
     assert [run["status"] for run in told["runs"]] == ["finished", "finished", "failed", "failed"]
     assert told["runs"][2]["error"].startswith(str(folder / "broken.mp4"))
