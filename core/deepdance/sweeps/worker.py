@@ -141,7 +141,7 @@ def make_run(tools: Tools, planned: PlannedRun, measured: Measured, root: str, t
 def _tell_elsewhere(tools: Tools, here: Path, root: str, event: Event) -> None:
     """Tell an event with all that lies `here` where it will be."""
     texts = {name: value for name, value in vars(event).items() if isinstance(value, str | Path)}
-    moved = {name: type(value)(str(value).replace(str(here), root)) for name, value in texts.items()}
+    moved: dict[str, Any] = {name: type(value)(str(value).replace(str(here), root)) for name, value in texts.items()}
     tools.listen(replace(event, **moved))
 
 
