@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 from deepdance import preparation
+from deepdance.artifacts import ArtifactStore
+from deepdance.sweeps import worker
 
 READ = preparation._open_and_read
 
@@ -38,3 +40,20 @@ def read_slowly(tools, location, *arguments):
         file.write(f"{os.getpid()}\n")
     time.sleep(1)
     return READ(tools, location, *arguments)
+
+
+def make_run_far_away(tools, *arguments, notes):
+    """`make_run` where nothing of the workspace's disk is seen.
+
+    It leaves a file in `notes` each time that it begins to make an artifact, which takes it a while.
+    """
+    make = ArtifactStore._make
+
+    def make_noted(store, name, *details, resumable):
+        Path(notes, f"{name}.{time.time_ns()}.begun").write_text(str(os.getppid()))
+        time.sleep(0.5)
+        return make(store, name, *details, resumable)
+
+    worker._LentStore._make = make_noted
+    worker._is_same = lambda manifest, expected: False
+    return worker.make_run(tools, *arguments)

@@ -33,7 +33,7 @@ def sweep(
         int | None,
         typer.Option(
             min=1,
-            help="Runs that are made at once, each by a process of its own. Default: one after the other.",
+            help="Runs that are made at once, each by a process of its own. Default: what cores and memory allow.",
             show_default=False,
         ),
     ] = None,

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -147,7 +147,24 @@ class ArtifactStore:
             damage = self._find_damage(folder, name)
             if damage:
                 raise WorkspaceError(f"expected {name} as a worker made it, got one that {damage}; run again")
-        shutil.rmtree(self.root / f"{UNFINISHED}{name}", ignore_errors=True)
+        shutil.rmtree(self._locate_unfinished(name), ignore_errors=True)
+
+    def receive_unfinished(self, name: str) -> AbstractContextManager[Path]:
+        """A folder for all that an attempt elsewhere has so far at an artifact which is reserved here.
+
+        Once the block has ended well it is what the next attempt at it goes on from.
+        """
+        return write_atomically(self._locate_unfinished(name))
+
+    def list_unfinished(self, name: str) -> list[str]:
+        """The files that an attempt at an artifact left to go on from; none of what leads out of its folder."""
+        folder = self._locate_unfinished(name)
+        if folder.is_symlink() or not folder.is_dir() or find_link(folder):
+            return []
+        return [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+
+    def _locate_unfinished(self, name: str) -> Path:
+        return self.root / f"{UNFINISHED}{name}"
 
     def names(self) -> list[str]:
         """Of all artifacts, as they are: no matter whether any is damaged."""
@@ -254,7 +271,7 @@ class ArtifactStore:
         resumable: bool,
     ) -> Artifact:
         final = self.root / name
-        unfinished = final.with_name(f"{UNFINISHED}{name}")
+        unfinished = self._locate_unfinished(name)
         if unfinished.is_symlink() or unfinished.is_file():
             unfinished.unlink()
         if not resumable or find_link(unfinished):

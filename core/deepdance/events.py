@@ -18,7 +18,8 @@ _FILTERING = Lock()
 class RunStarted:
     """Work on the run `run` begins, by `dd run`, `generate` or `extend`; `folder` is the run's, and exists.
 
-    `recipe` has the names and values of a recipe file. Stages follow.
+    `recipe` has the names and values of a recipe file. Stages follow. Where a sweep makes several runs at once, each is
+    told once it has ended, without what `StageStarted` and `Progress` would have told meanwhile.
     """
 
     run: str

@@ -68,14 +68,16 @@ def _end_with(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def count_processes() -> int:
-    """How many processes this machine has the cores and the memory for: at least one; one where they share a GPU.
+def count_processes(each: int = MEMORY_EACH) -> int:
+    """How many processes this machine has the cores and, at so many bytes each, the memory for: at least one.
+
+    One where they share a GPU.
 
     Inside a container its limits count. Where the memory is not known, on no Linux, the cores alone do.
     """
     if GPU.exists():  # the first that uses it takes all of its memory
         return 1
-    return max(1, min([_count_cores(), *(free // MEMORY_EACH for free in _find_memory())]))
+    return max(1, min([_count_cores(), *(free // each for free in _find_memory())]))
 
 
 def _count_cores() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -78,17 +78,25 @@ class Workspace:
         return self.root / "runs" / name
 
     @contextmanager
-    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> Iterator[RunRecord]:
+    def claim(
+        self,
+        name: str,
+        *,
+        exact: bool,
+        inputs: list[str],
+        recipe: Recipe,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Iterator[RunRecord]:
         """The run for these inputs and this recipe, continued if it exists, else new; nobody else has it meanwhile.
 
         A run that came to nothing gives its name away. A name that another recipe has, or that another process works
         under with one, is an error when it was asked for (`exact`), else a number is appended. Where another process
-        makes the same run, it is waited for. Raises WorkspaceError.
+        makes the same run, it is waited for, and `waiting` called again and again. Raises WorkspaceError.
         """
         _check_name(name)
         self._refuse_links()
         for candidate in _number(name):
-            with self._hold(candidate, inputs, recipe) as held:
+            with self._hold(candidate, inputs, recipe, waiting) as held:
                 run = self._take_over(candidate, inputs, recipe) if held else None
                 if run:
                     yield run
@@ -99,7 +107,7 @@ class Workspace:
                 )
 
     @contextmanager
-    def _hold(self, name: str, inputs: list[str], recipe: Recipe) -> Iterator[bool]:
+    def _hold(self, name: str, inputs: list[str], recipe: Recipe, waiting: Callable[[], None]) -> Iterator[bool]:
         """Whether this process has a run for itself while the block runs; not if another makes another one of it."""
         locks = self.root / "runs" / LOCKS
         self._make_folder(locks)
@@ -112,6 +120,7 @@ class Workspace:
             if found and not told:
                 told.append(name)
                 log.warning("%s: another process is making this run; waiting for it", name)
+            waiting()
 
         with ExitStack() as held:
             try:

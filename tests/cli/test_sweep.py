@@ -56,7 +56,7 @@ def test_a_failed_run_is_told_twice_and_ends_with_1(dd, folder):
     planned = dd("sweep", folder / "both.toml", "--dry-run")
     assert "both-broken-ridge  would fail: " in planned.out
 
-    done = dd("sweep", folder / "both.toml")
+    done = dd("sweep", folder / "both.toml", "--jobs", "1")
     assert done.code == 1
     assert done.err.count("both-broken-ridge failed: ") == 2
     assert "2 of 4 runs failed; the same command tries them again" in done.err
@@ -64,7 +64,7 @@ def test_a_failed_run_is_told_twice_and_ends_with_1(dd, folder):
 
 
 def test_json_has_runs_tables_and_paths(dd, folder):
-    done = dd("sweep", folder / "both.toml", "--json", "--out", "tables.csv")
+    done = dd("sweep", folder / "both.toml", "--json", "--out", "tables.csv", "--jobs", "1")
     told = json.loads(done.out)
     assert [run["status"] for run in told["runs"]] == ["finished", "finished", "failed", "failed"]
     assert told["runs"][2]["error"].startswith(str(folder / "broken.mp4"))
@@ -116,3 +116,31 @@ def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(folder, tmp_path
     assert second.returncode == 0, second.stderr
     assert kept.items() <= {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("workspace/artifacts/*-*")}.items()
     assert not list(tmp_path.glob("workspace/**/*-part*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_ends_what_waits_for_another_process(folder, tmp_path):
+    recipe = ["--size", "24x40", "--fps", "10", "--remover", "threshold", "--codec", "pca", "--frames", "30"]
+    options = [*recipe, "--seq", "ridge", "--name", "models-ridge"]
+    program = [sys.executable, "-m", "deepdance"]
+    other = subprocess.Popen([*program, "run", str(folder / "anna.mp4"), *options], cwd=tmp_path)
+    try:
+        wait_until((tmp_path / "workspace/runs/models-ridge/run.json").exists)
+        other.send_signal(signal.SIGSTOP)
+        command = [*program, "sweep", str(folder / "models.toml"), "--jobs", "2"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as waiting:
+            assert "models-ridge: another process is making this run; waiting for it" in waiting.stderr.readline()
+            start = time.monotonic()
+            waiting.send_signal(signal.SIGINT)
+            assert waiting.communicate(timeout=30)[1].startswith("dd: stopped")
+            assert (waiting.returncode, time.monotonic() - start < 10) == (130, True)
+    finally:
+        other.kill()
+        other.wait()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

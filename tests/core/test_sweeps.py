@@ -12,13 +12,14 @@ from conftest import demo_frames, write_video
 
 import deepdance
 from deepdance import sweeps
-from deepdance.artifacts import ArtifactStore
+from deepdance.artifacts import UNFINISHED, ArtifactStore
+from deepdance.cleaning import find_waste
 from deepdance.errors import InputError, OptionError, PluginError, WorkerError
-from deepdance.events import ArtifactReady, Progress
+from deepdance.events import ArtifactReady, EpochFinished, Progress, RunFinished, RunStarted, StageStarted, ignore
 from deepdance.plugins import discover
 from deepdance.session import Session
-from deepdance.sweeps import Sweep, driver, find_first_missing, run_sweep
-from deepdance.sweeps.worker import Kept, Make, Sent, Wanted, make_run
+from deepdance.sweeps import Sweep, driver, find_first_missing, run_sweep, worker
+from deepdance.sweeps.worker import Kept, Make, Save, Sent, Wanted, make_run
 from deepdance.tasks import Tools
 from deepdance.workers import Workers
 from deepdance.workspace import LONGEST_NAME, Workspace
@@ -315,6 +316,43 @@ def test_progress_is_that_of_the_runs(folder, tmp_path):
     assert any("try-anna: silhouettes" in event.note for event in told if isinstance(event, Progress))
 
 
+def test_what_came_of_a_run_is_told_in_its_order(folder, tmp_path):
+    told = []
+    sweep = make_sweep(folder, "anna.mp4", "ben.mp4", recipe=SMALL | {"codec": "pca", "sequence": "ridge"})
+    done = run_sweep(open_session(tmp_path, jobs=2, listen=told.append), sweep)
+    starts = [number for number, event in enumerate(told) if isinstance(event, RunStarted)]
+    for run, start, stop in zip([told[at].run for at in starts], starts, [*starts[1:], len(told)], strict=True):
+        events = told[start:stop]
+        assert [event.run for event in events if isinstance(event, RunFinished)] == [run]
+        ready = [event.stage for event in events if isinstance(event, ArtifactReady)]
+        assert ready[:4] == ["silhouettes", "codec", "latents", "sequence"]
+    assert {told[at].run for at in starts} == {result.run for result in done.results}
+    places = [event.folder for event in told if isinstance(event, ArtifactReady | RunStarted)]
+    places += [event.video for event in told if isinstance(event, RunFinished)]
+    assert all(place.is_relative_to(tmp_path) and place.exists() for place in places)
+    assert not [event for event in told if isinstance(event, StageStarted) and event.stage in ("codec", "render")]
+
+
+@pytest.mark.parametrize(
+    ("room", "changes", "expected"),
+    [
+        (3, {"spawns": True}, 3),
+        (1, {"spawns": True}, None),
+        (3, {}, None),
+        (3, {"spawns": True, "jobs": 2}, 2),
+        (3, {"spawns": True, "jobs": 1}, 1),
+    ],
+)
+def test_from_a_command_runs_are_made_at_once_where_there_is_room(
+    folder, tmp_path, monkeypatch, room, changes, expected
+):
+    asked = []
+    monkeypatch.setattr(sweeps, "count_processes", lambda each: room)
+    monkeypatch.setattr(Session, "open_workers", lambda session, tasks: [asked.append(session.jobs), nullcontext()][1])
+    run_sweep(open_session(tmp_path, **changes), make_sweep(folder, "broken.mp4", seeds=[1, 2]))
+    assert asked == [expected]
+
+
 @pytest.fixture
 def one(folder):
     """A sweep of one run, and that run."""
@@ -322,10 +360,109 @@ def one(folder):
     return sweep, *sweep.plan(discover())
 
 
-def make_by(attempt, sweep, planned, change=lambda answer: answer):
+def make_by(attempt, sweep, planned, change=lambda answer: answer, listen=ignore):
     """Make a run with the tools of a worker, whose answers are changed."""
-    tools = Tools(discover(), emit=attempt.write, ask=lambda question: change(attempt.answer(question)))
-    return make_run(tools, planned, sweep.evaluate)
+    tools = Tools(discover(), listen, attempt.write, lambda question: change(attempt.answer(question)))
+    return make_run(tools, planned, sweep.evaluate, str(attempt._workspace.root), driver._count_threads())
+
+
+def lose_after(epochs, told):
+    """A listener that notes the sequence model's epochs, and is gone after so many."""
+
+    def listen(event):
+        if isinstance(event, EpochFinished) and event.stage == "sequence":
+            told.append(event.epoch)
+            if len(told) == epochs:
+                raise WorkerError("lost")
+
+    return listen
+
+
+@pytest.fixture
+def learning(folder, monkeypatch):
+    """A sweep of one run that learns for four epochs, each of which is sent; and that run."""
+    monkeypatch.setattr(worker, "SAVING_SECONDS", 0)
+    monkeypatch.setattr(worker, "SAVING_SHARE", 1e9)
+    model = {"name": "gru", "units": 4, "layers": 1, "epochs": 4, "context": 4}
+    sweep = make_sweep(folder, "anna.mp4", recipe=SMALL | {"codec": "pca", "sequence": model})
+    return sweep, *sweep.plan(discover())
+
+
+@pytest.fixture
+def learned(learning, tmp_path):
+    """What a training is that nothing has interrupted."""
+    run_sweep(open_session(tmp_path / "at-once"), learning[0])
+    return read_all(tmp_path / "at-once")
+
+
+def read_all(root):
+    """The files of all artifacts by their hashes, but of a network, which Keras dates, its weights."""
+    import keras
+
+    (network,) = root.glob("artifacts/sequence-*/model.keras")
+    weights = [weight.tobytes() for weight in keras.saving.load_model(network).get_weights()]
+    return {name: files for name, files in list_files(root).items() if "model.keras" not in files}, weights
+
+
+@pytest.mark.parametrize("by", ["another", "alone"])
+def test_a_training_that_is_lost_goes_on(learning, learned, tmp_path, by):
+    sweep, planned = learning
+    before, after = [], []
+    with pytest.raises(WorkerError), ExitStack() as held:
+        make_by(driver._Attempt(Workspace(tmp_path), held), sweep, planned, listen=lose_after(2, before))
+    assert not list((tmp_path / "artifacts").glob(".*-part"))
+    if by == "alone":
+        run_sweep(open_session(tmp_path, listen=lose_after(9, after)), sweep)
+    else:
+        with ExitStack() as held:
+            make_by(driver._Attempt(Workspace(tmp_path), held), sweep, planned, listen=lose_after(9, after))
+    assert (before, after) == ([1, 2], [3, 4])
+    assert read_all(tmp_path) == learned
+    assert not list((tmp_path / "artifacts").glob(".unfinished-*"))
+
+
+def test_what_is_sent_by_half_is_not_gone_on_from(learning, learned, tmp_path):
+    sweep, planned = learning
+    workspace, after = Workspace(tmp_path), []
+    with pytest.raises(WorkerError), ExitStack() as held:
+        attempt = driver._Attempt(workspace, held)
+        write, saved = attempt.write, []
+
+        def write_by_half(piece):
+            if piece.name.startswith(f"{UNFINISHED}sequence"):
+                saved.append(piece)
+                write(replace(piece, content=piece.content if len(saved) == 1 else piece.content[:1000]))
+                if len(saved) == 2:
+                    raise WorkerError("lost")
+            else:
+                write(piece)
+
+        attempt.write = write_by_half
+        make_by(attempt, sweep, planned)
+    with ExitStack() as held:
+        make_by(driver._Attempt(workspace, held), sweep, planned, listen=lose_after(9, after))
+    assert after == [2, 3, 4]
+    assert read_all(tmp_path) == learned
+
+
+def test_a_training_that_travels_slowly_is_sent_seldom(learning, tmp_path, monkeypatch):
+    sweep, planned = learning
+    monkeypatch.setattr(worker, "SAVING_SHARE", 1e-9)
+    saved = []
+    with ExitStack() as held:
+        attempt = driver._Attempt(Workspace(tmp_path), held)
+        tools = Tools(discover(), emit=attempt.write, ask=lambda each: [saved.append(each), attempt.answer(each)][1])
+        make_run(tools, planned, sweep.evaluate, str(tmp_path), 1)
+    assert len([each for each in saved if isinstance(each, Save)]) == 1
+
+
+def test_what_an_interrupted_run_has_is_known_as_its_own(learning, tmp_path):
+    sweep, planned = learning
+    workspace = Workspace(tmp_path)
+    with pytest.raises(WorkerError), ExitStack() as held:
+        make_by(driver._Attempt(workspace, held), sweep, planned, listen=lose_after(2, []))
+    assert workspace.open_run("try")[0].artifacts.keys() == {"silhouettes", "codec", "latents"}
+    assert [waste for waste in find_waste(workspace).waste if waste.path.parent.name == "artifacts"] == []
 
 
 def test_without_a_common_disk_what_is_kept_travels(one, swept, tmp_path, monkeypatch):
@@ -387,7 +524,8 @@ def lose(monkeypatch, *, lasting, times):
             raise WorkerError("lost")
         with ExitStack() as held:
             attempt = driver._Attempt(session.workspace, held)
-            return make_run(Tools(session.registry, emit=attempt.write, ask=attempt.answer), planned, measured)
+            tools = Tools(session.registry, emit=attempt.write, ask=attempt.answer)
+            return make_run(tools, planned, measured, str(session.workspace.root), 1)
 
     workers = Workers(executor, 1, lasting=lasting)
     monkeypatch.setattr(Session, "open_workers", lambda *_: nullcontext(workers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from deepdance.errors import DeepDanceError, WorkerError
 from deepdance.evaluation.report import Evaluation, compare
 from deepdance.evaluation.report import evaluate as measure
 from deepdance.evaluation.tables import Tables
-from deepdance.events import Event, Progress, RunFinished, StageFinished, StageStarted, ignore
+from deepdance.events import Event, Progress, StageFinished, StageStarted, ignore
 from deepdance.locks import WAITING_SECONDS
 from deepdance.plugins.culprits import find_culprit
 from deepdance.plugins.isolation import one_line
@@ -26,7 +26,7 @@ from deepdance.storage import read_as, write_json
 from deepdance.sweeps.driver import KeptWorkspace, MissingError, make_elsewhere
 from deepdance.sweeps.plan import PlannedRun, Sweep
 from deepdance.tasks import repeat_lost
-from deepdance.workers import Workers
+from deepdance.workers import Workers, count_processes
 
 __all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "list_results", "locate_sweep", "run_sweep"]
 
@@ -34,6 +34,8 @@ STAGE = "sweep"
 SHOWN = 4
 """Runs that the report shows in full: each takes up to 8 MB."""
 RESULT = "sweep.json"
+MEMORY_EACH = 3 << 29
+"""Bytes that a process needs which trains and measures: 1.2 GiB with TensorFlow, 0.4 without, were measured."""
 
 log = logging.getLogger("deepdance")
 
@@ -82,10 +84,14 @@ def list_results(workspace: Path, name: str) -> list[Result]:
 def run_sweep(session: Session, sweep: Sweep) -> Swept:
     """Make and measure all runs of a sweep, by the session's workers if it has any; a run that fails stops no other.
 
+    Where it `spawns`, and no jobs are set, they are as many as this machine has room for. Of a run that a worker makes
+    listeners are told, once it has ended, what has come of it, in its order: no `StageStarted`, no `Progress`.
+
     What an earlier call has finished is not done again. Raises InputError, OptionError, PluginError for a sweep that
     could not even begin, WorkerError where a process is lost that cannot be replaced.
     """
     planned = sweep.plan(session.registry)
+    session = _share_out(session, len(planned))
     jobs = _Jobs(session, sweep, planned)
     session.listen(StageStarted(STAGE, sweep.name))
     # The workers end before the threads that wait for them: by a worker that is ended a thread is freed.
@@ -94,6 +100,14 @@ def run_sweep(session: Session, sweep: Sweep) -> Swept:
     session.listen(StageFinished(STAGE, False, sweep.name))
     done = [jobs.done[run.name] for run in planned]
     return _sum_up(session, sweep, [result for result, _ in done], [each for _, each in done if each])
+
+
+def _share_out(session: Session, runs: int) -> Session:
+    """The session with as many jobs as this machine has room for, where nobody said how many."""
+    if session.jobs or session.engine or not session.spawns or runs == 1:
+        return session
+    jobs = count_processes(MEMORY_EACH)
+    return replace(session, jobs=jobs) if jobs > 1 else session
 
 
 def find_first_missing(session: Session, sweep: Sweep, planned: PlannedRun) -> str:
@@ -140,6 +154,8 @@ class _Jobs:
         """By run, the artifact that it needs and another one is making."""
         self._working: dict[str, str] = {}
         """By run, its stage."""
+        self._heard: dict[str, list[Event]] = {run.name: [] for run in self.planned}
+        """By run, what a worker has told of it and nobody was told yet."""
 
     def do_all(self, workers: Workers | None, threads: ThreadPoolExecutor) -> None:
         """Do all runs: here, or as many at once as there are workers."""
@@ -192,6 +208,7 @@ class _Jobs:
             self._working.pop(planned.name, None)
             if done:
                 self.done[planned.name] = done
+                self._tell_what_came(planned)
                 self._tell()
             else:
                 self._left.append(planned)
@@ -215,10 +232,7 @@ class _Jobs:
         if awaited:
             self._awaited[planned.name] = awaited
             return None
-        found = _find_finished(self.session, self.sweep, planned)
-        with self._changed:
-            self.session.listen(RunFinished(found[0].run, Path(found[0].video)))
-        return found
+        return _find_finished(self.session, self.sweep, planned)
 
     def _fail(self, planned: PlannedRun, error: Exception) -> Result:
         told = _describe_error(self.session, error)
@@ -226,11 +240,19 @@ class _Jobs:
         return Result(planned.name, "failed", error=told)
 
     def _follow(self, planned: PlannedRun, event: Event) -> None:
-        """Of runs that are made at once it is told which stages they are at."""
-        if isinstance(event, StageStarted):
-            with self._changed:
+        """Of runs that are made at once it is told which stages they are at, and later what came of each."""
+        with self._changed:
+            if self._stopped:
+                raise CancelledError  # this thread hears of no signal
+            if isinstance(event, StageStarted):
                 self._working[planned.name] = event.stage
                 self._tell()
+            elif not isinstance(event, Progress):
+                self._heard[planned.name].append(event)
+
+    def _tell_what_came(self, planned: PlannedRun) -> None:
+        for event in self._heard.pop(planned.name):
+            self.session.listen(event)
 
     def _tell(self) -> None:
         self.session.listen(Progress(STAGE, len(self.done), len(self.planned)))

@@ -6,16 +6,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
-from functools import singledispatchmethod
+from functools import partial, singledispatchmethod
 from pathlib import Path
 from typing import Any
 
-from deepdance.artifacts import MANIFEST, Artifact, ArtifactStore, name_artifact
-from deepdance.session import Session
+from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
+from deepdance.events import Progress
+from deepdance.session import WAITING, Session
 from deepdance.storage import hash_file, take_over
 from deepdance.sweeps.plan import Measured, PlannedRun
-from deepdance.sweeps.worker import PIECE, Claim, Kept, Make, Piece, Read, Sent, Wanted, make_run
+from deepdance.sweeps.worker import PIECE, Claim, Kept, Make, Piece, Read, Record, Save, Sent, Wanted, make_run
 from deepdance.tasks import Tools, run_task
 from deepdance.workers import Workers
 from deepdance.workspace import RECORD, RunRecord, Workspace
@@ -65,12 +67,20 @@ class _KeptStore(ArtifactStore):
 def make_elsewhere(session: Session, workers: Workers, planned: PlannedRun, measured: Measured) -> str:
     """`make_run` by one of the workers: what it makes comes to the session's workspace, stage by stage.
 
+    The listener ends it by what it raises, while another process has the run too.
     Raises what the run raises, and WorkerError.
     """
     with ExitStack() as held:
-        attempt = _Attempt(session.workspace, held)
+        attempt = _Attempt(session.workspace, held, partial(session.listen, Progress("run", 0, None, WAITING)))
         tools = Tools(session.registry, session.listen, attempt.write, attempt.answer)
-        return run_task(workers, tools, make_run, planned, measured)
+        return run_task(workers, tools, make_run, planned, measured, str(session.workspace.root), _count_threads())
+
+
+def _count_threads() -> int:
+    """How many threads NumPy has here."""
+    from threadpoolctl import threadpool_info
+
+    return max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1)
 
 
 class _DroppedError(Exception):
@@ -83,8 +93,8 @@ class _Attempt:
     All of it is let go with `held`, however the attempt ends; what is whole stays.
     """
 
-    def __init__(self, workspace: Workspace, held: ExitStack) -> None:
-        self._workspace, self._held = workspace, held
+    def __init__(self, workspace: Workspace, held: ExitStack, waiting: Callable[[], None] = lambda: None) -> None:
+        self._workspace, self._held, self._waiting = workspace, held, waiting
         self._store = workspace.artifacts
         self._incoming: dict[str, tuple[ExitStack, Path]] = {}
         """By artifact, or nothing for the run itself: what ends its reception, and the folder of what has come."""
@@ -112,7 +122,7 @@ class _Attempt:
             if taken is None or found:
                 return _describe_kept(found) if found else None
             self._expect(taken, reception.enter_context(self._store.receive(taken)), reception.pop_all())
-            return Make(taken)
+            return Make(taken, self._store.list_unfinished(taken))
 
     @answer.register
     def _(self, question: Read) -> bytes:
@@ -122,12 +132,32 @@ class _Attempt:
 
     @answer.register
     def _(self, question: Claim) -> RunRecord:
-        claim = self._workspace.claim(question.name, exact=False, inputs=question.inputs, recipe=question.recipe)
-        record = self._held.enter_context(claim)
+        record = self._held.enter_context(
+            self._workspace.claim(
+                question.name,
+                exact=False,
+                inputs=question.inputs,
+                recipe=question.recipe,
+                waiting=self._waiting,
+            )
+        )
+        self._run = record, question.recipe
         with ExitStack() as reception:
             folder = reception.enter_context(_receive_run(self._workspace.run_folder(record.name)))
             self._expect("", folder, reception.pop_all())
         return record
+
+    @answer.register
+    def _(self, question: Record) -> None:
+        record, recipe = self._run
+        if not record.is_trained:  # what it dances with stays until all of the new is there
+            self._workspace.record(replace(record, artifacts=question.artifacts), recipe)
+
+    @answer.register
+    def _(self, question: Save) -> None:
+        with ExitStack() as reception:
+            unfinished = self._store.receive_unfinished(question.name.removeprefix(UNFINISHED))
+            self._expect(question.name, reception.enter_context(unfinished), reception.pop_all())
 
     @answer.register
     def _(self, question: Sent) -> None:

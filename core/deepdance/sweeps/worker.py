@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 
 from deepdance import report
-from deepdance.artifacts import MANIFEST, Artifact, ArtifactStore, name_artifact
+from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
+from deepdance.events import EpochFinished, Event, Listener
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.storage import hash_file
@@ -24,6 +27,10 @@ from deepdance.workspace import RunRecord, Workspace
 
 PIECE = 8 << 20
 """Bytes of a file that travel at once."""
+SAVING_SECONDS = 10.0
+"""Of a training, that are lost at most with its process, where what it leaves travels fast enough."""
+SAVING_SHARE = 0.1
+"""Of a training's time that goes into sending what it leaves, at most."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Make:
-    """An artifact shall be made, under this name; nobody else does so meanwhile."""
+    """An artifact shall be made, under this name; nobody else does so meanwhile. An attempt may have left files."""
 
     name: str
+    unfinished: list[str]
 
 
 @dataclass(frozen=True)
 class Read:
-    """Asks for a piece of a file of an artifact: bytes, at most `PIECE` of them."""
+    """Asks for a piece of a file of an artifact, finished or unfinished: bytes, at most `PIECE` of them."""
 
     name: str
     file: str
@@ -66,6 +74,20 @@ class Claim:
     name: str
     inputs: list[str]
     recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run is made of so far: what an interrupted one goes on from is known as its own."""
+
+    artifacts: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Save:
+    """Tells that all files of an unfinished artifact are going to be sent, to go on from if this process is lost."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -92,11 +114,21 @@ class WaitingError(BaseException):
         self.name = name
 
 
-def make_run(tools: Tools, planned: PlannedRun, measured: Measured) -> str:
-    """Make and measure a run. What is returned is the name of the artifact that it has to wait for; nothing if none."""
-    with TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
+def make_run(tools: Tools, planned: PlannedRun, measured: Measured, root: str, threads: int) -> str:
+    """Make and measure a run. What is returned is the name of the artifact that it has to wait for; nothing if none.
+
+    Events name what it makes by its place in the workspace `root` of the process that asks. NumPy has as many threads
+    as there, whatever Ray allows it: with others, sums differ in their last bits.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(threads, "blas"),
+        TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder,
+    ):
         workspace = _LentWorkspace(Path(folder), tools)
-        session = Session(workspace, tools.registry, tools.listen, jobs=1)
+        tools = replace(tools, listen=partial(_tell_elsewhere, tools, Path(folder), root))
+        session = Session(workspace, tools.registry, workspace.artifacts.save_each_epoch(tools.listen), jobs=1)
         try:
             finished = report.run(session, planned.recipe, planned.inputs, planned.name)
             report.evaluate(session, finished.run.name, measured.frames, measured.seeds)
@@ -104,6 +136,13 @@ def make_run(tools: Tools, planned: PlannedRun, measured: Measured) -> str:
             return error.name
         _send(tools, "", finished.folder)
     return ""
+
+
+def _tell_elsewhere(tools: Tools, here: Path, root: str, event: Event) -> None:
+    """Tell an event with all that lies `here` where it will be."""
+    texts = {name: value for name, value in vars(event).items() if isinstance(value, str | Path)}
+    moved: dict[str, Any] = {name: type(value)(str(value).replace(str(here), root)) for name, value in texts.items()}
+    tools.listen(replace(event, **moved))
 
 
 def _send(tools: Tools, name: str, folder: Path) -> None:
@@ -123,17 +162,33 @@ def _read_pieces(path: Path) -> Iterator[bytes]:
 class _LentWorkspace(Workspace):
     """A workspace whose names and artifacts are another's."""
 
+    artifacts: _LentStore
+
     def __init__(self, root: Path, tools: Tools) -> None:
         super().__init__(root)
         self._tools = tools
         self.artifacts = _LentStore(root / "artifacts", tools)
 
     @contextmanager
-    def claim(self, name: str, *, exact: bool, inputs: list[str], recipe: Recipe) -> Iterator[RunRecord]:
-        """The other's run, under the name that it has there."""
+    def claim(
+        self,
+        name: str,
+        *,
+        exact: bool,
+        inputs: list[str],
+        recipe: Recipe,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Iterator[RunRecord]:
+        """The other's run, under the name that it has there; it is the other that waits for it."""
         record: RunRecord = self._tools.ask(Claim(name, inputs, recipe))
         self.record(record, recipe)
         yield record
+
+    def record(self, run: RunRecord, recipe: Recipe) -> None:
+        """Write it here, and tell the other what it needs to keep."""
+        super().record(run, recipe)
+        if run.artifacts:
+            self._tools.ask(Record(run.artifacts))
 
 
 class _LentStore(ArtifactStore):
@@ -143,6 +198,32 @@ class _LentStore(ArtifactStore):
         super().__init__(root)
         self._tools = tools
         self._lent: dict[str, Artifact] = {}
+        self._unfinished = ""
+        """The folder of what is trained, if another attempt could go on from it."""
+        self._saved: dict[Path, tuple[float, int]] = {}
+        self._save_at = 0.0
+
+    def save_each_epoch(self, listen: Listener) -> Listener:
+        """A listener that sends what a training has left so far, and then tells that its epoch is finished."""
+
+        def follow(event: Event) -> None:
+            if isinstance(event, EpochFinished):
+                self._save()
+            listen(event)
+
+        return follow
+
+    def _save(self) -> None:
+        """Send what would be lost with this process, if it has changed and it is time to."""
+        began, folder = monotonic(), self.root / self._unfinished
+        if not self._unfinished or began < self._save_at:
+            return
+        changed = {path: (path.stat().st_mtime, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+        if changed != self._saved:
+            self._tools.ask(Save(self._unfinished))
+            _send(self._tools, self._unfinished, folder)
+            self._saved = changed
+            self._save_at = monotonic() + max(SAVING_SECONDS, (monotonic() - began) / SAVING_SHARE)
 
     def build(
         self,
@@ -159,13 +240,30 @@ class _LentStore(ArtifactStore):
         match self._tools.ask(Wanted(name)):
             case Kept() as kept:
                 artifact = self._borrow(kept)
-            case Make(taken):
-                artifact = self._make(taken, inputs, make, resumable=False)
+            case Make(taken, unfinished):
+                artifact = (
+                    self._make_resumable(taken, inputs, make, unfinished)
+                    if resumable
+                    else self._make(taken, inputs, make, resumable=False)
+                )
                 _send(self._tools, taken, artifact.folder)
             case _:
                 raise WaitingError(name)
         self._lent[artifact.folder.name] = artifact
         return artifact
+
+    def _make_resumable(
+        self, name: str, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]], left: list[str]
+    ) -> Artifact:
+        """Make an artifact from what an attempt has left, by whichever process."""
+        self._unfinished = f"{UNFINISHED}{name}"
+        self._save_at = monotonic() + SAVING_SECONDS
+        try:
+            for file in left:
+                self._fetch(self._unfinished, file)
+            return self._make(name, inputs, make, resumable=True)
+        finally:
+            self._unfinished = ""
 
     def open(self, name: str) -> Artifact | None:
         """One that was built for this run."""
