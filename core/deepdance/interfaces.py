@@ -325,10 +325,10 @@ class SequenceModel(Component[OptionsT]):
     def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
         """What `generate_shots` gives, without an end, and at a temperature that may change on the way.
 
-        This one calls `generate_shots` for up to `streams.LONGEST_PART` steps, and again from the last latents of those. It has
-        a price: at each such joint, and at each new temperature, all is forgotten but the last `context` latents. What
-        was shown is shown again sooner: of a model that avoids that, 753 distinct real frames in five minutes became
-        394 where a part had 30 steps. A `StreamingModel` forgets nothing.
+        This one calls `generate_shots` for up to `streams.LONGEST_PART` steps, and again from the last latents of
+        those. It has a price: at each such joint, and at each new temperature, all is forgotten but the last `context`
+        latents. What was shown is shown again sooner: of a model that avoids that, 753 distinct real frames in five
+        minutes became 394 where a part had 30 steps. A `StreamingModel` forgets nothing.
 
         Guarded as `generate` is.
         """
