@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from html import escape
-from itertools import accumulate, pairwise
 from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
@@ -17,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdance import dances, opened_runs, runs
-from deepdance.array_files import load_array
 from deepdance.arrays import Float32, UInt8
-from deepdance.errors import InputError, OptionError, WorkspaceError
+from deepdance.errors import OptionError, WorkspaceError
 from deepdance.events import Listener
-from deepdance.frames import Clip, Silhouettes
+from deepdance.frames import Silhouettes
+from deepdance.given_arrays import keep_frames, lay_out_latents, lay_out_silhouettes
 from deepdance.html import TrainingHistories, encode_address
 from deepdance.inputs import source_for
 from deepdance.interfaces import BackgroundRemover, FrameCodec, FrameSource, History, Renderer, SequenceModel
@@ -32,9 +30,8 @@ from deepdance.recipe import DEMO_RECIPE, Recipe, check_entries
 from deepdance.remote import fetch_input, fetch_inputs
 from deepdance.session import Session
 from deepdance.splits import split_frames, split_latents
-from deepdance.storage import write_atomically
 from deepdance.validation import validate
-from deepdance.workspace import Workspace, locate_run
+from deepdance.workspace import locate_run
 
 if TYPE_CHECKING:
     from deepdance.evaluation.report import Evaluation
@@ -275,7 +272,8 @@ def run(
         base = found or (Recipe() if given else DEMO_RECIPE)
         check_entries(base, session.registry, named)
         made = base.changed(named)
-        locations = [_store_array(v, session.workspace) if isinstance(v, np.ndarray) else str(v) for v in given]
+        arrays = session.workspace.root / "arrays"
+        locations = [keep_frames(v, arrays) if isinstance(v, np.ndarray) else str(v) for v in given]
         locations = _fetch_allowed(session, locations, allow_remote)
         return Run(session, report.run(session, made, locations, name, force=force, fresh=fresh).run.name)
 
@@ -452,72 +450,9 @@ def fit(
     session = Session.open(listen=_add_progress(listen, progress))
     with session.follow():
         if isinstance(component, FrameCodec):
-            frames = data if isinstance(data, Silhouettes) else _check_silhouettes(_list_clips(data), fps)
+            frames = data if isinstance(data, Silhouettes) else lay_out_silhouettes(data, fps)
             learned, held_out = split_frames(frames, validation)
             return component.fit(learned, held_out, session.training("codec", seed))
-        latents = [_check_latents(clip) for clip in _list_clips(data)]
-        if len({clip.shape[1] for clip in latents}) != 1:
-            raise InputError(f"expected latents of one length, got {[clip.shape for clip in latents]}")
-        train, validation_clips = split_latents(
-            np.concatenate(latents), _lay_out(latents, fps), validation, component.context
-        )
+        latents, clips = lay_out_latents(data, fps)
+        train, validation_clips = split_latents(latents, clips, validation, component.context)
         return component.fit(train, validation_clips, session.training("sequence", seed))
-
-
-def _list_clips(data: Any) -> list[npt.NDArray[Any]]:
-    clips = [data] if isinstance(data, np.ndarray) else list(data)
-    if not clips:
-        raise InputError("expected an array or a list of arrays, got an empty list")
-    return [np.asarray(clip) for clip in clips]
-
-
-def _lay_out(clips: Iterable[npt.NDArray[Any]], fps: float) -> list[Clip]:
-    ends = accumulate((len(clip) for clip in clips), initial=0)
-    return [Clip(start, stop, "array", fps) for start, stop in pairwise(ends)]
-
-
-def _check_silhouettes(clips: list[npt.NDArray[Any]], fps: float) -> Silhouettes:
-    fitting = all(clip.dtype == np.uint8 and clip.ndim == 3 and clip.size for clip in clips)
-    if not fitting or len({clip.shape[1:] for clip in clips}) != 1:
-        raise InputError(
-            f"expected silhouettes (n, height, width) of one size, uint8, got {_describe(clips)}; "
-            "0 is the dancer, 255 the background, and a remover makes them of RGB frames"
-        )
-    return Silhouettes(clips, _lay_out(clips, fps))
-
-
-def _check_latents(clip: npt.NDArray[Any]) -> Float32:
-    if clip.ndim != 2 or not clip.size or clip.dtype.kind not in "fiu":
-        raise InputError(f"expected latents (n, d), numbers, got {_describe([clip])}; a codec's encode gives them")
-    return clip.astype(np.float32, copy=False)
-
-
-def _describe(arrays: list[npt.NDArray[Any]]) -> str:
-    return ", ".join(f"{array.dtype} {array.shape}" for array in arrays[:4])
-
-
-def _store_array(frames: npt.NDArray[Any], workspace: Workspace) -> str:
-    """The path of a file of the workspace that holds `frames`: written once, and named by its content."""
-    fitting = frames.ndim in (3, 4) and frames.dtype.kind in "buif" and frames.size
-    if not fitting or (frames.dtype.kind == "f" and frames.min() == frames.max()):
-        raise InputError(
-            f"expected RGB frames (n, height, width, 3), or silhouettes (n, height, width), of more than one value, "
-            f"got {_describe([frames])}; np.stack makes frames of pictures"
-        )
-    whole = np.ascontiguousarray(frames)
-    content = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode())
-    content.update(whole.data)
-    path = workspace.root / "arrays" / f"array-{content.hexdigest()[:16]}.npy"
-    if not _holds(path, whole):
-        with write_atomically(path) as temporary:
-            np.save(temporary, whole, allow_pickle=False)
-    return str(path)
-
-
-def _holds(path: Path, frames: npt.NDArray[Any]) -> bool:
-    """Whether a file holds these frames, whole."""
-    try:
-        kept = load_array(path, mmap_mode="r")
-    except WorkspaceError:
-        return False
-    return kept.dtype == frames.dtype and np.array_equal(kept, frames, equal_nan=kept.dtype.kind == "f")

@@ -111,6 +111,8 @@ class DownloadCache:
 
     folder: Path
     most_bytes: int
+    _granted: dict[str, int] = field(default_factory=dict)
+    """Bytes that room was made for, by the key of the file: what other threads are still to write counts too."""
 
     @classmethod
     def find(cls) -> DownloadCache:
@@ -137,7 +139,7 @@ class DownloadCache:
         entry = self.folder / file.key
         try:
             make_folder(self.folder)
-            with hold_lock(self.folder / ".lock", waiting):  # nobody makes room meanwhile
+            with hold_lock(self.folder / ".lock", lambda: None):  # nobody makes room meanwhile
                 make_folder(entry)
                 _mark_used(entry)
             with hold_lock(entry / ".lock", waiting):
@@ -186,11 +188,12 @@ class DownloadCache:
     def _make_room(self, file: RemoteFile, size: int, kept: Set[str]) -> None:
         """Remove the longest unused copies until `size` bytes of `file` fit. Raises _FailedError."""
         with hold_lock(self.folder / ".lock", lambda: None):
+            self._granted[file.key] = size
             entries = [path for path in self.folder.iterdir() if path.is_dir() and path.name != file.key]
-            total = size + sum(map(_measure, entries))
+            total = size + sum(map(self._measure, entries))
             for entry in sorted(entries, key=lambda path: path.stat().st_mtime):
                 if total > self.most_bytes and entry.name not in kept and not _is_used(entry):
-                    total -= _measure(entry)
+                    total -= self._measure(entry)
                     rmtree(entry, ignore_errors=True)
         if total > self.most_bytes:
             raise _FailedError(
@@ -199,12 +202,11 @@ class DownloadCache:
                 final=True,
             )
 
-
-def _measure(entry: Path) -> int:
-    """Its bytes; where another process is just giving a file its name, they are counted the next time."""
-    with suppress(FileNotFoundError):
-        return measure_bytes(entry)
-    return 0
+    def _measure(self, entry: Path) -> int:
+        """Its bytes; where another process is just giving a file its name, they are counted the next time."""
+        with suppress(FileNotFoundError):
+            return max(measure_bytes(entry), self._granted.get(entry.name, 0))
+        return 0
 
 
 def _find_held(entry: Path, copy: Path) -> Held:

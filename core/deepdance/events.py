@@ -161,18 +161,40 @@ class Listeners:
 def collect_warnings() -> Iterator[list[str]]:
     """The warnings of the logger `deepdance` in this thread, while the block runs; they are logged as ever."""
     told: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            told.append(record.getMessage())
+        return True
+
+    with _filter_here(note):
+        yield told
+
+
+@contextmanager
+def hold_log(held: list[logging.LogRecord]) -> Iterator[None]:
+    """What the logger `deepdance` is told in this thread, while the block runs, is `held` and not logged."""
+
+    def hold(record: logging.LogRecord) -> bool:
+        held.append(record)
+        return False
+
+    with _filter_here(hold):
+        yield
+
+
+@contextmanager
+def _filter_here(pass_on: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
     here = get_ident()
 
     def note(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.WARNING and record.thread == here:
-            told.append(record.getMessage())
-        return True
+        return get_ident() != here or pass_on(record)
 
     # Other threads may be going through the list, so it is replaced; the filter that drops what was said stays last.
     with _FILTERING:
         log.filters = [note, *log.filters]
     try:
-        yield told
+        yield
     finally:
         with _FILTERING:
             log.filters = [each for each in log.filters if each is not note]

@@ -1,23 +1,140 @@
-"""From a trained model to latents at the video's frame rate: where a dance starts, and what lies between its keys."""
+"""From a trained model to a dance, latents at the video's frame rate: its start, its keys, and what lies between."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import ceil
+from typing import Any
 
 import numpy as np
 
 from deepdance.arrays import Bools, Float32, Float64, Int64
+from deepdance.dance_faults import FaultFinder
 from deepdance.errors import OptionError
 from deepdance.frames import Clip
-from deepdance.recipe import MOST_FRAMES, Opening
+from deepdance.interfaces import SequenceModel
+from deepdance.music.alignment import DRIFT, BentDance, align, find_rests
+from deepdance.recipe import MOST_FRAMES, Opening, Recipe
 
 MOST_KEYS = MOST_FRAMES
 LOOP_TOLERANCE = 0.05
 """A loop of keys may be shorter or longer by this share; shown at its own pace, it takes the seconds asked for."""
 LOOP_LEAD = 3
 """Keys of a loop's other end that its curve needs on each side."""
+KEYS_AT_ONCE = 256
+"""Keyframes that are danced on by before they are drawn."""
+LOOKED_AT = 20
+"""Pictures a second in which rests are sought: with 60 a dance comes no nearer to the beats."""
+LOOP_SEARCH = 300
+"""Seconds of dance that a loop is sought in."""
+LOOP_GAP = 2.0
+"""Median steps between the ends of a loop that nobody sees, spread over it."""
+
+Keys = tuple[Float32, Bools]
+"""Keyframes `(k, d)`, and which of them begin a new shot, `(k,)`."""
+
+log = logging.getLogger("deepdance")
+
+
+def dance(
+    recipe: Recipe,
+    model: SequenceModel[Any],
+    latents: Float32,
+    clips: Sequence[Clip],
+    *,
+    video: Float32 | None = None,
+) -> Iterator[Float32]:
+    """New latents at `render_fps`, in chunks `(n, d)`: `count_frames` in all, however many never held at once.
+
+    `video` holds those of the video that the recipe starts from. Warns where the dance stands still or
+    leaves what was learned from. Raises OptionError.
+    """
+    opening = _take_opening(recipe, model, latents, clips, video)
+    if recipe.loop:
+        ((keys, cuts),) = _tell_faults(recipe, [_find_loop(recipe, model, opening)], latents, clips)
+        return iter([interpolate_loop(keys, cuts, count_frames(recipe), curve=recipe.curve)])
+    parts = _tell_faults(recipe, _generate_keys(recipe, model, opening), latents, clips)
+    return interpolate(parts, recipe.fps, recipe.render_fps, recipe.frames, curve=recipe.curve)
+
+
+def dance_to(
+    recipe: Recipe,
+    model: SequenceModel[Any],
+    latents: Float32,
+    clips: Sequence[Clip],
+    beats: Float64,
+    measure_steps: Callable[[Float32], Float64],
+    *,
+    video: Float32 | None = None,
+) -> BentDance:
+    """`dance` on another clock: its movements rest on the `beats`, in seconds.
+
+    `measure_steps` tells of latents `(n, d)` how much the picture of each differs from the one before, `(n - 1,)`; how
+    far they lie apart is not how far a body seems to move. No movement is cut or repeated. Raises OptionError.
+    """
+    opening = _take_opening(recipe, model, latents, clips, video)
+    longer = recipe.changed({"frames": recipe.frames + ceil(DRIFT * recipe.render_fps)})
+    parts = list(_tell_faults(recipe, _generate_keys(longer, model, opening), latents, clips))
+    keys, cuts = (np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def draw(moments: Float64) -> tuple[Float32, Bools]:
+        return draw_at(keys, cuts, moments * recipe.fps, curve=recipe.curve)
+
+    closely, begins = draw(np.arange(0, longer.frames / recipe.render_fps, 1 / LOOKED_AT))
+    clock = align(*find_rests(measure_steps(closely), begins, LOOKED_AT), beats)
+    moments = clock.read(np.arange(recipe.frames) / recipe.render_fps)
+    return BentDance(*draw(moments), moments, beats, recipe.render_fps)
+
+
+def _take_opening(
+    recipe: Recipe, model: SequenceModel[Any], latents: Float32, clips: Sequence[Clip], video: Float32 | None
+) -> Float32:
+    if recipe.temperature != 1 and model.is_deterministic:
+        log.warning("%s knows no --temperature, and dances as without it", recipe.sequence.name)
+    return take_opening(recipe.start, model.context, latents, clips, recipe.seed, video)
+
+
+def count_frames(recipe: Recipe) -> int:
+    """Frames of the dance, or of the loop, that a recipe asks for."""
+    return max(round(recipe.loop * recipe.render_fps), 1) if recipe.loop else recipe.frames
+
+
+def _tell_faults(recipe: Recipe, parts: Iterable[Keys], latents: Float32, clips: Sequence[Clip]) -> Iterator[Keys]:
+    """The same keyframes; what is wrong with them is warned of as they come."""
+    finder = FaultFinder(latents, clips, recipe.fps)
+    for keys, cuts in parts:
+        for fault in finder.look(keys):
+            log.warning("%s; try another --seed, --temperature or --seq", fault)
+        yield keys, cuts
+
+
+def _find_loop(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> Keys:
+    """The keys of the smoothest loop in a long dance, and its cuts. Warns where it jumps."""
+    length = max(round(recipe.loop * recipe.fps), 2)
+    steps = max(round(LOOP_SEARCH * recipe.fps), 3 * length)
+    latents, cuts = model.generate_shots(opening[None], steps, temperature=recipe.temperature, rng=recipe.seed)
+    keys, begins, gap = close_loop(latents[0], cuts[0], length)
+    if gap > LOOP_GAP:
+        log.warning(
+            "the loop's ends lie %.1f median steps apart, more than %g: it may slide; try another --seed or a longer "
+            "--loop",
+            gap,
+            LOOP_GAP,
+        )
+    return keys, begins
+
+
+def _generate_keys(recipe: Recipe, model: SequenceModel[Any], opening: Float32) -> Iterator[Keys]:
+    """Keyframes of one dance in chunks `(k, d)`, and which of them begin a new shot; the first was there, or is new."""
+    stream = model.stream(opening[None], temperature=recipe.temperature, rng=recipe.seed)
+    if recipe.start.kind != "noise":
+        yield opening[-1:], np.zeros(1, bool)
+    count = count_keyframes(recipe.frames, recipe.fps, recipe.render_fps)
+    for start in range(0, count, KEYS_AT_ONCE):
+        latents, cuts = stream.take(min(KEYS_AT_ONCE, count - start))
+        yield latents[0], cuts[0]
 
 
 def take_opening(

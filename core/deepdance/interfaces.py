@@ -30,13 +30,13 @@ from deepdance.arrays import UInt8 as UInt8  # noqa: PLC0414
 from deepdance.errors import InputError, OptionError, PluginError
 from deepdance.events import Event
 from deepdance.frames import Silhouettes, redraw, spread_evenly
+from deepdance.streams import LatentStream as LatentStream  # noqa: PLC0414
+from deepdance.streams import StreamOfParts
+from deepdance.streams import as_one_shot as as_one_shot  # noqa: PLC0414
 from deepdance.validation import validate
 
 LONGEST_LOOK = 10_000
 """Frames that `FrameSource.sample` reads of a source that may have no end."""
-
-LONGEST_PART = 1000
-"""Steps that a model which is no `StreamingModel` makes in one go."""
 
 Metrics = dict[str, float]
 Presets = Mapping[str, Mapping[str, Any]]
@@ -278,41 +278,6 @@ class FrameCodec(Component[OptionsT]):
         """The codec as it was saved: the same inputs give the same numbers."""
 
 
-class LatentStream(ABC):
-    """A dance of latents that has no end: `take` gives the next ones, and memory does not grow with what was given.
-
-    `temperature` may be set at any time. It counts from the next latents that are made; what a loop has made ahead, a
-    few seconds at most, comes first.
-    """
-
-    def __init__(self, temperature: float = 1.0) -> None:
-        self.temperature = temperature
-        self._ahead: list[tuple[Float32, Bools]] = []
-
-    @abstractmethod
-    def advance(self, steps: int) -> tuple[Float32, Bools]:
-        """Make the next latents `(b, n, d)`, and tell which of them begin a new shot, `(b, n)`.
-
-        `steps` are wanted; n is up to the model, and at least 1: a compiled loop has its own length. What is more than
-        wanted is kept by `take`.
-        """
-
-    def take(self, steps: int) -> tuple[Float32, Bools]:
-        """The next latents `(b, steps, d)`, and which of them begin a new shot, `(b, steps)`."""
-        made = sum(latents.shape[1] for latents, _ in self._ahead)
-        while made < steps or not self._ahead:  # no steps have a shape too
-            self._ahead.append(self.advance(steps - made))
-            made += self._ahead[-1][0].shape[1]
-        latents, cuts = (np.concatenate(parts, axis=1) for parts in zip(*self._ahead, strict=True))
-        self._ahead = [(latents[:, steps:].copy(), cuts[:, steps:].copy())] if made > steps else []
-        return latents[:, :steps], cuts[:, :steps]
-
-
-def as_one_shot(latents: Float32) -> tuple[Float32, Bools]:
-    """Latents `(b, n, d)`, and that none of them begins a new shot, `(b, n)`."""
-    return latents, np.zeros(latents.shape[:2], bool)
-
-
 class SequenceModel(Component[OptionsT]):
     """Predicts the next latent vectors from the last ones. One that keeps its state is a `StreamingModel`.
 
@@ -360,14 +325,14 @@ class SequenceModel(Component[OptionsT]):
     def stream(self, seed: Float32, *, temperature: float = 1.0, rng: int = 0) -> LatentStream:
         """What `generate_shots` gives, without an end, and at a temperature that may change on the way.
 
-        This one calls `generate_shots` for up to `LONGEST_PART` steps, and again from the last latents of those. It has
-        a price: at each such joint, and at each new temperature, all is forgotten but the last `context` latents. What
-        was shown is shown again sooner: of a model that avoids that, 753 distinct real frames in five minutes became
-        394 where a part had 30 steps. A `StreamingModel` forgets nothing.
+        This one calls `generate_shots` for up to `streams.LONGEST_PART` steps, and again from the last latents of
+        those. It has a price: at each such joint, and at each new temperature, all is forgotten but the last `context`
+        latents. What was shown is shown again sooner: of a model that avoids that, 753 distinct real frames in five
+        minutes became 394 where a part had 30 steps. A `StreamingModel` forgets nothing.
 
         Guarded as `generate` is.
         """
-        return _StreamOfParts(self, seed, temperature, rng)
+        return StreamOfParts(self.generate_shots, seed, temperature, rng)
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -377,37 +342,6 @@ class SequenceModel(Component[OptionsT]):
     @abstractmethod
     def load(cls, folder: Path, options: OptionsT) -> Self:
         """The model as it was saved: the same inputs give the same numbers."""
-
-
-class _StreamOfParts(LatentStream):
-    """`generate_shots`, again and again from where it has led."""
-
-    def __init__(self, model: SequenceModel[Any], seed: Float32, temperature: float, rng: int) -> None:
-        super().__init__(temperature)
-        self._model, self._rng, self._parts = model, rng, 0
-        self._begin(seed)
-
-    def _begin(self, seed: Float32) -> None:
-        self._seed, self._drawn_at, self._shown = seed, self.temperature, 0
-        self._part = as_one_shot(seed[:, :0])
-        self._parts += 1
-
-    def advance(self, steps: int) -> tuple[Float32, Bools]:
-        if self._shown == LONGEST_PART or self._drawn_at != self.temperature:
-            so_far = np.concatenate([self._seed, self._part[0][:, : self._shown]], axis=1)
-            self._begin(so_far[:, -self._seed.shape[1] :])
-        start, self._shown = self._shown, min(self._shown + steps, LONGEST_PART)
-        if self._shown > self._part[0].shape[1]:
-            # A long dance begins as a short one: so the part is made again, and longer.
-            self._part = self._make(min(max(self._shown, 2 * start), LONGEST_PART))
-        latents, cuts = self._part
-        return latents[:, start : self._shown], cuts[:, start : self._shown]
-
-    def _make(self, steps: int) -> tuple[Float32, Bools]:
-        # Other draws for each part, or all would be danced alike.
-        later = np.random.SeedSequence([self._rng, self._parts]).generate_state(1)[0]
-        rng = self._rng if self._parts == 1 else int(later)
-        return self._model.generate_shots(self._seed, steps, temperature=self._drawn_at, rng=rng)
 
 
 class StreamingModel(SequenceModel[OptionsT]):

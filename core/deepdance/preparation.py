@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from logging import LogRecord
 from pathlib import Path
 from socket import gethostname
-from threading import Lock, get_ident
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from pydantic import BaseModel, Field
 from deepdance.arrays import UInt8, sample_evenly
 from deepdance.artifacts import Artifact
 from deepdance.errors import InputError, MissingModelError
-from deepdance.events import Event, Listener, Progress, StageFinished, StageStarted, collect_warnings
+from deepdance.events import Listener, Progress, StageFinished, StageStarted, collect_warnings, hold_log
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
 from deepdance.inputs import open_source, recipe_for, resolve, show_location
 from deepdance.interfaces import BackgroundRemover, FrameSource
@@ -30,6 +29,7 @@ from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
 from deepdance.removal import BEST_GUESS, PAPER_LEVEL, Decision, choose_remover
 from deepdance.session import Session
 from deepdance.tasks import Tools, repeat_lost, run_task
+from deepdance.threads import begin_together, do_together
 from deepdance.workers import Workers
 
 READING = 2
@@ -71,28 +71,52 @@ class SilhouetteNotes(BaseModel):
 def decide_removers(session: Session, recipe: Recipe, locations: Sequence[str]) -> Recipe:
     """The recipe with the remover that suits all of the inputs; `auto` stays where each needs another.
 
-    Raises InputError, PluginError.
+    As many are looked at at once as there are processors; the first of them that fails is told. Raises InputError,
+    PluginError.
     """
     if recipe.remover.name != AUTO:
         return recipe
-    choices = [decide_remover(session, recipe, location) for location in locations]
-    first = choices[0]
-    if first is None or any(choice != first for choice in choices):
+    first, *others = _decide_all(session, recipe, locations)
+    if first is None or any(choice != first for choice in others):
         return recipe
     return resolve(recipe.changed({"remover": first.model_dump()}), session.registry, locations)
 
 
-def decide_remover(session: Session, recipe: Recipe, location: str) -> Choice | None:
+def _decide_all(session: Session, recipe: Recipe, locations: Sequence[str]) -> list[Choice | None]:
+    """`decide_remover` of each input; what is logged, and what fails, comes in their order."""
+    if len(locations) == 1 and not session.engine:
+        return [decide_remover(session, recipe, locations[0])]
+    with _find_hands(session, len(locations)) as (workers, count):
+
+        def work(listen: Listener, location: str, held: list[LogRecord]) -> Choice | None:
+            with hold_log(held):
+                return decide_remover(replace(session, listen=listen), recipe, location, workers=workers)
+
+        logs: list[list[LogRecord]] = [[] for _ in locations]
+        with begin_together(session.listen, count, work, zip(locations, logs, strict=True)) as pending:
+            return [_end_held(future, held) for future, held in zip(pending, logs, strict=True)]
+
+
+def _end_held(future: Future[Choice | None], held: Sequence[LogRecord]) -> Choice | None:
+    wait([future])
+    for record in held:
+        log.handle(record)
+    return future.result()
+
+
+def decide_remover(session: Session, recipe: Recipe, location: str, *, workers: Workers | None = None) -> Choice | None:
     """The remover for one input: the recipe's or, where that is `auto`, the one that a look at the input chooses.
 
-    None where the input is silhouettes already. The choice is kept with the workspace, and told. Raises InputError,
-    PluginError.
+    None where the input is silhouettes already. The choice is kept with the workspace, and told. One of the `workers`
+    looks, if there are any. Raises InputError, PluginError, WorkerError.
     """
     name, source = open_source(recipe, session.registry, location)
-    return _decide_for(session, recipe, location, name, source)
+    return _decide_for(session, recipe, location, name, source, workers)
 
 
-def _decide_for(session: Session, recipe: Recipe, location: str, name: str, source: FrameSource[Any]) -> Choice | None:
+def _decide_for(
+    session: Session, recipe: Recipe, location: str, name: str, source: FrameSource[Any], workers: Workers | None
+) -> Choice | None:
     if source.info().silhouettes:
         return None
     if recipe.remover.name != AUTO:
@@ -104,9 +128,13 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
         "box": box,
         "judged_by": session.registry.find("remover", PERSON).describe_code(),
     }
+    tools = Tools(session.registry, session.listen)
+
+    def decide() -> Decision:
+        return run_task(workers, tools, _open_and_decide, location, recipe) if workers else _decide(tools, source, box)
 
     def work(folder: Path) -> dict[str, Any]:
-        decision = _decide(session, source, box)
+        decision = repeat_lost(workers, decide)
         return {"name": decision.name, "options": decision.options, "reason": decision.reason}
 
     try:
@@ -120,10 +148,14 @@ def _decide_for(session: Session, recipe: Recipe, location: str, name: str, sour
     return choice
 
 
-def _decide(session: Session, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
+def _open_and_decide(tools: Tools, location: str, recipe: Recipe) -> Decision:
+    """`_decide` where nobody has opened the input yet."""
+    return _decide(tools, open_source(recipe, tools.registry, location)[1], find_box(recipe))
+
+
+def _decide(tools: Tools, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
     def find_people(frames: UInt8) -> UInt8:
         """Each frame by a remover of its own: they lie too far apart to follow anybody."""
-        tools = Tools(session.registry, session.listen)
         alone = [make_remover(tools, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
         return np.concatenate(alone)
 
@@ -152,61 +184,23 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
     """
     if len(locations) == 1 and not session.engine:
         return [prepare(session, recipes[0], locations[0])]
-    listen = _SharedListener(session.listen)
-    shared = replace(session, listen=listen)
-    with ExitStack() as resources:
-        workers = resources.enter_context(session.open_workers(len(locations)))
-        # A thread each opens an input, and writes what a worker makes of it: some do so while workers are busy.
+    with _find_hands(session, len(locations)) as (workers, count):
+
+        def work(listen: Listener, recipe: Recipe, location: str) -> Artifact:
+            return prepare(replace(session, listen=listen), recipe, location, workers=workers)
+
+        return do_together(session.listen, count, work, zip(recipes, locations, strict=True))
+
+
+@contextmanager
+def _find_hands(session: Session, inputs: int) -> Iterator[tuple[Workers | None, int]]:
+    """Processes that read so many inputs, if any do, and how many threads.
+
+    Each writes what one process makes; there are more, which open the next inputs while workers are busy.
+    """
+    with session.open_workers(inputs) as workers:
         count = 2 * workers.count if workers else session.jobs or os.cpu_count() or 1
-        threads = resources.enter_context(ThreadPoolExecutor(min(count, len(locations))))
-        work = partial(prepare, shared, workers=workers)
-        pending = [threads.submit(work, *each) for each in zip(recipes, locations, strict=True)]
-        try:
-            done, _ = wait(pending, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
-            return [future.result() for future in pending]
-        except BaseException:
-            listen.stopped = True
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-class _StoppedError(BaseException):
-    """Ends a thread whose work nobody waits for; nothing on the way takes it for a failure."""
-
-
-class _SharedListener:
-    """Tells a listener what several threads do, one at a time, and their progress in all."""
-
-    def __init__(self, listen: Listener) -> None:
-        self._listen = listen
-        self._lock = Lock()
-        self._progress: dict[tuple[int, str], Progress] = {}
-        self._finished: dict[str, int] = {}
-        self.stopped = False
-        """Whether they shall end, each at its next event."""
-
-    def __call__(self, event: Event) -> None:
-        with self._lock:
-            if self.stopped:
-                raise _StoppedError
-            if isinstance(event, StageFinished):
-                self._put_by(event.stage)
-            self._listen(self._add_up(event) if isinstance(event, Progress) and not event.note else event)
-
-    def _put_by(self, stage: str) -> None:
-        """Count what this thread has finished, whatever it begins next."""
-        last = self._progress.pop((get_ident(), stage), None)
-        if last:
-            self._finished[stage] = self._finished.get(stage, 0) + last.done
-
-    def _add_up(self, event: Progress) -> Progress:
-        self._progress[get_ident(), event.stage] = event
-        known = [each for (_, stage), each in self._progress.items() if stage == event.stage]
-        before = self._finished.get(event.stage, 0)
-        total = None if any(each.total is None for each in known) else before + sum(each.total or 0 for each in known)
-        return Progress(event.stage, before + sum(each.done for each in known), total)
+        yield workers, min(count, inputs)
 
 
 def prepare(
@@ -220,7 +214,7 @@ def prepare(
     with collect_warnings() as told:
         name, source = open_source(recipe, session.registry, location)
         info = source.info()
-    choice = _decide_for(session, recipe, location, name, source)
+    choice = _decide_for(session, recipe, location, name, source, workers)
     inputs = {
         "source": describe_component(session, "source", name, source.options),
         "video": source.fingerprint(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import IPv6Address, ip_address
@@ -23,11 +23,14 @@ from deepdance.events import Listener, Progress, StageFinished, StageStarted
 from deepdance.folders import Listing, natural_order, show_url
 from deepdance.inputs import URL, refuse_file, show_location
 from deepdance.plugins import Registry
+from deepdance.threads import do_together
 
 STAGE = "download"
 WEB = ("http", "https")
 LOCAL = ("file", "local")
 PIECE = 1 << 20
+AT_ONCE = 4
+"""Files that are fetched at once."""
 LONGEST_NAME = 100
 """Letters of a copy's name, its ending among them."""
 CONNECT_SECONDS = 15.0
@@ -58,12 +61,18 @@ def fetch_input(registry: Registry, typed: str, listen: Listener) -> str:
 
 
 def _fetch_all(files: Sequence[RemoteFile | str], listen: Listener) -> list[str]:
-    kept = frozenset(file.key for file in files if not isinstance(file, str))
+    """A path for each. The first failure stops the others, and the next command goes on with what they have."""
+    remote = {file.key: file for file in files if not isinstance(file, str)}
     cache = DownloadCache.find()
-    return [file if isinstance(file, str) else _fetch(cache, file, kept, listen) for file in files]
+
+    def fetch(listen: Listener, file: RemoteFile) -> str:
+        return _fetch(cache, file, remote.keys(), listen)
+
+    paths = dict(zip(remote, do_together(listen, AT_ONCE, fetch, zip(remote.values())), strict=True))
+    return [file if isinstance(file, str) else paths[file.key] for file in files]
 
 
-def _fetch(cache: DownloadCache, file: RemoteFile, kept: frozenset[str], listen: Listener) -> str:
+def _fetch(cache: DownloadCache, file: RemoteFile, kept: Set[str], listen: Listener) -> str:
     name = show_location(file.place)
     listen(StageStarted(STAGE, name))
     path = cache.fetch(

@@ -1,11 +1,14 @@
 """The remover is decided once, told, kept and used: with networks that see people by their colour."""
 
+import json
+import os
 import shutil
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from people import OTHER, STATUE, add_noise, draw_scene, find_body, measure_iou,
 
 import deepdance
 from deepdance.errors import InputError, MissingModelError, OptionError, PluginError
-from deepdance.events import ArtifactReady, Progress, StageFinished, StageStarted
+from deepdance.events import ArtifactReady, Progress, StageFinished, StageStarted, collect_warnings
 from deepdance.frames import Silhouettes, shrink
 from deepdance.inputs import resolve
 from deepdance.plausibility import Doubt
@@ -22,7 +25,6 @@ from deepdance.plugins import discover
 from deepdance.preparation import (
     Made,
     _advise,
-    _SharedListener,
     check_dancer,
     decide_remover,
     decide_removers,
@@ -163,6 +165,64 @@ def test_silhouettes_need_none(session, inputs, events, caplog):
 )
 def test_a_remover_that_suits_all_is_the_recipes(session, inputs, names, remover):
     assert decide_removers(session, RECIPE, [inputs[name] for name in names]).remover == remover
+
+
+@pytest.mark.parametrize("jobs", [None, 1])
+def test_several_are_looked_at_at_once_and_what_is_told_of_them_comes_in_their_order(
+    session, inputs, missing, jobs, monkeypatch, caplog
+):
+    caplog.set_level("INFO")
+    names, looked = ["scene", "dark", "other", "bright"], threading.Event()
+    sample = ArraySource.sample
+
+    def wait_for_second(self, *given):
+        if "dark" in self.location:
+            looked.set()
+        elif "scene" in self.location and jobs is None:
+            assert looked.wait(60)
+        return sample(self, *given)
+
+    monkeypatch.setattr(ArraySource, "sample", wait_for_second)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with collect_warnings() as told:
+        decide_removers(replace(session, jobs=jobs), RECIPE, [inputs[name] for name in names])
+    assert [record.message.partition(".")[0] for record in caplog.records] == names
+    assert [line.partition(":")[0] for line in told] == ["scene.npy", "other.npy"]
+
+
+def test_processes_that_look_choose_what_this_one_does(session, inputs, tmp_path, caplog):
+    caplog.set_level("INFO")
+    chosen = {}
+    for jobs in (1, 2):
+        caplog.clear()
+        here = replace(Session.open(tmp_path / f"{jobs}"), jobs=jobs)
+        decide_removers(here, RECIPE, [inputs["bright"], inputs["dark"]])
+        kept = {path.name: json.loads((path / "manifest.json").read_text()) for path in list_artifacts(here, "remover")}
+        chosen[jobs] = [each.message for each in caplog.records], {key: each["reason"] for key, each in kept.items()}
+    assert chosen[1] == chosen[2]
+    assert len(chosen[1][0]) == len(chosen[1][1]) == 2
+
+
+def test_of_those_that_cannot_be_looked_at_the_first_is_told(session, inputs, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    torn, sample = threading.Event(), ArraySource.sample
+
+    def fail(self, *given):
+        if "dark" in self.location:
+            torn.wait(60)
+            raise InputError("the first is torn")
+        if "bright" in self.location:
+            torn.set()
+            raise InputError("the second is torn")
+        return sample(self, *given)
+
+    monkeypatch.setattr(ArraySource, "sample", fail)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    places = [inputs[name] for name in ("scene", "dark", "bright")]
+    with pytest.raises(InputError, match="the first is torn"):
+        decide_removers(session, RECIPE, places)
+    assert [record.message.partition(".")[0] for record in caplog.records] == ["scene"]
+    assert len(list_artifacts(session, "remover")) == 1
 
 
 def test_each_input_is_prepared_with_the_remover_it_needs(session, inputs):
@@ -405,31 +465,6 @@ def test_backgrounds_are_removed_at_four_times_the_size():
 def test_what_may_give_a_dancer_instead_is_another_way_than_the_one_that_was_used(used, inverted, advice):
     remover = used and Made(name=used[0], options=used[1])
     assert _advise(remover, Doubt("a wall", inverted)) == advice
-
-
-def test_progress_of_threads_is_added_up_and_what_was_finished_stays_counted():
-    told = []
-    listen = _SharedListener(told.append)
-
-    def work(*events):
-        with ThreadPoolExecutor(1) as thread:  # a number of its own
-            for event in events:
-                thread.submit(listen, event).result()
-
-    begun, release = threading.Event(), threading.Event()
-    with ThreadPoolExecutor(1) as other:
-        held = other.submit(lambda: (listen(Progress("silhouettes", 3, 10)), begun.set(), release.wait(60)))
-        begun.wait(60)
-        work(Progress("silhouettes", 5, 20), Progress("latents", 1, 2), StageFinished("silhouettes", False))
-        work(Progress("silhouettes", 1, None))
-        release.set()
-        held.result()
-    assert [(each.stage, each.done, each.total) for each in told if isinstance(each, Progress)] == [
-        ("silhouettes", 3, 10),
-        ("silhouettes", 8, 30),
-        ("latents", 1, 2),
-        ("silhouettes", 9, None),
-    ]
 
 
 def test_the_next_input_is_opened_while_workers_are_busy(inputs, tmp_path, monkeypatch):

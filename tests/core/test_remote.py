@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -79,6 +80,64 @@ def test_a_file_is_fetched_once_and_named_as_it_was(web, cache):
     assert fetch(url) == [Path(first)]
     assert [status for _, _, status in web.asked] == [200, 304]
     assert list_whole(cache) == [Path(first)]
+
+
+def test_four_files_are_fetched_at_once_and_told_in_one_sum(web):
+    together, events = threading.Barrier(remote.AT_ONCE), []
+
+    def answer(handler):
+        together.wait(30)
+        answer_file(CLIP)(handler)
+
+    urls = [f"{web.address}/{name}.mp4" for name in "abcdcba"]
+    web.paths |= {f"/{name}.mp4": answer for name in "abcd"}
+    paths = fetch_inputs(REGISTRY, urls, events.append)
+    assert [Path(path).stem for path in paths] == list("abcdcba")
+    assert len(web.asked) == 4
+    told = [event.done for event in events if isinstance(event, Progress)]
+    assert told == sorted(told)
+    assert told[-1] == 4 * len(CLIP)
+
+
+def test_the_first_failure_stops_the_others_which_keep_their_parts(web, cache):
+    half, torn = len(CLIP) // 2, threading.Event()
+
+    def pause(handler):
+        handler.start(200, ETag='"a"', Content_Length=len(CLIP))
+        handler.wfile.write(CLIP[:half])
+        torn.wait(30)
+        while True:  # until nobody reads on
+            handler.wfile.write(CLIP[half : half + 1])
+            time.sleep(0.01)
+
+    def fail(handler):
+        while not any(path.stat().st_size for path in cache.rglob(".part")):
+            time.sleep(0.01)
+        answer_status(404)(handler)
+        torn.set()
+
+    web.paths |= {"/a.mp4": pause, "/b.mp4": fail}
+    assert "b.mp4, got: no such file" in fetch_error(f"{web.address}/a.mp4", f"{web.address}/b.mp4")
+    web.paths["/a.mp4"] = answer_file(CLIP, tag='"a"')
+    assert fetch(f"{web.address}/a.mp4")[0].read_bytes() == CLIP
+    assert web.asked[-1][1]["Range"].startswith("bytes=5")
+
+
+def test_files_that_come_at_once_have_room_for_all_of_them(web, cache, monkeypatch):
+    """What is still to come of one counts for the others."""
+    both = threading.Barrier(2)
+
+    def begin(handler):
+        both.wait(30)
+        handler.start(200, Content_Length=len(CLIP))
+        handler.wfile.write(CLIP[:50_000])
+        time.sleep(0.3)
+        handler.wfile.write(CLIP[50_000:])
+
+    web.paths |= {"/a.mp4": begin, "/b.mp4": begin}
+    monkeypatch.setenv(downloads.BOUND_VARIABLE, str(1.5 * len(CLIP) / 1e9))
+    assert "more than there is room for" in fetch_error(f"{web.address}/a.mp4", f"{web.address}/b.mp4")
+    assert measure_bytes(cache) < 1.5 * len(CLIP)
 
 
 def test_what_changes_is_fetched_anew_and_what_is_damaged_too(web):
