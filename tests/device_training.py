@@ -1,14 +1,17 @@
 """Small trainings of all components that Keras trains, in a process of their own: JAX counts its devices at start.
 
-    python device_training.py FOLDER PORT PROCESS PROCESSES NAME …
+    python device_training.py FOLDER NAME …
+    python device_training.py --join PORT PROCESS PROCESSES FOLDER NAME …
 
-`FOLDER/silhouettes.npy` is there. What process P trains lies in `FOLDER/P/NAME`, its history as `history.json`.
+`FOLDER/silhouettes.npy` is there. The first trains all twice, by one device in `FOLDER/one/NAME`, and by all devices in
+`FOLDER/all/NAME`. Joined to others, process P trains once, in `FOLDER/P/NAME`. Each history is `history.json`.
 """
 
 import json
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -24,8 +27,8 @@ COMPONENTS = {
 }
 """`gru` has batches that four devices do not divide, most others a last one.
 
-`conv-ae` learns slowly here. At its own rate Adam's first steps make a hundredth of a rounding, also on one device
-whose batches lie in another order. The optimizer's moments are compared too, and are of the gradients themselves.
+`conv-ae` learns slowly here: at its own rate a rounding grows more than tenfold in each epoch. The optimizer's moments
+are compared too, and are of the gradients themselves.
 """
 PLAIN = "batch norm"
 NAMES = (*COMPONENTS, PLAIN)
@@ -86,17 +89,32 @@ def watch_epochs(trained):
     return watch
 
 
-def main(folder, port, process, processes, *names):
-    if processes != "1":
-        import jax
-
-        jax.config.update("jax_cpu_collectives_implementation", "gloo")
-        jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process), heartbeat_timeout_seconds=10)
+def train(folder, who, names):
     for name in names:
         trained = []
-        fit(name, Path(folder), process, watch_epochs(trained))
-        (Path(folder) / process / name / "trained.json").write_text(json.dumps(trained))
+        fit(name, Path(folder), who, watch_epochs(trained))
+        (Path(folder) / who / name / "trained.json").write_text(json.dumps(trained))
+
+
+def train_twice(folder, *names):
+    """What needs no device is compiled once for both."""
+    from deepdance_plugins.networks import devices
+
+    with patch.object(devices, "_has_several_devices", lambda: False):
+        train(folder, "one", names)
+    train(folder, "all", names)
+
+
+def train_together(port, process, processes, folder, *names):
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(f"127.0.0.1:{port}", int(processes), int(process), heartbeat_timeout_seconds=10)
+    train(folder, process, names)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1] == "--join":
+        train_together(*sys.argv[2:])
+    else:
+        train_twice(*sys.argv[1:])
