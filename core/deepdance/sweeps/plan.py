@@ -71,7 +71,7 @@ class Sweep(BaseModel):
     @classmethod
     def _list_videos(cls, value: Any) -> Any:
         listed = value if _is_list(value) else [None]
-        groups = [[each] if isinstance(each, str | Path) else each for each in listed]
+        groups: list[Any] = [[each] if isinstance(each, str | Path) else each for each in listed]
         if not all(_is_list(group) and group and all(map(_is_path, group)) for group in groups):
             raise ValueError('a list, such as ["one.mp4", ["both.mp4", "in-one-run.mp4"]]')
         return [[str(each) for each in group] for group in groups]
