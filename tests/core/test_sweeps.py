@@ -392,16 +392,7 @@ def learning(folder, monkeypatch):
 def learned(learning, tmp_path):
     """What a training is that nothing has interrupted."""
     run_sweep(open_session(tmp_path / "at-once"), learning[0])
-    return read_all(tmp_path / "at-once")
-
-
-def read_all(root):
-    """The files of all artifacts by their hashes, but of a network, which Keras dates, its weights."""
-    import keras
-
-    (network,) = root.glob("artifacts/sequence-*/model.keras")
-    weights = [weight.tobytes() for weight in keras.saving.load_model(network).get_weights()]
-    return {name: files for name, files in list_files(root).items() if "model.keras" not in files}, weights
+    return list_files(tmp_path / "at-once")
 
 
 @pytest.mark.parametrize("by", ["another", "alone"])
@@ -417,7 +408,7 @@ def test_a_training_that_is_lost_goes_on(learning, learned, tmp_path, by):
         with ExitStack() as held:
             make_by(driver._Attempt(Workspace(tmp_path), held), sweep, planned, listen=lose_after(9, after))
     assert (before, after) == ([1, 2], [3, 4])
-    assert read_all(tmp_path) == learned
+    assert list_files(tmp_path) == learned
     assert not list((tmp_path / "artifacts").glob(".unfinished-*"))
 
 
@@ -442,7 +433,7 @@ def test_what_is_sent_by_half_is_not_gone_on_from(learning, learned, tmp_path):
     with ExitStack() as held:
         make_by(driver._Attempt(workspace, held), sweep, planned, listen=lose_after(9, after))
     assert after == [2, 3, 4]
-    assert read_all(tmp_path) == learned
+    assert list_files(tmp_path) == learned
 
 
 def test_a_training_that_travels_slowly_is_sent_seldom(learning, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from deepdance.errors import TrainingError
 from deepdance.interfaces import History, Metrics, Training
 from deepdance.storage import write_atomically
 from deepdance.strict_json import dump_json, restore_metrics
+from deepdance_plugins.networks.archives import save_network
 from deepdance_plugins.networks.backend import keras
 from deepdance_plugins.networks.devices import is_first_process, split_batches, take_from_first
 
@@ -168,7 +169,7 @@ def build_adamw(learning_rate: float, steps: int, warmup: int) -> keras.optimize
 def save_networks(folder: Path, **networks: keras.Model) -> None:
     """Write trained networks as `NAME.keras`; the checkpoint of their training goes."""
     for name, network in networks.items():
-        network.save(folder / f"{name}.keras")
+        save_network(network, folder / f"{name}.keras")
     forget_checkpoint(folder)
 
 
