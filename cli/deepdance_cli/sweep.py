@@ -42,7 +42,7 @@ def sweep(
     workspace: arguments.Workspace = Path("workspace"),
     json: arguments.Json = False,
 ) -> None:
-    """Run and evaluate every combination of videos, components, options and seeds, each stage once, and compare them.
+    """Make every combination of videos, components, options and seeds, each stage once, and compare them.
 
     The same command goes on after an interruption. If a run fails, the others go on, and the exit code is 1.
 

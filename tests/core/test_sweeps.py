@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 from conftest import demo_frames, write_video
@@ -360,10 +361,24 @@ def one(folder):
     return sweep, *sweep.plan(discover())
 
 
+@pytest.mark.parametrize("there", [demo_frames(2, 10, (60, 100), 1), None])
+def test_a_run_of_other_videos_than_the_command_has_is_refused(tmp_path, there):
+    video = write_video(tmp_path / "a.mp4", demo_frames(2, 10, (60, 100), 0), 10)
+    sweep = make_sweep(tmp_path, "a.mp4", recipe=SMALL | {"codec": "pca", "sequence": "ridge"})
+    (planned,) = sweep.plan(discover())
+    expected = worker.fingerprint_inputs(discover(), planned)
+    video.unlink()
+    if there is not None:
+        write_video(video, there, 10)
+    with pytest.raises(InputError, match=f"^expected on {gethostname()} .*copy it there$"):
+        make_run(Tools(discover()), planned, sweep.evaluate, expected, str(tmp_path), 1)
+
+
 def make_by(attempt, sweep, planned, change=lambda answer: answer, listen=ignore):
     """Make a run with the tools of a worker, whose answers are changed."""
     tools = Tools(discover(), listen, attempt.write, lambda question: change(attempt.answer(question)))
-    return make_run(tools, planned, sweep.evaluate, str(attempt._workspace.root), driver._count_threads())
+    inputs = worker.fingerprint_inputs(tools.registry, planned)
+    return make_run(tools, planned, sweep.evaluate, inputs, str(attempt._workspace.root), driver._count_threads())
 
 
 def lose_after(epochs, told):
@@ -443,7 +458,7 @@ def test_a_training_that_travels_slowly_is_sent_seldom(learning, tmp_path, monke
     with ExitStack() as held:
         attempt = driver._Attempt(Workspace(tmp_path), held)
         tools = Tools(discover(), emit=attempt.write, ask=lambda each: [saved.append(each), attempt.answer(each)][1])
-        make_run(tools, planned, sweep.evaluate, str(tmp_path), 1)
+        make_run(tools, planned, sweep.evaluate, {}, str(tmp_path), 1)
     assert len([each for each in saved if isinstance(each, Save)]) == 1
 
 
@@ -516,7 +531,7 @@ def lose(monkeypatch, *, lasting, times):
         with ExitStack() as held:
             attempt = driver._Attempt(session.workspace, held)
             tools = Tools(session.registry, emit=attempt.write, ask=attempt.answer)
-            return make_run(tools, planned, measured, str(session.workspace.root), 1)
+            return make_run(tools, planned, measured, {}, str(session.workspace.root), 1)
 
     workers = Workers(executor, 1, lasting=lasting)
     monkeypatch.setattr(Session, "open_workers", lambda *_: nullcontext(workers))

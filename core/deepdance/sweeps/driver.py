@@ -17,7 +17,20 @@ from deepdance.events import Progress
 from deepdance.session import WAITING, Session
 from deepdance.storage import hash_file, take_over
 from deepdance.sweeps.plan import Measured, PlannedRun
-from deepdance.sweeps.worker import PIECE, Claim, Kept, Make, Piece, Read, Record, Save, Sent, Wanted, make_run
+from deepdance.sweeps.worker import (
+    PIECE,
+    Claim,
+    Kept,
+    Make,
+    Piece,
+    Read,
+    Record,
+    Save,
+    Sent,
+    Wanted,
+    fingerprint_inputs,
+    make_run,
+)
 from deepdance.tasks import Tools, run_task
 from deepdance.workers import Workers
 from deepdance.workspace import RECORD, RunRecord, Workspace
@@ -73,7 +86,9 @@ def make_elsewhere(session: Session, workers: Workers, planned: PlannedRun, meas
     with ExitStack() as held:
         attempt = _Attempt(session.workspace, held, partial(session.listen, Progress("run", 0, None, WAITING)))
         tools = Tools(session.registry, session.listen, attempt.write, attempt.answer)
-        return run_task(workers, tools, make_run, planned, measured, str(session.workspace.root), _count_threads())
+        inputs = fingerprint_inputs(session.registry, planned)
+        root = str(session.workspace.root)
+        return run_task(workers, tools, make_run, planned, measured, inputs, root, _count_threads())
 
 
 def _count_threads() -> int:

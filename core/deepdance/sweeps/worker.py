@@ -11,13 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
 from deepdance import report
 from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
+from deepdance.errors import InputError
 from deepdance.events import EpochFinished, Event, Listener
+from deepdance.inputs import open_source, settle
+from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
 from deepdance.session import Session
 from deepdance.storage import hash_file
@@ -114,14 +118,39 @@ class WaitingError(BaseException):
         self.name = name
 
 
-def make_run(tools: Tools, planned: PlannedRun, measured: Measured, root: str, threads: int) -> str:
+def fingerprint_inputs(registry: Registry, planned: PlannedRun) -> dict[str, str]:
+    """The inputs of a run, by their places, as they are on this machine. Raises InputError."""
+    recipe = settle(planned.recipe, registry, planned.inputs)
+    return {location: open_source(recipe, registry, location)[1].fingerprint() for location in planned.inputs}
+
+
+def _check_inputs(registry: Registry, planned: PlannedRun, expected: Mapping[str, str]) -> None:
+    """Raise InputError where the inputs of a run are others here than where the command runs."""
+    try:
+        found = fingerprint_inputs(registry, planned)
+        got = next((location for location in expected if found[location] != expected[location]), "")
+    except (InputError, OSError) as error:
+        got = str(error)
+    if got:
+        raise InputError(
+            f"expected on {gethostname()} the inputs that are where the command runs, got others: {got}; "
+            "share their folder with that machine, or copy it there"
+        )
+
+
+def make_run(
+    tools: Tools, planned: PlannedRun, measured: Measured, inputs: Mapping[str, str], root: str, threads: int
+) -> str:
     """Make and measure a run. What is returned is the name of the artifact that it has to wait for; nothing if none.
+
+    Its `inputs` are those that `fingerprint_inputs` has found where it was asked for, else InputError is raised.
 
     Events name what it makes by its place in the workspace `root` of the process that asks. NumPy has as many threads
     as there, whatever Ray allows it: with others, sums differ in their last bits.
     """
     from threadpoolctl import threadpool_limits
 
+    _check_inputs(tools.registry, planned, inputs)
     with (
         threadpool_limits(threads, "blas"),
         TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder,
