@@ -110,7 +110,7 @@ class Workspace:
     def _hold(self, name: str, inputs: list[str], recipe: Recipe, waiting: Callable[[], None]) -> Iterator[bool]:
         """Whether this process has a run for itself while the block runs; not if another makes another one of it."""
         locks = self.root / "runs" / LOCKS
-        self._make_folder(locks)
+        self.make_folder(locks)
         told: list[str] = []
 
         def look() -> None:
@@ -139,7 +139,7 @@ class Workspace:
             return found[0]
         if found and (found[0].is_trained or found[0].status == "finished"):
             return None
-        self._make_folder(self.run_folder(name))
+        self.make_folder(self.run_folder(name))
         (self.run_folder(name) / RECORD).unlink(missing_ok=True)  # the next recipe is not that of this record
         run = RunRecord(name, inputs, created=found[0].created if found else now())
         self.record(run, recipe)
@@ -162,7 +162,8 @@ class Workspace:
         except DeepDanceError:
             return None
 
-    def _make_folder(self, folder: Path) -> None:
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder of the workspace where there is none. Raises WorkspaceError where it cannot be written."""
         try:
             make_folder(folder)
         except OSError as error:

@@ -15,7 +15,7 @@ import deepdance
 from deepdance import sweeps
 from deepdance.artifacts import UNFINISHED, ArtifactStore
 from deepdance.cleaning import find_waste
-from deepdance.errors import InputError, OptionError, PluginError, WorkerError
+from deepdance.errors import InputError, OptionError, PluginError, WorkerError, WorkspaceError
 from deepdance.events import ArtifactReady, EpochFinished, Progress, RunFinished, RunStarted, StageStarted, ignore
 from deepdance.plugins import discover
 from deepdance.session import Session
@@ -352,6 +352,14 @@ def test_from_a_command_runs_are_made_at_once_where_there_is_room(
     monkeypatch.setattr(Session, "open_workers", lambda session, tasks: [asked.append(session.jobs), nullcontext()][1])
     run_sweep(open_session(tmp_path, **changes), make_sweep(folder, "broken.mp4", seeds=[1, 2]))
     assert asked == [expected]
+
+
+def test_a_workspace_that_cannot_be_written_is_told_before_any_run(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    told = []
+    with pytest.raises(WorkspaceError, match="choose another folder with --workspace$"):
+        run_sweep(open_session(tmp_path / "file", listen=told.append), make_sweep(folder, "anna.mp4"))
+    assert told == []
 
 
 @pytest.fixture

@@ -4,16 +4,14 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import psutil
 import pytest
+from clusters import kill_who_waits_for_a_worker
 from conftest import demo_frames, registry_of, write_video
 
 from deepdance import pipeline, tasks
@@ -279,12 +277,7 @@ def test_workers_end_when_their_parent_is_killed():
         "    with open_processes(1) as workers:\n"
         "        run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
-        worker = psutil.Process(int(parent.stdout.readline()))
-        parent.kill()
-    worker.wait(30)
+    kill_who_waits_for_a_worker(program)
 
 
 def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):

@@ -1,13 +1,12 @@
 """Sweeps by a real cluster of Ray: two nodes on this machine, one of which is lost."""
 
-import os
-import sys
 import time
 from dataclasses import replace
 from functools import partial
 
 import pytest
 from cluster_tasks import make_run_far_away
+from clusters import open_two_nodes
 from conftest import demo_frames, write_video
 
 from deepdance.session import Session
@@ -15,7 +14,6 @@ from deepdance.storage import read_json
 from deepdance.sweeps import Sweep, driver, run_sweep
 
 SMALL = {"size": [24, 40], "fps": 10, "remover": "threshold", "frames": 30}
-FEW_BYTES = 100 << 20
 RUNS = 8
 
 
@@ -23,19 +21,8 @@ RUNS = 8
 def cluster():
     """A cluster of two nodes, of one processor each."""
     pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        node = {"num_cpus": 1, "object_store_memory": FEW_BYTES, "include_dashboard": False}
-        opened = Cluster(initialize_head=True, head_node_args=node)
-        opened.second = opened.add_node(**node)
-        patch.setenv("RAY_ADDRESS", opened.address)
-        try:
-            yield opened
-        finally:
-            opened.shutdown()
+    with open_two_nodes() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

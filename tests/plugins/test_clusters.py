@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from cluster_tasks import die, fail, find_environment, find_pid, read_slowly, sleep
+from clusters import kill_who_waits_for_a_worker, open_two_nodes
 from conftest import demo_frames, write_video
 
 from deepdance import pipeline, preparation
@@ -28,7 +28,6 @@ from deepdance.workers import open_processes
 from deepdance_plugins import clusters
 
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
-FEW_BYTES = 100 << 20
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +37,12 @@ def ray():
 
 @pytest.fixture(scope="module")
 def cluster(ray):
-    """A cluster of two nodes, of one processor each."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        node = {"num_cpus": 1, "object_store_memory": FEW_BYTES, "include_dashboard": False}
-        opened = Cluster(initialize_head=True, head_node_args={**node, "ray_client_server_port": port})
+    """Two nodes, which are reached by Ray's client too."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with open_two_nodes(ray_client_server_port=port) as opened:
         opened.client_port = port
-        opened.second = opened.add_node(**node)
-        patch.setenv("RAY_ADDRESS", opened.address)
-        try:
-            yield opened
-        finally:
-            opened.shutdown()
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +162,7 @@ def test_no_worker_outlives_a_killed_command(cluster):
         "with discover().open_workers('ray', 1) as workers:\n"
         "    run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
-        worker = psutil.Process(int(parent.stdout.readline()))
-        parent.kill()
-    worker.wait(30)
+    kill_who_waits_for_a_worker(program)
 
 
 def test_a_cluster_of_its_own_ends_with_the_command(ray, monkeypatch, capfd):

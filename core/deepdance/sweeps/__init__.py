@@ -87,10 +87,11 @@ def run_sweep(session: Session, sweep: Sweep) -> Swept:
     Where it `spawns`, and no jobs are set, they are as many as this machine has room for. Of a run that a worker makes
     listeners are told, once it has ended, what has come of it, in its order: no `StageStarted`, no `Progress`.
 
-    What an earlier call has finished is not done again. Raises InputError, OptionError, PluginError for a sweep that
-    could not even begin, WorkerError where a process is lost that cannot be replaced.
+    What an earlier call has finished is not done again. Raises InputError, OptionError, PluginError, WorkspaceError for
+    a sweep that could not even begin, WorkerError where a process is lost that cannot be replaced.
     """
     planned = sweep.plan(session.registry)
+    session.workspace.make_folder(locate_sweep(session.workspace.root, sweep.name))
     session = _share_out(session, len(planned))
     jobs = _Jobs(session, sweep, planned)
     session.listen(StageStarted(STAGE, sweep.name))
