@@ -27,6 +27,9 @@ RAY_SETTINGS = {
 }
 
 
+ATTEMPTS = 3
+
+
 def open_cluster(address: str, jobs: int | None) -> AbstractContextManager[Workers] | None:
     """The workers at `ray`, `ray://HOST:PORT` or `dask://HOST:PORT`; None for other addresses. Raises OptionError."""
     kind, _, place = address.partition("://")
@@ -73,6 +76,11 @@ def _init_ray(ray: Any, address: str, jobs: int | None) -> None:
                 return
             address = "local"
         own = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
+        for _ in range(ATTEMPTS - 1):  # a busy head may fail to start the server that it has for each client
+            with suppress(ConnectionAbortedError):
+                ray.init(address, **own, **quiet)
+                return
+            ray.shutdown()
         ray.init(address, **own, **quiet)
     except (ConnectionError, RuntimeError) as error:
         raise _unreachable(f"Ray at {address}", error) from error

@@ -213,3 +213,27 @@ def test_workers_of_several_threads_are_refused():
         address = opened.scheduler_address.replace("tcp://", "dask://")
         with pytest.raises(OptionError, match="--nthreads 1$"), discover().open_workers(address, None):
             pass
+
+
+def test_a_head_that_is_too_busy_is_asked_again(monkeypatch):
+    from types import SimpleNamespace
+
+    from deepdance_plugins import clusters
+
+    def refuse(times):
+        asked = []
+
+        def init(address, **options):
+            asked.append(address)
+            if len(asked) <= times:
+                raise ConnectionAbortedError("Initialization failure from server")
+
+        return SimpleNamespace(init=init, shutdown=lambda: None), asked
+
+    ray, asked = refuse(2)
+    clusters._init_ray(ray, "ray://head:1", None)
+    assert len(asked) == 3
+    ray, asked = refuse(9)
+    with pytest.raises(OptionError, match="Initialization failure"):
+        clusters._init_ray(ray, "ray://head:1", None)
+    assert len(asked) == 3
