@@ -95,11 +95,11 @@ class ArtifactStore:
         beginning; so is, with a warning, what is not as it was made.
         """
         name = name_artifact(stage, inputs)
-        found = self._find(name, since)
+        found = self.find(name, since)
         if found:
             return found
         with self._lock(name, waiting):
-            found = self._find(name, since)
+            found = self.find(name, since)
             if found:
                 return found
             taken = self._choose_name(name)
@@ -119,10 +119,6 @@ class ArtifactStore:
                 self._set_aside(name)
             return None
         return Artifact(self.root / name, _read_key(name), reused=True)
-
-    def find(self, name: str) -> Artifact | None:
-        """The newest artifact that was made under this name; None where there is none, or a damaged one."""
-        return self._find(name, None)
 
     @contextmanager
     def reserve(self, name: str) -> Iterator[str | None]:
@@ -216,7 +212,7 @@ class ArtifactStore:
         self._checked[path] = seen
         return ""
 
-    def _find(self, name: str, since: datetime | None) -> Artifact | None:
+    def find(self, name: str, since: datetime | None = None) -> Artifact | None:
         """The newest artifact that was made under this name, or anew; None if it is older than `since` or damaged."""
         current = self.find_newest(name)
         if not (self.root / current).exists() or self.find_damage(current):

@@ -124,7 +124,7 @@ class _Attempt:
     @singledispatchmethod
     def answer(self, question: Any) -> Any:
         """What a worker asks."""
-        raise NotImplementedError(question)
+        raise NotImplementedError(question)  # each kind of question has its answer below
 
     @answer.register
     def _(self, question: Wanted) -> Kept | Make | None:
