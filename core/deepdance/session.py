@@ -58,8 +58,7 @@ class Session:
     process or, if it `spawns`, others where these are worth it; with an engine, as many as it has room for.
     """
     spawns: bool = False
-    """Whether processes may begin that nobody asked for: each imports the script that it is begun by, whose first lines
-    may be all of its work."""
+    """Whether processes may begin that nobody asked for: a command's may, a program's own are its author's affair."""
     engine: str = ""
     """What does the work in place of processes of this machine: the address that a plugin's executor is known by."""
 

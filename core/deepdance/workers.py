@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,13 +44,12 @@ def open_processes(count: int) -> Iterator[Workers]:
     They end with the block, at once where it is left by an exception, and with this process, however that ends.
     """
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import Pipe, get_context
+    from multiprocessing import Pipe
 
     # Nothing is ever written: all that the others learn is that this end is closed.
     watched, lifeline = Pipe(duplex=False)
-    # No fork: TensorFlow does not survive it, nor does any lock that another thread holds.
     with watched, lifeline:
-        executor = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(watched,))
+        executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched,))
         try:
             yield Workers(executor, count)
         except BaseException:
@@ -55,6 +57,31 @@ def open_processes(count: int) -> Iterator[Workers]:
             raise
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+class _Process(SpawnProcess):
+    """A process that does not import the script that it is begun by.
+
+    Its first lines may be all of its work, of which it would find no end: each process would do it again, and wait for
+    what the first has begun. A task is a function of a module.
+    """
+
+    _starting = Lock()
+
+    def start(self) -> None:
+        with self._starting:
+            script = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                super().start()
+            finally:
+                sys.modules["__main__"] = script
+
+
+class _Spawning(SpawnContext):
+    """No fork: TensorFlow does not survive it, nor does any lock that another thread holds."""
+
+    Process = _Process
 
 
 def _begin(lifeline: Connection) -> None:

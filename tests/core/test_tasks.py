@@ -4,6 +4,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -273,11 +275,23 @@ def test_who_leaves_ends_a_busy_worker_at_once(children):
 def test_workers_end_when_their_parent_is_killed():
     program = (
         f"from {__name__} import *\n"
-        "if __name__ == '__main__':\n"
-        "    with open_processes(1) as workers:\n"
-        "        run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
+        "with open_processes(1) as workers:\n"
+        "    run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )
     kill_who_waits_for_a_worker(program)
+
+
+def test_a_script_needs_no_guard_for_its_workers(tmp_path):
+    """They do not do it again, each waiting for what the first has begun."""
+    for number in range(2):
+        write_video(tmp_path / f"{number}.mp4", demo_frames(2, 10, (60, 100), number), 10)
+    (tmp_path / "script.py").write_text(
+        "import deepdance\nprint('begun')\n"
+        "deepdance.run(['0.mp4', '1.mp4'], remover='threshold', size=(24, 40), codec='pca', sequence='ridge', jobs=2)\n"
+    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "begun\n"), done.stderr
+    assert len(list((tmp_path / "workspace/artifacts").glob("silhouettes-*"))) == 2
 
 
 def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):
