@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -77,12 +78,19 @@ def count_processes(each: int = MEMORY_EACH) -> int:
     """
     if GPU.exists():  # the first that uses it takes all of its memory
         return 1
-    return max(1, min([_count_cores(), *(free // each for free in _find_memory())]))
+    return max(1, min([count_cores(), *(free // each for free in _find_memory())]))
 
 
-def _count_cores() -> int:
+def count_cores() -> int:
+    """How many processors this process may use; inside a container, its share of the machine's, rounded up."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min([len(affinity(0)) if affinity else os.cpu_count() or 1, *_find_share()])
+
+
+def _find_share() -> Iterator[int]:
+    with suppress(OSError, ValueError):  # `max` is no limit
+        quota, period = map(int, (CGROUP / "cpu.max").read_text().split())
+        yield ceil(quota / period)
 
 
 def _find_memory() -> Iterator[int]:
