@@ -20,6 +20,7 @@ from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
+from deepdance.remover_selection import decide_remover
 from deepdance.session import Session
 from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
 from deepdance.workers import Workers, open_processes
@@ -185,8 +186,11 @@ def test_workers_that_do_not_last_are_told_of(workers, tmp_path, log):
 
 
 @pytest.mark.parametrize("size", [(60, 100), None])
-def test_a_video_that_is_another_one_there_is_refused(workers, size, tmp_path, log):
-    """Its silhouettes would get the key of the one that is here."""
+@pytest.mark.parametrize(
+    ("work", "remover", "kept"), [(prepare, "threshold", "silhouettes"), (decide_remover, "auto", "remover")]
+)
+def test_a_video_that_is_another_one_there_is_refused(workers, work, remover, kept, size, tmp_path, log):
+    """What is made of it would get the key of the one that is here."""
     video = write_video(tmp_path / "a.mp4", demo_frames(1, 10, (60, 100), 0), 10)
 
     def change(event):
@@ -197,8 +201,8 @@ def test_a_video_that_is_another_one_there_is_refused(workers, size, tmp_path, l
 
     session = Session.open(tmp_path / "workspace", [change])
     with pytest.raises(InputError, match=f"^expected {video} on {socket.gethostname()} as .*; share its folder"):
-        prepare(session, RECIPE, str(video), workers=workers)
-    assert not list((tmp_path / "workspace" / "artifacts").glob("silhouettes-*"))
+        work(session, RECIPE.changed({"remover": remover}), str(video), workers=workers)
+    assert not list((tmp_path / "workspace" / "artifacts").glob(f"{kept}-*"))
 
 
 @pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")])
