@@ -107,10 +107,16 @@ class Session:
     def open_workers(self, tasks: int) -> AbstractContextManager[Workers | None]:
         """What does so many tasks, at most `jobs` at once; None where that is this process.
 
-        One task alone is not worth another process, and none would find a class that was given in Python. Raises
+        Raises OptionError for an engine that is not there.
+        """
+        return self.start_workers(min(tasks, self.jobs or 1))
+
+    def start_workers(self, count: int) -> AbstractContextManager[Workers | None]:
+        """So many processes or, whatever their count, those of the engine; None where that is this process.
+
+        One alone would do no more than this one, and none would find a class that was given in Python. Raises
         OptionError for an engine that is not there.
         """
-        count = min(tasks, self.jobs or 1)
         if (count <= 1 and not self.engine) or any(entry.loaded for entry in self.registry.entries):
             return nullcontext()
         return self.registry.open_workers(self.engine, self.jobs) if self.engine else open_processes(count)

@@ -103,18 +103,19 @@ def repeat_lost(workers: Workers | None, attempt: Callable[[], Result]) -> Resul
     return attempt()
 
 
-def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+def map_blocks(
+    workers: Workers, tools: Tools, task: Task[Result], blocks: Iterable[tuple[Any, ...]]
+) -> Iterator[Result]:
     """What a task returns for each of the blocks of arguments, in their order; it emits and asks nothing, and tells
-    warnings.
+    warnings only.
 
     One block more than there are workers is held at once. Errors are those of `run_task`.
     """
-    registry = discover()
     rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[Outcome]]]()
 
     def submit(block: tuple[Any, ...]) -> Future[Outcome]:
         with _translate_death():
-            return _submit(workers.executor, _do_block, *_pack(registry, task, block))
+            return _submit(workers.executor, _do_block, *_pack(tools.registry, task, block))
 
     while True:
         pending.extend((block, submit(block)) for block in islice(rest, workers.count + 1 - len(pending)))

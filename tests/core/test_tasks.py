@@ -134,7 +134,7 @@ def test_what_a_lost_worker_did_is_done_by_another(tmp_path, log):
     lasting = Workers(Frail(2), 2, lasting=True)
     made = prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=lasting)
     assert made.manifest()["files"] == expected.manifest()["files"]
-    assert list(map_blocks(Workers(Frail(3), 2, lasting=True), square, [(1,), (2,)])) == [1, 4]
+    assert list(map_blocks(Workers(Frail(3), 2, lasting=True), Tools(discover()), square, [(1,), (2,)])) == [1, 4]
 
 
 class Silent(ThreadPoolExecutor):
@@ -235,7 +235,7 @@ class TwoWordsError(Exception):
     [("holds", r"HoldingError: \(3, 'what'\)$"), ("two", "TwoWordsError: 3 what$"), ("exit", "^SystemExit: ")],
 )
 def test_an_error_that_cannot_travel_is_told_and_ends_no_worker(workers, kind, told):
-    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, task[0], [task[1:]]))):
+    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, tools, task[0], [task[1:]]))):
         with pytest.raises(RuntimeError, match=told) as raised:
             call(workers, Tools(discover()), fail_oddly, kind)
         assert "in fail_oddly" in str(raised.value.__cause__)
@@ -292,7 +292,7 @@ def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):
             begun.append(number)
             yield (number,)
 
-    results = map_blocks(workers, square, give())
+    results = map_blocks(workers, Tools(discover()), square, give())
     assert next(results) == 0
     assert begun == [0, 1, 2]
     assert list(results) == [1, 4, 9, 16, 25]
@@ -384,7 +384,7 @@ def test_other_code_is_refused(workers, monkeypatch):
         run_task(workers, Tools(discover()), find_name, "codec", "pca")
     monkeypatch.setattr(Registry, "describe_code", lambda self: {**CODE, "my-dist": "my-dist 1"})
     with pytest.raises(WorkerError, match="^expected my-dist 1 on all .* got no my-dist on "):
-        list(map_blocks(workers, find_name, [("codec", "pca")]))
+        list(map_blocks(workers, Tools(discover()), find_name, [("codec", "pca")]))
 
 
 def test_a_worker_that_cannot_connect_says_where_to():
