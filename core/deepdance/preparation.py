@@ -82,14 +82,7 @@ def prepare(
         name, source = open_source(recipe, session.registry, location)
         info = source.info()
     choice = decide_remover(session, recipe, location, opened=(name, source), workers=workers)
-    inputs = {
-        "source": describe_component(session, "source", name, source.options),
-        "video": source.fingerprint(),
-        "remover": choice and _describe_remover(session, choice, recipe.preset),
-        "reading": READING,
-        "fps": fps,
-        "size": recipe.size,
-    }
+    inputs = _describe_inputs(session, recipe, name, source, choice, fps)
 
     def read(tools: Tools) -> list[int]:
         if workers is None:
@@ -114,6 +107,20 @@ def prepare(
     if choice is None:
         _warn_of_unused_remover(session, recipe, location)
     return artifact
+
+
+def _describe_inputs(
+    session: Session, recipe: Recipe, name: str, source: FrameSource[Any], choice: Choice | None, fps: float
+) -> dict[str, Any]:
+    """All that decides what the silhouettes are."""
+    return {
+        "source": describe_component(session, "source", name, source.options),
+        "video": source.fingerprint(),
+        "remover": choice and _describe_remover(session, choice, recipe.preset),
+        "reading": READING,
+        "fps": fps,
+        "size": recipe.size,
+    }
 
 
 def _write(

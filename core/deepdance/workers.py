@@ -72,9 +72,8 @@ def _end_with(lifeline: Connection) -> None:
 def count_processes(each: int = MEMORY_EACH) -> int:
     """How many processes this machine has the cores and, at so many bytes each, the memory for: at least one.
 
-    One where they share a GPU.
-
-    Inside a container its limits count. Where the memory is not known, on no Linux, the cores alone do.
+    One where they would share a GPU. Inside a container its limits count. Where the memory is not known, on no Linux,
+    the cores alone do.
     """
     if GPU.exists():  # the first that uses it takes all of its memory
         return 1

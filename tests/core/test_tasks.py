@@ -387,6 +387,15 @@ def test_other_code_is_refused(workers, monkeypatch):
         list(map_blocks(workers, Tools(discover()), find_name, [("codec", "pca")]))
 
 
+def test_a_worker_that_lacks_a_plugin_that_was_asked_for_says_so(workers, monkeypatch):
+    registry = discover()
+    monkeypatch.setenv("DEEPDANCE_PLUGINS", "of-the-command")
+    told = f"^expected the same plugins .* got on {socket.gethostname()}: .*'of-the-command'.*; install the same there$"
+    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, tools, task[0], [task[1:]]))):
+        with pytest.raises(WorkerError, match=told):
+            call(workers, Tools(registry), find_name, "codec", "pca")
+
+
 def test_a_worker_that_cannot_connect_says_where_to():
     class Deaf(ThreadPoolExecutor):
         def submit(self, fn, call, address, *arguments):
