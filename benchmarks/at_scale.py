@@ -192,6 +192,7 @@ class StageTimer:
 def measure(video: Path) -> dict[str, Any]:
     """Seconds of a processor and bytes for an hour of video, from a run of one video with each remover."""
     import deepdance
+    from deepdance.workers import count_cores
 
     timers = {name: StageTimer() for name in ("threshold", "person")}
     with tempfile.TemporaryDirectory() as folder:
@@ -216,7 +217,7 @@ def measure(video: Path) -> dict[str, Any]:
     size["memory"] = growth["bytes"] * len(latents) / hours
     shape = f"{made.recipe.fps:g} frames a second of {frames.size[0]}×{frames.size[1]}"
     shown = f"{3600 * hours:.0f} s of `{video.name}`, {shape}"
-    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    machine = f"{count_cores()} cores, {platform.machine()}"
     measured = {
         "date": date.today().isoformat(),
         "machine": machine,

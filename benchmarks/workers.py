@@ -51,7 +51,7 @@ class WorkedSession(Session):
 
     workers: Workers | None = None
 
-    def open_workers(self, tasks: int) -> AbstractContextManager[Workers | None]:
+    def start_workers(self, count: int) -> AbstractContextManager[Workers | None]:
         return nullcontext(self.workers)
 
 
@@ -139,7 +139,7 @@ def _ask_for_each(workers: Workers) -> None:
 
 
 def _map(workers: Workers) -> None:
-    list(map_blocks(workers, _do_nothing, ((number,) for number in range(100))))
+    list(map_blocks(workers, Tools(discover()), _do_nothing, ((number,) for number in range(100))))
 
 
 def _do_nothing(tools: Tools, number: int) -> None:

@@ -13,7 +13,6 @@ where this takes parts from all over. The file is not the same byte for byte eit
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -27,6 +26,7 @@ from benchmarks.body_prior.storing import pack, quantize_matrices, save_prior
 
 from deepdance.arrays import sample_evenly
 from deepdance.interfaces import UInt8
+from deepdance.workers import count_cores
 from deepdance_plugins.codecs.sdf_ae.field_model import FieldModel, fit_basis, restore_arrays
 
 MENDED_FRAMES = 16_000
@@ -38,7 +38,7 @@ def make_prior(videos: Sequence[UInt8], out: Path, settings: Settings) -> str:
     parts = list_parts(videos, settings)
     mended = [parts[k] for k in sample_evenly(len(parts), MENDED_FRAMES // CHUNK)]
     # A process forked from one that has threads may hang, and libraries of arrays have many.
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(count_cores(), mp_context=get_context("spawn")) as pool:
         basis = fit_basis(compute_some(pool, parts, settings.seed), settings.coefficients, settings.seed)
         rows = project(pool, parts, basis, settings.seed)
         mending = project(pool, mended, restore_arrays(quantize_matrices(basis)), settings.seed)

@@ -59,7 +59,7 @@ def _run_check(name: str, check: Callable[[], str]) -> tuple[str, bool, str]:
 
 def _list_checks(workspace: Path) -> dict[str, Callable[[], str]]:
     return {
-        "python": lambda: f"{sys.version.split()[0]}, {os.cpu_count()} cores",
+        "python": _describe_python,
         "keras": _check_keras,
         "ffmpeg": _check_ffmpeg,
         "opencv": _check_opencv,
@@ -67,6 +67,12 @@ def _list_checks(workspace: Path) -> dict[str, Callable[[], str]]:
         "person model": _check_person_model,
         "workspace": lambda: _check_workspace(workspace),
     }
+
+
+def _describe_python() -> str:
+    from deepdance.workers import count_cores
+
+    return f"{sys.version.split()[0]}, {count_cores()} cores"
 
 
 def _check_keras() -> str:

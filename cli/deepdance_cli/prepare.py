@@ -43,6 +43,7 @@ def prepare(
     from deepdance import preparation
     from deepdance.events import collect_warnings
     from deepdance.inputs import expand_inputs, settle
+    from deepdance.remover_selection import decide_removers
     from deepdance.session import PREPARATION
     from deepdance_cli.console import out
     from deepdance_cli.progress import open_session
@@ -59,7 +60,7 @@ def prepare(
         if every:
             _show_trials(session, settled, inputs, json)
             return
-        resolved = preparation.decide_removers(session, settled, inputs)
+        resolved = decide_removers(session, settled, inputs)
         made = preparation.prepare_all(session, [resolved] * len(inputs), inputs)
         for location, artifact in zip(inputs, made, strict=True):
             with collect_warnings() as doubts:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from math import prod, sqrt
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from deepdance.errors import InputError, OptionError
@@ -144,6 +145,24 @@ def open_source(recipe: Recipe, registry: Registry, location: str) -> tuple[str,
     options = registry.options("source", chosen.name, recipe.preset, chosen.options)
     source: FrameSource[Any] = registry.component("source", chosen.name)(location, options)
     return chosen.name, source
+
+
+def open_same_source(recipe: Recipe, registry: Registry, location: str, fingerprint: str) -> FrameSource[Any]:
+    """For a worker: the source of an input, which has the fingerprint that it has where the command runs.
+
+    Raises InputError where this machine has another input under that path, or none; OptionError, PluginError.
+    """
+    _, source = open_source(recipe, registry, location)
+    try:
+        got = "" if source.fingerprint() == fingerprint else "another one of that name"
+    except (InputError, OSError) as error:
+        got = str(error)
+    if got:
+        raise InputError(
+            f"expected {location} on {gethostname()} as where the command runs, got: {got}; share its folder with that "
+            "machine, or copy it there"
+        )
+    return source
 
 
 def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Recipe:

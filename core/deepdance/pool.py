@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from itertools import chain, islice
 from time import monotonic
 from typing import Any
 
-from deepdance.plugins import discover
+from deepdance.plugins import Registry, discover
 from deepdance.session import Session
 from deepdance.tasks import Result, Task, Tools, map_blocks
 from deepdance.workers import Workers, count_processes
@@ -27,16 +26,13 @@ Block = tuple[Any, ...]
 
 
 class Pool:
-    """Does blocks of work, in their order, here or by workers: what comes of it is the same.
+    """Does blocks of work, in their order, in this process; what `open_pool` gives does the same by workers too.
 
-    Workers, once opened, are there for all that follows. Without a session all is done here.
+    Tasks work with the components of `registry`, or with all that are installed.
     """
 
-    def __init__(self, session: Session | None = None, resources: ExitStack | None = None) -> None:
-        self._tools = Tools(session.registry if session else discover())
-        self._session = session
-        self._resources = resources
-        self._workers: Workers | None = None
+    def __init__(self, registry: Registry | None = None) -> None:
+        self._tools = Tools(registry or discover())
 
     def map(self, task: Task[Result], blocks: Iterable[Block], count: int) -> Iterator[Result]:
         """What a task returns for each of `count` blocks of arguments. Errors are those of `tasks.map_blocks`."""
@@ -45,7 +41,7 @@ class Pool:
             left = count - done
             workers = self._find_workers(left, spent / done * left if spent > START else 0)
             if workers:
-                yield from _map_elsewhere(workers, task, rest, left)
+                yield from _map_elsewhere(workers, self._tools, task, rest, left)
                 return
             block, since = next(rest), monotonic()
             result = _do(self._tools, task, block)
@@ -53,21 +49,33 @@ class Pool:
             yield result
 
     def _find_workers(self, left: int, seconds: float) -> Workers | None:
-        """What does so many blocks, of which it is known by now that they would take so long here."""
+        """What does so many blocks, of which it is known by now that they would take so long here; None is this."""
+        return None
+
+
+class _SharingPool(Pool):
+    """Does blocks here or by a session's workers: once opened, they are there for all that follows."""
+
+    def __init__(self, session: Session, resources: ExitStack) -> None:
+        super().__init__(session.registry)
+        self._session, self._resources = session, resources
+        self._workers: Workers | None = None
+
+    def _find_workers(self, left: int, seconds: float) -> Workers | None:
         session = self._session
-        if session is None or self._resources is None or (left == 1 and not session.engine):
+        if left == 1 and not session.engine:
             return None
         if self._workers is None and (session.engine or session.jobs or (session.spawns and seconds > WORTH)):
-            jobs = session.jobs or (None if session.engine else count_processes())
-            asked = replace(session, jobs=jobs).open_workers(jobs or 1)
-            self._workers = self._resources.enter_context(asked)
+            self._workers = self._resources.enter_context(session.start_workers(session.jobs or count_processes()))
         return self._workers
 
 
-def _map_elsewhere(workers: Workers, task: Task[Result], blocks: Iterator[Block], left: int) -> Iterator[Result]:
+def _map_elsewhere(
+    workers: Workers, tools: Tools, task: Task[Result], blocks: Iterator[Block], left: int
+) -> Iterator[Result]:
     size = max(1, min(TOGETHER, left // (SHARES * workers.count)))
     groups = iter(lambda: (task, list(islice(blocks, size))), (task, []))
-    return chain.from_iterable(map_blocks(workers, _do_each, groups))
+    return chain.from_iterable(map_blocks(workers, tools, _do_each, groups))
 
 
 def _do_each(tools: Tools, task: Task[Result], blocks: list[Block]) -> list[Result]:
@@ -90,4 +98,4 @@ def open_pool(session: Session) -> Iterator[Pool]:
     many as it has cores and memory for.
     """
     with ExitStack() as resources:
-        yield Pool(session, resources)
+        yield _SharingPool(session, resources)

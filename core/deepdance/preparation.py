@@ -1,53 +1,40 @@
-"""From an input to silhouettes: which remover suits it, its silhouettes, and whether they can be a dancer's."""
+"""From an input to its silhouettes, and whether they can be a dancer's."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from logging import LogRecord
 from pathlib import Path
-from socket import gethostname
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, Field
 
 from deepdance.arrays import UInt8, sample_evenly
 from deepdance.artifacts import Artifact
-from deepdance.errors import InputError, MissingModelError
-from deepdance.events import Listener, Progress, StageFinished, StageStarted, collect_warnings, hold_log
+from deepdance.errors import InputError
+from deepdance.events import Listener, Progress, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
-from deepdance.inputs import open_source, recipe_for, resolve, show_location
-from deepdance.interfaces import BackgroundRemover, FrameSource
+from deepdance.inputs import open_same_source, open_source, recipe_for, show_location
+from deepdance.interfaces import FrameSource
 from deepdance.pipeline import Made, describe_component, render
 from deepdance.plausibility import Doubt, find_doubt
 from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
-from deepdance.removal import BEST_GUESS, PAPER_LEVEL, Decision, choose_remover
+from deepdance.removal import PAPER_LEVEL
+from deepdance.remover_selection import REMOVAL_SCALE, decide_remover, find_box, make_remover, type_settings
 from deepdance.session import Session
 from deepdance.tasks import Tools, repeat_lost, run_task
-from deepdance.threads import begin_together, do_together
+from deepdance.threads import do_together
 from deepdance.workers import Workers
 
 READING = 2
 """Raised when a file that is read as before gives other silhouettes; 1 was 0.1.0's."""
-REMOVAL_SCALE = 4
-"""Backgrounds are removed at this many times the silhouettes' size (the paper: 800×480, then a quarter)."""
 SHEET_FRAMES = 120
 """Frames that the sheet chooses from: reading all of a long video's back would map it into memory."""
 
 Side = Annotated[int, Field(ge=1, le=1 << 16)]
 
 log = logging.getLogger("deepdance")
-
-
-class DecisionNotes(Made):
-    """What the manifest of a chosen remover tells."""
-
-    reason: str
 
 
 class SilhouetteInputs(BaseModel):
@@ -68,115 +55,6 @@ class SilhouetteNotes(BaseModel):
     warnings: list[str] = []
 
 
-def decide_removers(session: Session, recipe: Recipe, locations: Sequence[str]) -> Recipe:
-    """The recipe with the remover that suits all of the inputs; `auto` stays where each needs another.
-
-    As many are looked at at once as there are processors; the first of them that fails is told. Raises InputError,
-    PluginError.
-    """
-    if recipe.remover.name != AUTO:
-        return recipe
-    first, *others = _decide_all(session, recipe, locations)
-    if first is None or any(choice != first for choice in others):
-        return recipe
-    return resolve(recipe.changed({"remover": first.model_dump()}), session.registry, locations)
-
-
-def _decide_all(session: Session, recipe: Recipe, locations: Sequence[str]) -> list[Choice | None]:
-    """`decide_remover` of each input; what is logged, and what fails, comes in their order."""
-    if len(locations) == 1 and not session.engine:
-        return [decide_remover(session, recipe, locations[0])]
-    with _find_hands(session, len(locations)) as (workers, count):
-
-        def work(listen: Listener, location: str, held: list[LogRecord]) -> Choice | None:
-            with hold_log(held):
-                return decide_remover(replace(session, listen=listen), recipe, location, workers=workers)
-
-        logs: list[list[LogRecord]] = [[] for _ in locations]
-        with begin_together(session.listen, count, work, zip(locations, logs, strict=True)) as pending:
-            return [_end_held(future, held) for future, held in zip(pending, logs, strict=True)]
-
-
-def _end_held(future: Future[Choice | None], held: Sequence[LogRecord]) -> Choice | None:
-    wait([future])
-    for record in held:
-        log.handle(record)
-    return future.result()
-
-
-def decide_remover(session: Session, recipe: Recipe, location: str, *, workers: Workers | None = None) -> Choice | None:
-    """The remover for one input: the recipe's or, where that is `auto`, the one that a look at the input chooses.
-
-    None where the input is silhouettes already. The choice is kept with the workspace, and told. One of the `workers`
-    looks, if there are any. Raises InputError, PluginError, WorkerError.
-    """
-    name, source = open_source(recipe, session.registry, location)
-    return _decide_for(session, recipe, location, name, source, workers)
-
-
-def _decide_for(
-    session: Session, recipe: Recipe, location: str, name: str, source: FrameSource[Any], workers: Workers | None
-) -> Choice | None:
-    if source.info().silhouettes:
-        return None
-    if recipe.remover.name != AUTO:
-        return recipe.remover
-    box = find_box(recipe)
-    inputs = {
-        "source": describe_component(session, "source", name, source.options),
-        "video": source.fingerprint(),
-        "box": box,
-        "judged_by": session.registry.find("remover", PERSON).describe_code(),
-    }
-    tools = Tools(session.registry, session.listen)
-
-    def decide() -> Decision:
-        return run_task(workers, tools, _open_and_decide, location, recipe) if workers else _decide(tools, source, box)
-
-    def work(folder: Path) -> dict[str, Any]:
-        decision = repeat_lost(workers, decide)
-        return {"name": decision.name, "options": decision.options, "reason": decision.reason}
-
-    try:
-        made = session.make("remover", inputs, work, detail=show_location(location))
-    except MissingModelError as error:
-        log.warning("%s: the threshold is used, since the person model is missing: %s", show_location(location), error)
-        return Choice(name=THRESHOLD, options=dict(BEST_GUESS))
-    notes = made.read_notes(DecisionNotes)
-    choice = Choice(name=notes.name, options=notes.options)
-    log.info("%s: %s: %s", show_location(location), type_remover(choice), notes.reason)
-    return choice
-
-
-def _open_and_decide(tools: Tools, location: str, recipe: Recipe) -> Decision:
-    """`_decide` where nobody has opened the input yet."""
-    return _decide(tools, open_source(recipe, tools.registry, location)[1], find_box(recipe))
-
-
-def _decide(tools: Tools, source: FrameSource[Any], box: tuple[int, int]) -> Decision:
-    def find_people(frames: UInt8) -> UInt8:
-        """Each frame by a remover of its own: they lie too far apart to follow anybody."""
-        alone = [make_remover(tools, Choice(name=PERSON), "standard").remove(frame[None]) for frame in frames]
-        return np.concatenate(alone)
-
-    return choose_remover(source, box, find_people)
-
-
-def type_remover(choice: Choice) -> str:
-    """A remover with its options as it is typed."""
-    return f"--remover {choice.name}{_type_settings(choice.options)}"
-
-
-def _type_settings(options: Mapping[str, Any]) -> str:
-    """A remover's options as flags, each after a blank."""
-    return "".join(f" --set remover.{key}={str(value).lower()}" for key, value in options.items())
-
-
-def find_box(recipe: Recipe) -> tuple[int, int]:
-    """The height and width that frames fit into whose background is removed."""
-    return recipe.size[0] * REMOVAL_SCALE, recipe.size[1] * REMOVAL_SCALE
-
-
 def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence[str]) -> list[Artifact]:
     """`prepare` of several inputs, each with its recipe, as many at once as there are processors.
 
@@ -184,23 +62,12 @@ def prepare_all(session: Session, recipes: Sequence[Recipe], locations: Sequence
     """
     if len(locations) == 1 and not session.engine:
         return [prepare(session, recipes[0], locations[0])]
-    with _find_hands(session, len(locations)) as (workers, count):
+    with session.open_readers(len(locations)) as (workers, count):
 
         def work(listen: Listener, recipe: Recipe, location: str) -> Artifact:
             return prepare(replace(session, listen=listen), recipe, location, workers=workers)
 
         return do_together(session.listen, count, work, zip(recipes, locations, strict=True))
-
-
-@contextmanager
-def _find_hands(session: Session, inputs: int) -> Iterator[tuple[Workers | None, int]]:
-    """Processes that read so many inputs, if any do, and how many threads.
-
-    Each writes what one process makes; there are more, which open the next inputs while workers are busy.
-    """
-    with session.open_workers(inputs) as workers:
-        count = 2 * workers.count if workers else session.jobs or os.cpu_count() or 1
-        yield workers, min(count, inputs)
 
 
 def prepare(
@@ -214,37 +81,18 @@ def prepare(
     with collect_warnings() as told:
         name, source = open_source(recipe, session.registry, location)
         info = source.info()
-    choice = _decide_for(session, recipe, location, name, source, workers)
-    inputs = {
-        "source": describe_component(session, "source", name, source.options),
-        "video": source.fingerprint(),
-        "remover": choice and _describe_remover(session, choice, recipe.preset),
-        "reading": READING,
-        "fps": fps,
-        "size": recipe.size,
-    }
-    expected = None if info.seconds is None else round(info.seconds * fps)
+    choice = decide_remover(session, recipe, location, opened=(name, source), workers=workers)
+    inputs = _describe_inputs(session, recipe, name, source, choice, fps)
 
-    def read_into(folder: Path) -> int:
-        with SilhouetteWriter(folder, recipe.size) as writer:
-
-            def write(chunk: UInt8) -> None:
-                writer.write(chunk)
-                session.listen(Progress("silhouettes", writer.count, expected))
-
-            tools = Tools(session.registry, session.listen, write)
-            if workers is None:
-                cuts = _read_silhouettes(tools, source, recipe, choice, fps)
-            else:
-                cuts = run_task(workers, tools, _open_and_read, location, inputs["video"], recipe, choice, fps)
-            if not writer.count:
-                raise InputError(f"expected frames in {location}, got none; is the video damaged?")
-            writer.finish(source=show_location(location), fps=fps, shot_starts=cuts)
-        return writer.count
+    def read(tools: Tools) -> list[int]:
+        if workers is None:
+            return _read_silhouettes(tools, source, recipe, choice, fps)
+        return run_task(workers, tools, _open_and_read, location, inputs["video"], recipe, choice, fps)
 
     def work(folder: Path) -> dict[str, Any]:
+        expected = None if info.seconds is None else round(info.seconds * fps)
         with collect_warnings() as meanwhile:
-            count = repeat_lost(workers, lambda: read_into(folder))
+            count = repeat_lost(workers, lambda: _write(session, folder, read, location, recipe.size, fps, expected))
         return {
             "frames": count,
             "picture": [info.height, info.width],
@@ -261,28 +109,49 @@ def prepare(
     return artifact
 
 
+def _describe_inputs(
+    session: Session, recipe: Recipe, name: str, source: FrameSource[Any], choice: Choice | None, fps: float
+) -> dict[str, Any]:
+    """All that decides what the silhouettes are."""
+    return {
+        "source": describe_component(session, "source", name, source.options),
+        "video": source.fingerprint(),
+        "remover": choice and _describe_remover(session, choice, recipe.preset),
+        "reading": READING,
+        "fps": fps,
+        "size": recipe.size,
+    }
+
+
+def _write(
+    session: Session,
+    folder: Path,
+    read: Callable[[Tools], list[int]],
+    location: str,
+    size: tuple[int, int],
+    fps: float,
+    expected: int | None,
+) -> int:
+    """Write what `read` emits, and the cuts that it returns; how many frames they were. Raises InputError."""
+    with SilhouetteWriter(folder, size) as writer:
+
+        def write(chunk: UInt8) -> None:
+            writer.write(chunk)
+            session.listen(Progress("silhouettes", writer.count, expected))
+
+        cuts = read(Tools(session.registry, session.listen, write))
+        if not writer.count:
+            raise InputError(f"expected frames in {location}, got none; is the video damaged?")
+        writer.finish(source=show_location(location), fps=fps, shot_starts=cuts)
+    return writer.count
+
+
 def _open_and_read(
     tools: Tools, location: str, fingerprint: str, recipe: Recipe, choice: Choice | None, fps: float
 ) -> list[int]:
-    """`_read_silhouettes` of the same input where nobody has opened it yet, perhaps on another machine.
-
-    Raises InputError too, where it is not seen there or is another one.
-    """
-    _, source = open_source(recipe, tools.registry, location)
-    _check_same(source, location, fingerprint)
+    """`_read_silhouettes` where nobody has opened the input yet, perhaps on another machine."""
+    source = open_same_source(recipe, tools.registry, location, fingerprint)
     return _read_silhouettes(tools, source, recipe, choice, fps)
-
-
-def _check_same(source: FrameSource[Any], location: str, fingerprint: str) -> None:
-    try:
-        got = "" if source.fingerprint() == fingerprint else "another one of that name"
-    except (InputError, OSError) as error:
-        got = str(error)
-    if got:
-        raise InputError(
-            f"expected {location} on {gethostname()} as where the command runs, got: {got}; share its folder with that "
-            "machine, or copy it there"
-        )
 
 
 def _read_silhouettes(
@@ -297,29 +166,6 @@ def _read_silhouettes(
         silhouettes = remover.remove(chunk) if remover else chunk[..., 0]
         tools.emit(shrink(silhouettes, recipe.size))
     return list(source.shot_starts())
-
-
-def _describe_remover(session: Session, choice: Choice, preset: str) -> dict[str, Any]:
-    options = session.registry.options("remover", choice.name, preset, choice.options)
-    return describe_component(session, "remover", choice.name, options)
-
-
-def make_remover(tools: Tools, choice: Choice, preset: str) -> BackgroundRemover[Any]:
-    """A remover for one clip, and what it needs fetched, which is told. Raises OptionError, PluginError."""
-    component = tools.registry.component("remover", choice.name)
-    fetched: list[str] = []
-
-    def tell(what: str, done: int, total: int | None) -> None:
-        if not fetched:
-            fetched.append(what)
-            tools.listen(StageStarted("download", f"fetching {what}"))
-        tools.listen(Progress("download", done, total))
-
-    component.fetch(tell)
-    if fetched:
-        tools.listen(StageFinished("download", False, fetched[0]))
-    remover: BackgroundRemover[Any] = component(tools.registry.options("remover", choice.name, preset, choice.options))
-    return remover
 
 
 def tell_kept_warnings(artifact: Artifact, location: str) -> None:
@@ -349,6 +195,11 @@ def _rename(message: str, names: Mapping[str, str]) -> str:
         if message.startswith(f"{name}:"):
             return f"{other}{message[len(name) :]}"
     return message
+
+
+def _describe_remover(session: Session, choice: Choice, preset: str) -> dict[str, Any]:
+    options = session.registry.options("remover", choice.name, preset, choice.options)
+    return describe_component(session, "remover", choice.name, options)
 
 
 def _warn_of_unused_remover(session: Session, recipe: Recipe, location: str) -> None:
@@ -395,7 +246,7 @@ def _advise(remover: Made | None, doubt: Doubt) -> str:
     options = remover.options
     if doubt.inverted and options.get("invert") is False:
         level = {} if options.get("level") == PAPER_LEVEL else {"level": options.get("level")}
-        return f"try{_type_settings({'invert': True, **level})}"
+        return f"try{type_settings({'invert': True, **level})}"
     return f"try --remover {THRESHOLD if remover.name == PERSON else PERSON}"
 
 

@@ -23,6 +23,7 @@ from deepdance.music.alignment import BeatAlignment
 from deepdance.opened_runs import VERSION, OpenedRun, measure_paper_table, open_run, train
 from deepdance.outputs import change_dance, check_place, choose_render_size, choose_renderer, name_dance
 from deepdance.recipe import Recipe
+from deepdance.remover_selection import decide_removers
 from deepdance.session import Session
 from deepdance.soundtrack import Soundtrack, open_soundtrack
 from deepdance.storage import now
@@ -94,7 +95,7 @@ def settle_run(session: Session, recipe: Recipe, locations: Sequence[str]) -> tu
     recipe = settle(recipe, session.registry, inputs)
     recipe.start.check_exists()
     recipe, soundtrack = open_soundtrack(recipe, session.registry)
-    return inputs, preparation.decide_removers(session, recipe, inputs), soundtrack
+    return inputs, decide_removers(session, recipe, inputs), soundtrack
 
 
 def _make(

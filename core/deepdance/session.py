@@ -29,7 +29,7 @@ from deepdance.interfaces import Training
 from deepdance.plugins import BUILT_IN, LOGGER, Registry, discover
 from deepdance.plugins.culprits import find_culprit
 from deepdance.validation import nearest
-from deepdance.workers import Workers, open_processes
+from deepdance.workers import Workers, count_cores, open_processes
 from deepdance.workspace import Workspace
 
 PREPARATION = ("remover", "silhouettes")
@@ -106,13 +106,29 @@ class Session:
     def open_workers(self, tasks: int) -> AbstractContextManager[Workers | None]:
         """What does so many tasks, at most `jobs` at once; None where that is this process.
 
-        One task alone is not worth another process, and none would find a class that was given in Python. Raises
+        Raises OptionError for an engine that is not there.
+        """
+        return self.start_workers(min(tasks, self.jobs or 1))
+
+    def start_workers(self, count: int) -> AbstractContextManager[Workers | None]:
+        """So many processes or, whatever their count, those of the engine; None where that is this process.
+
+        One alone would do no more than this one, and none would find a class that was given in Python. Raises
         OptionError for an engine that is not there.
         """
-        count = min(tasks, self.jobs or 1)
         if (count <= 1 and not self.engine) or any(entry.loaded for entry in self.registry.entries):
             return nullcontext()
         return self.registry.open_workers(self.engine, self.jobs) if self.engine else open_processes(count)
+
+    @contextmanager
+    def open_readers(self, inputs: int) -> Iterator[tuple[Workers | None, int]]:
+        """Processes that read so many inputs, if any do, and how many threads wait for them, or read themselves.
+
+        A thread writes what one process makes; there are more, which open the next inputs while workers are busy.
+        """
+        with self.open_workers(inputs) as workers:
+            count = 2 * workers.count if workers else self.jobs or count_cores()
+            yield workers, min(count, inputs)
 
     def make(
         self,

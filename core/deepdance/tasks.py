@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from deepdance.doors import Address, Door, knock
-from deepdance.errors import WorkerError
+from deepdance.errors import PluginError, WorkerError
 from deepdance.events import Listener, ignore
 from deepdance.plugins import Registry, discover
 from deepdance.plugins.culprits import attach_culprit
@@ -103,19 +103,16 @@ def repeat_lost(workers: Workers | None, attempt: Callable[[], Result]) -> Resul
     return attempt()
 
 
-def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+def map_blocks(
+    workers: Workers, tools: Tools, task: Task[Result], blocks: Iterable[tuple[Any, ...]]
+) -> Iterator[Result]:
     """What a task returns for each of the blocks of arguments, in their order; it emits and asks nothing, and tells
-    warnings.
+    warnings only.
 
     One block more than there are workers is held at once. Errors are those of `run_task`.
     """
-    registry = discover()
+    submit = partial(_submit_block, workers, tools.registry, task)
     rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[Outcome]]]()
-
-    def submit(block: tuple[Any, ...]) -> Future[Outcome]:
-        with _translate_death():
-            return _submit(workers.executor, _do_block, *_pack(registry, task, block))
-
     while True:
         pending.extend((block, submit(block)) for block in islice(rest, workers.count + 1 - len(pending)))
         if not pending:
@@ -125,6 +122,11 @@ def map_blocks(workers: Workers, task: Task[Result], blocks: Iterable[tuple[Any,
         for message in warnings:
             log.warning("%s", message)
         yield result
+
+
+def _submit_block(workers: Workers, registry: Registry, task: Task[Any], block: tuple[Any, ...]) -> Future[Outcome]:
+    with _translate_death():
+        return _submit(workers.executor, _do_block, *_pack(registry, task, block))
 
 
 def _wait_for(workers: Workers, first: Future[Outcome], submit: Callable[[], Future[Outcome]]) -> Any:
@@ -255,6 +257,7 @@ def _pack_failure(error: BaseException) -> _Failure:
     for form in (error, plain) if isinstance(error, Exception) else (plain,):
         with suppress(Exception):
             attach_culprit(form, discover())
+        with suppress(Exception):
             forms.append(pickle.dumps(form))
     return _Failure(tuple(forms), "".join(format_exception(error)))
 
@@ -280,7 +283,20 @@ def _unpack(environment: dict[str, str | None], code: dict[str, str], packed: by
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-    registry = discover()
+    registry = _discover_same(code)
+    task, arguments = pickle.loads(packed)  # noqa: S301 - it comes from the process that asks
+    return task, arguments, registry
+
+
+def _discover_same(code: dict[str, str]) -> Registry:
+    """In a worker: the components here. Raises WorkerError where they are of other code."""
+    try:
+        registry = discover()
+    except PluginError as error:
+        raise WorkerError(
+            "expected the same plugins on all machines, as where the command runs, got on "
+            f"{socket.gethostname()}: {error}; install the same there"
+        ) from error
     here = registry.describe_code()
     for name in sorted(here.keys() | code.keys()):
         if here.get(name) != code.get(name):
@@ -288,8 +304,7 @@ def _unpack(environment: dict[str, str | None], code: dict[str, str], packed: by
                 f"expected {code.get(name, f'no {name}')} on all machines, as where the command runs, got "
                 f"{here.get(name, f'no {name}')} on {socket.gethostname()}; install the same there"
             )
-    task, arguments = pickle.loads(packed)  # noqa: S301 - it comes from the process that asks
-    return task, arguments, registry
+    return registry
 
 
 def _do(address: Address, key: bytes, *packed: Any) -> Any:

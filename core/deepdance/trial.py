@@ -18,8 +18,8 @@ from deepdance.frames import shrink
 from deepdance.inputs import open_source, show_location
 from deepdance.interfaces import FrameSource
 from deepdance.plugins import Registry
-from deepdance.preparation import find_box, make_remover, type_remover
 from deepdance.recipe import Choice, Recipe
+from deepdance.remover_selection import find_box, make_remover, type_remover
 from deepdance.session import Session
 from deepdance.storage import digest, write_atomically
 from deepdance.tasks import Tools

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
+from math import ceil
 from pathlib import Path
 from threading import Lock, Thread
 from types import ModuleType
@@ -98,18 +99,24 @@ def _end_with(lifeline: Connection) -> None:
 def count_processes(each: int = MEMORY_EACH) -> int:
     """How many processes this machine has the cores and, at so many bytes each, the memory for: at least one.
 
-    One where they share a GPU.
-
-    Inside a container its limits count. Where the memory is not known, on no Linux, the cores alone do.
+    One where they would share a GPU. Inside a container its limits count. Where the memory is not known, on no Linux,
+    the cores alone do.
     """
     if GPU.exists():  # the first that uses it takes all of its memory
         return 1
-    return max(1, min([_count_cores(), *(free // each for free in _find_memory())]))
+    return max(1, min([count_cores(), *(free // each for free in _find_memory())]))
 
 
-def _count_cores() -> int:
+def count_cores() -> int:
+    """How many processors this process may use; inside a container, its share of the machine's, rounded up."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min([len(affinity(0)) if affinity else os.cpu_count() or 1, *_find_share()])
+
+
+def _find_share() -> Iterator[int]:
+    with suppress(OSError, ValueError):  # `max` is no limit
+        quota, period = map(int, (CGROUP / "cpu.max").read_text().split())
+        yield ceil(quota / period)
 
 
 def _find_memory() -> Iterator[int]:

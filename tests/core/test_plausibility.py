@@ -22,8 +22,8 @@ from deepdance.plausibility import (
     measure_figures,
 )
 from deepdance.plugins import discover
-from deepdance.preparation import REMOVAL_SCALE
 from deepdance.recipe import Recipe
+from deepdance.remover_selection import REMOVAL_SCALE
 
 DANCER = draw_dancer(60, 0)
 RNG = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from deepdance import workers
 from deepdance.errors import OptionError
 from deepdance.pool import Pool, open_pool
 from deepdance.session import Session
-from deepdance.workers import count_processes
+from deepdance.workers import count_cores, count_processes
 
 
 def find_process(tools, number):
@@ -56,6 +56,12 @@ def machine(monkeypatch, tmp_path):
 def test_processes_are_as_many_as_there_are_cores(machine):
     machine(6)
     assert count_processes() == 6
+
+
+@pytest.mark.parametrize(("cpu_max", "count"), [("max 100000", 6), ("200000 100000", 2), ("150000 100000", 2)])
+def test_of_cores_a_containers_share_counts(machine, cpu_max, count):
+    machine(6, cpu_max=f"{cpu_max}\n")
+    assert count_cores() == count_processes() == count
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The remover is decided once, told, kept and used: with networks that see people by their colour."""
 
 import json
-import os
 import shutil
 import threading
 import time
@@ -26,13 +25,11 @@ from deepdance.preparation import (
     Made,
     _advise,
     check_dancer,
-    decide_remover,
-    decide_removers,
-    find_box,
     prepare,
     prepare_all,
 )
 from deepdance.recipe import Choice, Recipe
+from deepdance.remover_selection import decide_remover, decide_removers, find_box
 from deepdance.session import Session
 from deepdance.workers import Workers
 from deepdance_plugins.removers.person import model
@@ -183,7 +180,7 @@ def test_several_are_looked_at_at_once_and_what_is_told_of_them_comes_in_their_o
         return sample(self, *given)
 
     monkeypatch.setattr(ArraySource, "sample", wait_for_second)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("deepdance.session.count_cores", lambda: 2)
     with collect_warnings() as told:
         decide_removers(replace(session, jobs=jobs), RECIPE, [inputs[name] for name in names])
     assert [record.message.partition(".")[0] for record in caplog.records] == names
@@ -217,7 +214,7 @@ def test_of_those_that_cannot_be_looked_at_the_first_is_told(session, inputs, tm
         return sample(self, *given)
 
     monkeypatch.setattr(ArraySource, "sample", fail)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("deepdance.session.count_cores", lambda: 2)
     places = [inputs[name] for name in ("scene", "dark", "bright")]
     with pytest.raises(InputError, match="the first is torn"):
         decide_removers(session, RECIPE, places)

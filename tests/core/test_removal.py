@@ -10,7 +10,6 @@ from dancers import draw_dancer
 from people import draw_scene
 
 from deepdance.interfaces import SourceInfo
-from deepdance.preparation import REMOVAL_SCALE
 from deepdance.removal import (
     SAMPLED,
     _choose_white,
@@ -22,6 +21,7 @@ from deepdance.removal import (
     choose_remover,
     find_figures,
 )
+from deepdance.remover_selection import REMOVAL_SCALE
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
 
 BOX = (480, 800)

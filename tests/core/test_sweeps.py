@@ -378,7 +378,7 @@ def test_a_run_of_other_videos_than_the_command_has_is_refused(tmp_path, there):
     video.unlink()
     if there is not None:
         write_video(video, there, 10)
-    with pytest.raises(InputError, match=f"^expected on {gethostname()} .*copy it there$"):
+    with pytest.raises(InputError, match=f"^expected {video} on {gethostname()} as .*copy it there$"):
         make_run(Tools(discover()), planned, sweep.evaluate, expected, str(tmp_path), 1)
 
 

@@ -22,6 +22,7 @@ from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
+from deepdance.remover_selection import decide_remover
 from deepdance.session import Session
 from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
 from deepdance.workers import Workers, open_processes
@@ -135,7 +136,7 @@ def test_what_a_lost_worker_did_is_done_by_another(tmp_path, log):
     lasting = Workers(Frail(2), 2, lasting=True)
     made = prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=lasting)
     assert made.manifest()["files"] == expected.manifest()["files"]
-    assert list(map_blocks(Workers(Frail(3), 2, lasting=True), square, [(1,), (2,)])) == [1, 4]
+    assert list(map_blocks(Workers(Frail(3), 2, lasting=True), Tools(discover()), square, [(1,), (2,)])) == [1, 4]
 
 
 class Silent(ThreadPoolExecutor):
@@ -187,8 +188,11 @@ def test_workers_that_do_not_last_are_told_of(workers, tmp_path, log):
 
 
 @pytest.mark.parametrize("size", [(60, 100), None])
-def test_a_video_that_is_another_one_there_is_refused(workers, size, tmp_path, log):
-    """Its silhouettes would get the key of the one that is here."""
+@pytest.mark.parametrize(
+    ("work", "remover", "kept"), [(prepare, "threshold", "silhouettes"), (decide_remover, "auto", "remover")]
+)
+def test_a_video_that_is_another_one_there_is_refused(workers, work, remover, kept, size, tmp_path, log):
+    """What is made of it would get the key of the one that is here."""
     video = write_video(tmp_path / "a.mp4", demo_frames(1, 10, (60, 100), 0), 10)
 
     def change(event):
@@ -199,8 +203,8 @@ def test_a_video_that_is_another_one_there_is_refused(workers, size, tmp_path, l
 
     session = Session.open(tmp_path / "workspace", [change])
     with pytest.raises(InputError, match=f"^expected {video} on {socket.gethostname()} as .*; share its folder"):
-        prepare(session, RECIPE, str(video), workers=workers)
-    assert not list((tmp_path / "workspace" / "artifacts").glob("silhouettes-*"))
+        work(session, RECIPE.changed({"remover": remover}), str(video), workers=workers)
+    assert not list((tmp_path / "workspace" / "artifacts").glob(f"{kept}-*"))
 
 
 @pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")])
@@ -233,7 +237,7 @@ class TwoWordsError(Exception):
     [("holds", r"HoldingError: \(3, 'what'\)$"), ("two", "TwoWordsError: 3 what$"), ("exit", "^SystemExit: ")],
 )
 def test_an_error_that_cannot_travel_is_told_and_ends_no_worker(workers, kind, told):
-    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, task[0], [task[1:]]))):
+    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, tools, task[0], [task[1:]]))):
         with pytest.raises(RuntimeError, match=told) as raised:
             call(workers, Tools(discover()), fail_oddly, kind)
         assert "in fail_oddly" in str(raised.value.__cause__)
@@ -302,7 +306,7 @@ def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):
             begun.append(number)
             yield (number,)
 
-    results = map_blocks(workers, square, give())
+    results = map_blocks(workers, Tools(discover()), square, give())
     assert next(results) == 0
     assert begun == [0, 1, 2]
     assert list(results) == [1, 4, 9, 16, 25]
@@ -394,7 +398,16 @@ def test_other_code_is_refused(workers, monkeypatch):
         run_task(workers, Tools(discover()), find_name, "codec", "pca")
     monkeypatch.setattr(Registry, "describe_code", lambda self: {**CODE, "my-dist": "my-dist 1"})
     with pytest.raises(WorkerError, match="^expected my-dist 1 on all .* got no my-dist on "):
-        list(map_blocks(workers, find_name, [("codec", "pca")]))
+        list(map_blocks(workers, Tools(discover()), find_name, [("codec", "pca")]))
+
+
+def test_a_worker_that_lacks_a_plugin_that_was_asked_for_says_so(workers, monkeypatch):
+    registry = discover()
+    monkeypatch.setenv("DEEPDANCE_PLUGINS", "of-the-command")
+    told = f"^expected the same plugins .* got on {socket.gethostname()}: .*'of-the-command'.*; install the same there$"
+    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, tools, task[0], [task[1:]]))):
+        with pytest.raises(WorkerError, match=told):
+            call(workers, Tools(registry), find_name, "codec", "pca")
 
 
 def test_a_worker_that_cannot_connect_says_where_to():

@@ -92,7 +92,7 @@ def test_work_is_done_there_and_fast(engine):
         assert workers.count == 2
         assert run_task(workers, Tools(discover()), find_pid) not in [os.getpid()]
         start = time.monotonic()
-        assert len(list(map_blocks(workers, find_pid, ((n,) for n in range(50))))) == 50
+        assert len(list(map_blocks(workers, Tools(discover()), find_pid, ((n,) for n in range(50))))) == 50
         assert time.monotonic() - start < 5
 
 
@@ -101,7 +101,7 @@ def test_an_error_is_the_same(engine, error):
     told = []
     for opened in (open_processes(1), discover().open_workers(engine, 1)):
         with opened as workers:
-            for call in (run_task, lambda w, tools, *task: list(map_blocks(w, task[0], [task[1:]]))):
+            for call in (run_task, lambda w, tools, *task: list(map_blocks(w, tools, task[0], [task[1:]]))):
                 with pytest.raises(type(error)) as raised:
                     call(workers, Tools(discover()), fail, error)
                 told.append((type(raised.value), raised.value.args, raised.value.__notes__, vars(raised.value)))
@@ -116,7 +116,7 @@ def test_the_same_plugins_are_left_out(engine, monkeypatch):
             if value is None:
                 monkeypatch.delenv("DEEPDANCE_PLUGINS")
             assert run_task(workers, Tools(discover()), find_environment, "DEEPDANCE_PLUGINS") == value
-            assert list(map_blocks(workers, find_environment, [("DEEPDANCE_PLUGINS",)])) == [value]
+            assert list(map_blocks(workers, Tools(discover()), find_environment, [("DEEPDANCE_PLUGINS",)])) == [value]
 
 
 def test_other_code_is_refused(engine, monkeypatch):
@@ -128,7 +128,7 @@ def test_other_code_is_refused(engine, monkeypatch):
 
 def test_a_worker_that_dies_each_time_is_told_in_a_line(cluster):
     with discover().open_workers("ray", 1) as workers:
-        for call in (run_task, lambda w, tools, task: list(map_blocks(w, task, [()]))):
+        for call in (run_task, lambda w, tools, task: list(map_blocks(w, tools, task, [()]))):
             with pytest.raises(WorkerError, match="--jobs 1$"):
                 call(workers, Tools(discover()), die)
         assert run_task(workers, Tools(discover()), find_pid)

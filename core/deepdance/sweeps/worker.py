@@ -11,16 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
 from deepdance import report
 from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
-from deepdance.errors import InputError
 from deepdance.events import EpochFinished, Event, Listener
-from deepdance.inputs import open_source, settle
+from deepdance.inputs import open_same_source, open_source, resolve
 from deepdance.plugins import Registry
 from deepdance.recipe import Recipe
 from deepdance.session import Session
@@ -119,23 +117,16 @@ class WaitingError(BaseException):
 
 
 def fingerprint_inputs(registry: Registry, planned: PlannedRun) -> dict[str, str]:
-    """The inputs of a run, by their places, as they are on this machine. Raises InputError."""
-    recipe = settle(planned.recipe, registry, planned.inputs)
+    """The inputs of a run, by their places, as they are where the command runs. Raises InputError."""
+    recipe = resolve(planned.recipe, registry, planned.inputs)
     return {location: open_source(recipe, registry, location)[1].fingerprint() for location in planned.inputs}
 
 
 def _check_inputs(registry: Registry, planned: PlannedRun, expected: Mapping[str, str]) -> None:
     """Raise InputError where the inputs of a run are others here than where the command runs."""
-    try:
-        found = fingerprint_inputs(registry, planned)
-        got = next((location for location in expected if found[location] != expected[location]), "")
-    except (InputError, OSError) as error:
-        got = str(error)
-    if got:
-        raise InputError(
-            f"expected on {gethostname()} the inputs that are where the command runs, got others: {got}; "
-            "share their folder with that machine, or copy it there"
-        )
+    recipe = resolve(planned.recipe, registry, planned.inputs)
+    for location, fingerprint in expected.items():
+        open_same_source(recipe, registry, location, fingerprint)
 
 
 def make_run(

@@ -186,6 +186,7 @@ def _limit_memory(pid: int, pixels: int) -> int | None:
     import resource
 
     stack = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    # Not `count_cores`: ffmpeg starts threads by the machine's processors, whatever share of them a container has.
     threads = THREADED_PARTS * (min(MOST_CORES, os.cpu_count() or 1) + 1) + OTHER_THREADS
     stacks = threads * (USUAL_STACK if stack == resource.RLIM_INFINITY else stack)
     size = MEMORY_BYTES + stacks + MEMORY_PER_PIXEL * pixels
