@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain, islice
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -17,10 +17,11 @@ START = 4.0
 """Seconds that a process needs to begin, with TensorFlow."""
 WORTH = 5 * START
 """Seconds of work that are worth processes: two do it in half of that, and have then made up for their start."""
-TOGETHER = 8
+TOGETHER, BYTES_TOGETHER = 32, 48 << 20
 """Blocks that a worker is sent at once, at most: what they have in common, such as a model, is sent once."""
-SHARES = 4
-"""At least so many times each worker is sent some: none waits long for the last."""
+SHARES = 2
+"""A worker is sent one of so many parts of its share of what is left: less and less, so that none waits long for the
+last (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers 36, 1987)."""
 
 Block = tuple[Any, ...]
 
@@ -73,9 +74,18 @@ class _SharingPool(Pool):
 def _map_elsewhere(
     workers: Workers, tools: Tools, task: Task[Result], blocks: Iterator[Block], left: int
 ) -> Iterator[Result]:
-    size = max(1, min(TOGETHER, left // (SHARES * workers.count)))
-    groups = iter(lambda: (task, list(islice(blocks, size))), (task, []))
+    groups = ((task, group) for group in _group(blocks, left, SHARES * workers.count))
     return chain.from_iterable(map_blocks(workers, tools, _do_each, groups))
+
+
+def _group(blocks: Iterator[Block], left: int, shares: int) -> Iterator[list[Block]]:
+    """The blocks that are left, in groups that are the smaller the fewer are left."""
+    while left:
+        group, room, most = [next(blocks)], BYTES_TOGETHER, min(TOGETHER, left // shares)
+        while len(group) < most and (room := room - sum(getattr(part, "nbytes", 0) for part in group[-1])) > 0:
+            group.append(next(blocks))
+        left -= len(group)
+        yield group
 
 
 def _do_each(tools: Tools, task: Task[Result], blocks: list[Block]) -> list[Result]:

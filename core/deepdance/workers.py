@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.context import SpawnContext, SpawnProcess
 from math import ceil
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from threading import Lock, Thread
 from types import ModuleType

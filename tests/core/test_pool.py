@@ -122,6 +122,23 @@ def test_jobs_that_were_asked_for_are_begun_at_once(session, monkeypatch, jobs, 
         assert {place for _, place in pool.map(find_process, [(1,)], 1)} == {os.getpid()}
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "groups"),
+    [
+        (3, 0, [1, 1, 1]),
+        (60, 0, [15, 11, 8, 6, 5, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1]),
+        (200, 4, [32, 32, 32, 26]),
+        (200, 6 << 20, [8] * 4),
+        (9, 99 << 20, [1] * 9),
+    ],
+)
+def test_groups_of_blocks_grow_smaller_and_are_not_too_heavy(count, size, groups):
+    blocks = ((number, np.empty(size, np.uint8)) for number in range(count))
+    made = list(pools._group(blocks, count, 4))
+    assert [len(group) for group in made][: len(groups)] == groups
+    assert [number for group in made for number, _ in group] == list(range(count))
+
+
 def test_sums_are_by_one_thread_wherever_they_are_made(session):
     with open_pool(replace(session, jobs=2)) as pool:
         assert (
