@@ -1,6 +1,7 @@
 """What many tests need: a small video of the demo dancer, and the command line called in this process."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -23,6 +24,9 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs shared/data
 SMALL = (24, 40)
 SMALL_RUN = ("--remover", "threshold", "--size", "24x40", "--fps", "10", "--frames", "40")
 FAST = (*SMALL_RUN, "--set", "sequence.layers=2", "--set", "sequence.units=16", "--set", "sequence.epochs=2")
+
+os.environ["IMAGEIO_FFMPEG_NO_PREVENT_SIGINT"] = "1"
+"""It would fork, which gRPC does not survive: a process that a test joined to a cluster has threads of it."""
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):

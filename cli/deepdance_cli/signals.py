@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any, cast
 
@@ -21,8 +22,8 @@ class Signals:
     """What signals do from `catch` until the process has ended. One that is ignored, or somebody else's, stays so.
 
     The first raises in the main thread. While that is on its way up, all others are passed over, so that nothing is
-    put away by half. Where somebody's code swallows it, a finalizer or an import that tries something else, it is sent
-    again until the program has heard of it.
+    put away by half. It is sent again until the program has heard of it: somebody's code may swallow it, a finalizer or
+    an import that tries something else, and Python overlooks it where it arrives just before a call that waits.
     """
 
     def __init__(self) -> None:
@@ -30,11 +31,17 @@ class Signals:
         """The number of the signal that ends the program, or 0."""
         self._closed = False
         self._code: int | None = None
+        self._writer: int | None = None
         self._show_unraisable = sys.unraisablehook
 
     def catch(self) -> None:
         """Begin."""
         sys.unraisablehook = self._show_others
+        reader, self._writer = os.pipe()
+        if sys.platform != "win32":
+            os.set_blocking(self._writer, False)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._send_again, args=(reader,), daemon=True).start()
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, self._stop)
@@ -42,6 +49,10 @@ class Signals:
     def close(self) -> None:
         """From now on pass over every signal: what was under way has ended, and is being told."""
         self._closed = True
+        if self._writer is not None:
+            signal.set_wakeup_fd(-1)
+            os.close(self._writer)
+            self._writer = None
         sys.unraisablehook = self._show_unraisable
 
     def finish(self, code: int) -> None:
@@ -53,8 +64,6 @@ class Signals:
             os._exit(self._code)
         if self._closed or _is_stopping():
             return
-        if not self.received:
-            self._send_later()
         self.received = number
         raise KeyboardInterrupt if number == signal.SIGINT else Stopped(signal.Signals(number).name)
 
@@ -63,15 +72,14 @@ class Signals:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             self._show_unraisable(unraisable)
 
-    def _send_later(self) -> None:
-        timer = threading.Timer(RETRY_SECONDS, self._send_again)
-        timer.daemon = True
-        timer.start()
-
-    def _send_again(self) -> None:
-        if not self._closed:
-            _send(self.received)
-            self._send_later()
+    def _send_again(self, reader: int) -> None:
+        """Send the first signal that ends the program again and again, until `close`."""
+        with open(reader, "rb", buffering=0) as arrived:
+            while number := arrived.read(1):
+                while signal.getsignal(number[0]) == self._stop and not self._closed:
+                    time.sleep(RETRY_SECONDS)
+                    if not self._closed:
+                        _send(number[0])
 
 
 def _send(number: int) -> None:

@@ -239,7 +239,9 @@ def test_while_it_waits_for_another_process(start, dd, video, tmp_path, others):
 
 
 def test_a_signal_that_is_ignored_stays_so(start, video):
-    running = start("run", video, *LONG, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    running = start("run", video, *LONG)
+    signal.signal(signal.SIGHUP, before)
     running.wait_for(event="EpochFinished", epoch=1, stage="sequence")
     running.process.send_signal(signal.SIGHUP)
     seen = len(running.events())
@@ -254,6 +256,19 @@ def test_a_signal_that_a_finalizer_swallows_comes_again(start, video, tmp_path):
     running = start("run", video, *QUICK[2:], "--codec", "swallows", env=with_site(tmp_path / "site"))
     running.wait_until((tmp_path / "finalizing").exists)
     assert_stopped(running, running.stop(signal.SIGTERM), signal.SIGTERM)
+
+
+def test_a_signal_that_nothing_wakes_the_program_for_comes_again(start, video, tmp_path):
+    """Python hears of a signal between two steps of the main thread; one just before it waits comes too late."""
+    unheard = (
+        "import signal, threading, time\n"
+        "def interrupt(): signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+    )
+    late = "        threading.Timer(0.5, interrupt).start()\n        time.sleep(100)\n"
+    codec = unheard + CODEC.replace("        self.size = train.size\n", late)
+    install([wheel(tmp_path, "dance-late", "1.5", codec_package("dance_late", "late", codec=codec))], tmp_path / "site")
+    running = start("run", video, *QUICK[2:], "--codec", "late", env=with_site(tmp_path / "site"))
+    assert_stopped(running, running.process.communicate(timeout=60)[1], signal.SIGINT)
 
 
 def test_python_keeps_its_signals(tmp_path):
