@@ -69,7 +69,8 @@ def _begin(lifeline: Connection, folder: str) -> None:
 def _end_with(lifeline: Connection, folder: str) -> None:
     with suppress(EOFError, OSError):
         lifeline.recv()
-    shutil.rmtree(folder, ignore_errors=True)  # the process that made it may have been killed
+    for _ in range(3):  # the process that made it may have been killed, and the main thread writes there still
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

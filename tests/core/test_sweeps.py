@@ -293,6 +293,7 @@ def test_a_run_that_fails_stops_no_other(folder, tmp_path, jobs, log, caplog):
     assert "broken.mp4: expected a video" in done.failed[0].error
     assert any(record.getMessage().startswith("try-broken failed: ") for record in caplog.records)
     assert [evaluation.run for evaluation in done.evaluations] == ["try-anna", "try-ben"]
+    assert "<b>try-broken</b> failed, and is in no table: " in done.report.read_text()
 
 
 def test_a_model_that_fails_in_another_process_fails_its_runs_alone(folder, tmp_path):

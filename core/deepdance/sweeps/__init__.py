@@ -294,6 +294,7 @@ def _sum_up(
     session.listen(StageStarted("report", page.name))
     shown = [report.collect(session, each.run) for each in evaluations[:SHOWN]]
     others = {each.run: f"../../runs/{quote(each.run)}/{report.REPORT}" for each in evaluations[SHOWN:]}
-    report.write_page(shown, page, tables, others, sweep.name)
+    failed = {result.run: result.error for result in results if result.status != "finished"}
+    report.write_page(shown, page, tables, others, sweep.name, failed)
     session.listen(StageFinished("report", False, str(page)))
     return Swept(results, evaluations, folder, tables, page)
