@@ -1,15 +1,24 @@
-"""The page of figures begins with a verdict and the main models."""
+"""The page of figures begins with a verdict and the main models, and a sweep makes what it needs."""
 
+import sys
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from benchmarks import how_good
 from benchmarks.how_good import HEADLINE, PAPER, WIDTH, write_page
-from conftest import SHARED
+from conftest import SHARED, demo_frames
 
+from deepdance.artifacts import Artifact, ArtifactStore, name_artifact
 from deepdance.evaluation.tables import Column, Row, Table
 from deepdance.metrics.bootstrap import Estimate
+from deepdance.opened_runs import train
 from deepdance.plugins import discover
-from deepdance.sweeps import Sweep
+from deepdance.runs import settle_run
+from deepdance.session import Session
+from deepdance.sweeps import Sweep, run_sweep
+from deepdance.workspace import Workspace
 
 RUNS = Path(__file__).parents[1] / "benchmarks/how_good.toml"
 
@@ -65,6 +74,57 @@ def test_the_runs_are_every_codec_with_every_sequence_model():
     assert len({(run.recipe.codec.name, run.recipe.sequence.name) for run in planned}) == len(planned) == 21
     assert f"{planned[0].recipe.codec.name} × {planned[0].recipe.sequence.name}" == "sdf-ae × motion-field"
     assert planned[0].recipe.codec.options["prior"] == "none"
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """The sweep, of an array that is as the corpus but for its length."""
+    frames = demo_frames(20.0, 10.0, (120, 200))[..., 0]
+    np.savez(tmp_path / "tiny.npz", frames=frames, fps=10.0, shot_starts=np.array([0, 90]))
+    return Sweep.read(RUNS).model_copy(update={"videos": ((str(tmp_path / "tiny.npz"),),)})
+
+
+class PretendingStore(ArtifactStore):
+    """Has at once whatever is made of silhouettes, and knows its names."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.named = []
+
+    def build(self, stage, inputs, make, **options):
+        self.named.append(name_artifact(stage, inputs))
+        if stage == "silhouettes":
+            return super().build(stage, inputs, make, **options)
+        return Artifact(self.root / self.named[-1], self.named[-1].rpartition("-")[2], reused=False)
+
+
+def test_whatever_runs_have_in_common_is_made_once(tiny, tmp_path):
+    session = Session(Workspace(tmp_path), discover())
+    session.workspace.artifacts = store = PretendingStore(tmp_path / "artifacts")
+    for run in tiny.plan(session.registry):
+        inputs, recipe, _ = settle_run(session, run.recipe, run.inputs)
+        train(session, recipe, inputs, force=False)
+    made = Counter(name.rpartition("-")[0] for name in set(store.named))
+    assert made == {"silhouettes": 1, "codec": 3, "latents": 3, "sequence": 21}
+
+
+def test_the_page_is_written_from_what_the_sweep_leaves(tiny, tmp_path, monkeypatch):
+    vary = {"codec": ["pca"], "sequence": ["ridge", "texture"]}
+    short = {"evaluate": tiny.evaluate.model_copy(update={"frames": 60, "seeds": 1}), "vary": vary}
+    recipe = {**tiny.recipe, "size": [24, 40], "frames": 30}
+    swept = run_sweep(
+        Session(Workspace(tmp_path / "w"), discover()), tiny.model_copy(update={**short, "recipe": recipe})
+    )
+    assert not swept.failed
+    monkeypatch.setattr(how_good, "DOCS", tmp_path)
+    monkeypatch.setattr(how_good, "PICTURES", tmp_path / "pictures")
+    monkeypatch.setattr(sys, "argv", ["how_good.py", str(tmp_path / "w")])
+    how_good.main()
+    page = (tmp_path / "how-good.md").read_text()
+    assert page.startswith("# How good is it?\n\n**`pca × ridge` moves ")
+    assert "nan" not in page
+    assert "- `texture` on pca: " in page
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"dance.gif", "curves.svg"}
 
 
 def test_the_corpus_is_where_the_file_looks_for_it():

@@ -26,6 +26,9 @@ from deepdance.workspace import Workspace
 
 AFTER_READING = ("codec", "latents", "sequence", "render")
 """Stages of a run that take time once all silhouettes are there, in their order."""
+UNMEASURED = (*TRAININGS, "sweep")
+"""Stages whose steps tell nothing of their speed: a training's are within an epoch, and a sweep's runs may have been
+there already."""
 LONG = 60.0
 """Seconds from which a stage or a run is worth a forecast."""
 SETTLED = 10.0
@@ -120,7 +123,7 @@ class Forecast:
             self._begin(event)
         elif isinstance(event, EpochFinished):
             self._advance(event.stage, event.epoch, event.epochs)
-        elif isinstance(event, Progress) and event.stage not in TRAININGS:
+        elif isinstance(event, Progress) and event.stage not in UNMEASURED:
             self._advance(event.stage, event.done, event.total or 0)
         elif isinstance(event, StageFinished):
             self._stages.pop(event.stage, None)

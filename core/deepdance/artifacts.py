@@ -154,10 +154,16 @@ class ArtifactStore:
 
     def list_unfinished(self, name: str) -> list[str]:
         """The files that an attempt at an artifact left to go on from; none of what leads out of its folder."""
-        folder = self._locate_unfinished(name)
+        folder = self._settle_unfinished(name)
         if folder.is_symlink() or not folder.is_dir() or find_link(folder):
             return []
         return [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+
+    def _settle_unfinished(self, name: str) -> Path:
+        """Where attempts at an artifact work; what a process that died was putting there is gone, or back."""
+        folder = self._locate_unfinished(name)
+        remove_leftovers(self.root, folder)
+        return folder
 
     def _locate_unfinished(self, name: str) -> Path:
         return self.root / f"{UNFINISHED}{name}"
@@ -267,7 +273,7 @@ class ArtifactStore:
         resumable: bool,
     ) -> Artifact:
         final = self.root / name
-        unfinished = self._locate_unfinished(name)
+        unfinished = self._settle_unfinished(name)
         if unfinished.is_symlink() or unfinished.is_file():
             unfinished.unlink()
         if not resumable or find_link(unfinished):

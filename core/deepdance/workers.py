@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -42,15 +44,16 @@ class Workers:
 def open_processes(count: int) -> Iterator[Workers]:
     """So many processes of this machine, each started when there is work for it.
 
-    They end with the block, at once where it is left by an exception, and with this process, however that ends.
+    They end with the block, at once where it is left by an exception, and with this process, however that ends. What
+    they have in temporary files goes with them.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import Pipe
 
     # Nothing is ever written: all that the others learn is that this end is closed.
     watched, lifeline = Pipe(duplex=False)
-    with watched, lifeline:
-        executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched,))
+    with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
+        executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched, folder))
         try:
             yield Workers(executor, count)
         except BaseException:
@@ -85,14 +88,17 @@ class _Spawning(SpawnContext):
     Process = _Process
 
 
-def _begin(lifeline: Connection) -> None:
+def _begin(lifeline: Connection, folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; it is the first process that ends
-    Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    tempfile.tempdir = folder
+    Thread(target=_end_with, args=(lifeline, folder), daemon=True).start()
 
 
-def _end_with(lifeline: Connection) -> None:
+def _end_with(lifeline: Connection, folder: str) -> None:
     with suppress(EOFError, OSError):
         lifeline.recv()
+    for _ in range(3):  # the process that made it may have been killed, and the main thread writes there still
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

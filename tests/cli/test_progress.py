@@ -152,6 +152,13 @@ def test_a_long_reading_is_told_by_its_frames(forecast, told, clock):
     assert told() == ["silhouettes about 10 min"]
 
 
+def test_a_sweep_is_not_measured_by_the_runs_that_were_there(forecast, told, clock):
+    forecast(StageStarted("sweep", "models"))
+    for done, clock.now in ((1, 1.0), (9, 20.0), (10, 600.0)):
+        forecast(Progress("sweep", done, 21))
+    assert not told()
+
+
 def test_an_earlier_run_knows_better_than_the_table(forecast, tmp_path, told):
     registry = discover()
     options = registry.options("codec", "conv-ae", "paper", {"epochs": 2}).model_dump(mode="json")

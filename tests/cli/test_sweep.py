@@ -96,23 +96,28 @@ def test_tables_that_could_not_be_written_are_told_before_the_first_run(dd, fold
     assert not (tmp_path / "workspace").exists()
 
 
+STOPPED = "dd: stopped; finished stages are kept, the same command goes on from there\n"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_ends_all_processes_and_the_same_command_goes_on(folder, tmp_path):
+@pytest.mark.parametrize(("by", "code", "told"), [("SIGINT", 130, STOPPED), ("SIGKILL", -9, "")])
+def test_what_ends_a_sweep_ends_all_its_processes_and_the_same_command_goes_on(folder, tmp_path, by, code, told):
     command = [sys.executable, "-m", "deepdance", "sweep", str(folder / "models.toml"), "--jobs", "2"]
-    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("workspace/artifacts/silhouettes-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    set_up = {"cwd": tmp_path, "env": {**os.environ, "TMPDIR": str(temporary)}, "text": True}
+    first = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, **set_up)
+    wait_until(lambda: list(tmp_path.glob("workspace/artifacts/silhouettes-*")))
     workers = psutil.Process(first.pid).children(recursive=True)
-    first.send_signal(signal.SIGINT)
-    _, told = first.communicate(timeout=60)
-    assert first.returncode == 130
-    assert told.endswith("dd: stopped; finished stages are kept, the same command goes on from there\n")
+    first.send_signal(signal.Signals[by])
+    assert first.communicate(timeout=60)[1].endswith(told)
+    assert first.returncode == code
     assert workers
     assert not psutil.wait_procs(workers, timeout=20)[1]
+    assert not list(temporary.glob("deepdance-*"))
 
     kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("workspace/artifacts/*-*")}
-    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    second = subprocess.run(command, capture_output=True, timeout=240, **set_up)
     assert second.returncode == 0, second.stderr
     assert kept.items() <= {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("workspace/artifacts/*-*")}.items()
     assert not list(tmp_path.glob("workspace/**/*-part*"))

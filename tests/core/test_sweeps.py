@@ -1,6 +1,7 @@
 """Sweeps: which runs a file is, and what is made of them, here and by other processes."""
 
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
@@ -292,6 +293,7 @@ def test_a_run_that_fails_stops_no_other(folder, tmp_path, jobs, log, caplog):
     assert "broken.mp4: expected a video" in done.failed[0].error
     assert any(record.getMessage().startswith("try-broken failed: ") for record in caplog.records)
     assert [evaluation.run for evaluation in done.evaluations] == ["try-anna", "try-ben"]
+    assert "<b>try-broken</b> failed, and is in no table: " in done.report.read_text()
 
 
 def test_a_model_that_fails_in_another_process_fails_its_runs_alone(folder, tmp_path):
@@ -305,6 +307,21 @@ def test_a_model_that_fails_in_another_process_fails_its_runs_alone(folder, tmp_
 def test_if_all_fail_there_are_no_tables(folder, tmp_path):
     done = run_sweep(open_session(tmp_path), make_sweep(folder, "broken.mp4"))
     assert (done.tables, done.report, len(done.failed)) == (None, None, 1)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_came_of_the_runs_so_far_is_in_a_file(folder, tmp_path, jobs):
+    seen = []
+
+    def look(event):
+        if isinstance(event, Progress) and event.stage == "sweep":
+            seen.append([result.status for result in sweeps.list_results(tmp_path, "try")])
+            assert not event.total or event.done == 2 - seen[-1].count("unfinished")
+
+    sweep = make_sweep(folder, "broken.mp4", "anna.mp4", recipe=SMALL | {"codec": "pca", "sequence": "ridge"})
+    run_sweep(open_session(tmp_path, jobs=jobs, listen=look), sweep)
+    assert ["failed", "unfinished"] in seen
+    assert seen[-1] == ["failed", "finished"]
 
 
 def test_progress_is_that_of_the_runs(folder, tmp_path):
@@ -477,6 +494,34 @@ def test_what_an_interrupted_run_has_is_known_as_its_own(learning, tmp_path):
         make_by(driver._Attempt(workspace, held), sweep, planned, listen=lose_after(2, []))
     assert workspace.open_run("try")[0].artifacts.keys() == {"silhouettes", "codec", "latents"}
     assert [waste for waste in find_waste(workspace).waste if waste.path.parent.name == "artifacts"] == []
+
+
+@pytest.mark.parametrize("process", [os.getpid(), 99_999_999])
+def test_what_a_killed_command_left_of_a_run_is_cleared_away(one, tmp_path, process):
+    """In a container each command has the number of the one before."""
+    left = tmp_path / f"runs/try/.incoming-{process}-part"
+    left.mkdir(parents=True)
+    (left / "dance.mp4").write_bytes(b"half")
+    with ExitStack() as held:
+        make_by(driver._Attempt(Workspace(tmp_path), held), *one)
+    assert (tmp_path / "runs/try/dance.mp4").stat().st_size > 4
+    assert not list((tmp_path / "runs/try").glob(".*"))
+
+
+@pytest.mark.parametrize("kind", ["part", "old"])
+def test_what_a_killed_command_left_of_a_training_is_cleared_away(learning, learned, tmp_path, kind):
+    """It was putting what a worker had sent in the place of what it had sent before."""
+    sweep, planned = learning
+    after = []
+    with pytest.raises(WorkerError), ExitStack() as held:
+        make_by(driver._Attempt(Workspace(tmp_path), held), sweep, planned, listen=lose_after(2, []))
+    (sent,) = (tmp_path / "artifacts").glob(f"{UNFINISHED}*")
+    sent.rename(sent.with_name(f".{sent.name}-99999999-{kind}"))
+    with ExitStack() as held:
+        make_by(driver._Attempt(Workspace(tmp_path), held), sweep, planned, listen=lose_after(9, after))
+    assert after == ([3, 4] if kind == "old" else [1, 2, 3, 4])
+    assert list_files(tmp_path) == learned
+    assert {path.name for path in (tmp_path / "artifacts").glob(".*")} == {".locks"}
 
 
 def test_without_a_common_disk_what_is_kept_travels(one, swept, tmp_path, monkeypatch):

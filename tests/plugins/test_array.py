@@ -3,6 +3,7 @@
 import os
 import zipfile
 from fractions import Fraction
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from deepdance.errors import InputError
 from deepdance.interfaces import SourceInfo
 from deepdance.testing.subject import measure_memory
+from deepdance_plugins import _files
 from deepdance_plugins.sources import array
 from deepdance_plugins.sources.array import ArrayOptions, ArraySource
 
@@ -59,6 +61,18 @@ def test_frames_and_silhouettes_come_back(tmp_path, suffix, order):
     path = save(tmp_path / f"b{suffix}", np.asarray(grey, order=order))
     assert np.array_equal(read(path), np.repeat(grey[..., None], 3, axis=3))
     assert source(path).info() == SourceInfo(8, 10, silhouettes=True)
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(_files, "blake2b", lambda **size: begun.append(size) or blake2b(**size))
+    path = tmp_path / "dance.npy"
+    np.save(path, np.zeros((4, 6, 8), np.uint8))
+    first = {source(path).fingerprint() for _ in range(3)}
+    np.save(path, np.ones((4, 6, 8), np.uint8))
+    os.utime(path, (1, 1))
+    changed = {source(path).fingerprint() for _ in range(3)}
+    assert (len(first), len(changed), len(first | changed), len(begun)) == (1, 1, 2, 2)
 
 
 def test_true_is_the_dancer(tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from deepdance.evaluation.long_dances import (
 from deepdance.evaluation.next_frame import measure_next_frame
 from deepdance.evaluation.streams import OnProgress
 from deepdance.evaluation.tables import (
+    CEILING,
     COPY,
     REAL,
     Column,
@@ -66,9 +68,11 @@ LONG_SUMMARY = (
     Column("long.replay_seconds", "replay, s", 1),
 )
 """The same of its long dances, in a table of their own."""
+CEILING_LEGEND = f"{CEILING}: real frames, encoded and decoded, which no sequence model does better than with it."
 LONG_LEGEND = (
     "motion, grey, nearest: ÷ real. Fréchet ÷ floor: 1 is as real, 0 would be the training frames themselves. told: "
-    "how often a classifier tells it from real frames, .5 by chance. replay: of training frames in their order."
+    "how often a classifier tells it from real frames, .5 by chance. replay: of training frames in their order. "
+    f"{CEILING_LEGEND}"
 )
 
 log = logging.getLogger("deepdance")
@@ -181,9 +185,8 @@ def _build_table(
 
 
 def compare(evaluations: Sequence[Evaluation]) -> Tables:
-    """One row a run, then what real frames and copying reach on the first run's held-out frames; so two tables.
-
-    The third is the paper's.
+    """One row a run, then what real frames and copying reach on the first run's held-out frames, and what each codec
+    alone does; so two tables. The third is the paper's.
     """
     if len({evaluation.frames for evaluation in evaluations}) > 1:
         log.warning("these runs hold out different frames, so their figures are not quite comparable")
@@ -191,7 +194,7 @@ def compare(evaluations: Sequence[Evaluation]) -> Tables:
     for each in evaluations:
         named.setdefault(f"{each.codec} × {each.sequence}", []).append(each.run)
     models = "\n".join(f"{', '.join(runs)}: {model}." for model, runs in named.items())
-    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect."
+    legend = f"{models}\nskill, so many frames ahead: 0 is copying, 1 is perfect. {CEILING_LEGEND}"
     return Tables.of(
         [e.run for e in evaluations],
         frames=_compare("Comparison", SUMMARY, evaluations, legend),
@@ -207,7 +210,21 @@ def _compare(title: str, columns: Sequence[Column], evaluations: Sequence[Evalua
         Row(REAL, "real", _summarize(columns, first, "real")),
         Row(COPY, "copy", _summarize(columns, first, "copy")),
     ]
-    return Table(title, columns, rows + baselines, legend)
+    return Table(title, columns, [*rows, *baselines, *_list_ceilings(columns, evaluations)], legend)
+
+
+def _list_ceilings(columns: Sequence[Column], evaluations: Sequence[Evaluation]) -> Iterator[Row]:
+    """What each codec alone reaches, where anything was measured of it: of runs that share one, the first's figures."""
+    different: list[Evaluation] = []
+    for each in evaluations:
+        if all((each.codec, each.tables["codec"]) != (other.codec, other.tables["codec"]) for other in different):
+            different.append(each)
+    counts = Counter(each.codec for each in different)
+    for each in different:
+        figures = _summarize(columns, each, "ceiling")
+        if any(figures.values()):
+            own = f" of {each.run}" if counts[each.codec] > 1 else ""
+            yield Row(f"{CEILING}, {each.codec}{own}", "ceiling", figures)
 
 
 def _summarize(columns: Sequence[Column], evaluation: Evaluation, role: Role) -> Figures:

@@ -205,12 +205,14 @@ def join_paper_tables(tables: Mapping[str, Sequence[PaperRow]]) -> Table:
 
 
 def _tell_held_out(tables: Mapping[str, Sequence[PaperRow]]) -> Iterator[str]:
-    """How many frames and windows that is: once, if it is the same of all runs."""
+    """How many frames and windows that is: once of all runs of which it is the same."""
     counts = {run: [f"{row.held_out:,} {UNITS[row.stage]}" for row in of if row.held_out] for run, of in tables.items()}
-    told = {run: " and ".join(count) for run, count in counts.items() if count}
-    same = len(set(told.values())) == 1
-    for run, count in list(told.items())[: 1 if same else None]:
-        yield f"Held out: {count}." if same else f"Held out of {run}: {count}."
+    told: dict[str, list[str]] = {}
+    for run, count in counts.items():
+        if count:
+            told.setdefault(" and ".join(count), []).append(run)
+    for shown, runs in told.items():
+        yield f"Held out: {shown}." if len(told) == 1 else f"Held out of {', '.join(runs)}: {shown}."
 
 
 def _make_row(name: str, role: Role, values: Mapping[str, Any]) -> Row:

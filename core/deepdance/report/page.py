@@ -22,13 +22,14 @@ def write_page(
     comparison: Tables | None = None,
     others: Mapping[str, str] | None = None,
     title: str = "",
+    failed: Mapping[str, str] | None = None,
 ) -> None:
     """Write the page of these runs, beside one another where they are several; it appears when it is whole.
 
-    `comparison` has the tables of them and of `others`, which are not shown: a link each, by run. Without a `title` the
-    page has the names of the runs.
+    `comparison` has the tables of them and of `others`, which are not shown: a link each, by run. `failed`
+    says by run why others are in no table. Without a `title` the page has the names of the runs.
     """
-    write_text(path, build_page(runs, comparison, others, title))
+    write_text(path, build_page(runs, comparison, others, title, failed))
 
 
 def build_page(
@@ -36,6 +37,7 @@ def build_page(
     comparison: Tables | None = None,
     others: Mapping[str, str] | None = None,
     title: str = "",
+    failed: Mapping[str, str] | None = None,
 ) -> str:
     """The page as HTML. It loads nothing, and its policy keeps it from doing so."""
     from jinja2 import Environment, StrictUndefined
@@ -57,6 +59,7 @@ def build_page(
         paper=compared.pop("paper", paper),
         comparison=compared,
         others=others or {},
+        failed=failed or {},
         title=title,
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704

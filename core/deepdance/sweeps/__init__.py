@@ -42,7 +42,10 @@ log = logging.getLogger("deepdance")
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run: `finished`, or `failed` with what went wrong. Without a name of its own it has the plan's."""
+    """What came of a run: `finished`, or `failed` with what went wrong; `unfinished` while its sweep works.
+
+    Without a name of its own it has the plan's.
+    """
 
     run: str
     status: str
@@ -77,7 +80,7 @@ def locate_sweep(workspace: Path, name: str) -> Path:
 
 
 def list_results(workspace: Path, name: str) -> list[Result]:
-    """What came of the runs of a sweep when it was done last. Raises WorkspaceError."""
+    """What came of the runs of a sweep, or has come so far. Raises WorkspaceError."""
     return read_as(locate_sweep(workspace, name) / RESULT, dict[str, list[Result]])["runs"]
 
 
@@ -91,16 +94,17 @@ def run_sweep(session: Session, sweep: Sweep) -> Swept:
     a sweep that could not even begin, WorkerError where a process is lost that cannot be replaced.
     """
     planned = sweep.plan(session.registry)
-    session.workspace.make_folder(locate_sweep(session.workspace.root, sweep.name))
+    folder = locate_sweep(session.workspace.root, sweep.name)
+    session.workspace.make_folder(folder)
     session = _share_out(session, len(planned))
-    jobs = _Jobs(session, sweep, planned)
+    jobs = _Jobs(session, sweep, planned, folder)
     session.listen(StageStarted(STAGE, sweep.name))
     # The workers end before the threads that wait for them: by a worker that is ended a thread is freed.
     with ThreadPoolExecutor(len(planned)) as threads, session.open_workers(len(planned)) as workers:
         jobs.do_all(workers, threads)
     session.listen(StageFinished(STAGE, False, sweep.name))
-    done = [jobs.done[run.name] for run in planned]
-    return _sum_up(session, sweep, [result for result, _ in done], [each for _, each in done if each])
+    evaluations = [each for run in planned if (each := jobs.done[run.name][1])]
+    return _sum_up(session, sweep, folder, jobs.list_results(), evaluations)
 
 
 def _share_out(session: Session, runs: int) -> Session:
@@ -145,6 +149,7 @@ class _Jobs:
     session: Session
     sweep: Sweep
     planned: Sequence[PlannedRun]
+    folder: Path
     done: dict[str, Done] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -160,6 +165,7 @@ class _Jobs:
 
     def do_all(self, workers: Workers | None, threads: ThreadPoolExecutor) -> None:
         """Do all runs: here, or as many at once as there are workers."""
+        self._write_results()
         if workers is None:
             self._work(None)
             return
@@ -172,6 +178,14 @@ class _Jobs:
         except BaseException:
             self._stop()
             raise
+
+    def list_results(self) -> list[Result]:
+        """What came of each run so far, as they are planned."""
+        return [self.done.get(run.name, (Result(run.name, "unfinished"), None))[0] for run in self.planned]
+
+    def _write_results(self) -> None:
+        """For whoever asks meanwhile: no terminal shows how far a sweep is that works on a server."""
+        write_json(self.folder / RESULT, {"runs": [asdict(result) for result in self.list_results()]})
 
     def _stop(self) -> None:
         with self._changed:
@@ -209,6 +223,7 @@ class _Jobs:
             self._working.pop(planned.name, None)
             if done:
                 self.done[planned.name] = done
+                self._write_results()
                 self._tell_what_came(planned)
                 self._tell()
             else:
@@ -270,15 +285,16 @@ def _describe_error(session: Session, error: Exception) -> str:
     return f"{culprit}: {one_line(error)}" if culprit else one_line(error)
 
 
-def _sum_up(session: Session, sweep: Sweep, results: list[Result], evaluations: list[Evaluation]) -> Swept:
-    folder = locate_sweep(session.workspace.root, sweep.name)
-    write_json(folder / RESULT, {"runs": [asdict(result) for result in results]})
+def _sum_up(
+    session: Session, sweep: Sweep, folder: Path, results: list[Result], evaluations: list[Evaluation]
+) -> Swept:
     if not evaluations:
         return Swept(results, evaluations, folder)
     tables, page = compare(evaluations), folder / report.REPORT
     session.listen(StageStarted("report", page.name))
     shown = [report.collect(session, each.run) for each in evaluations[:SHOWN]]
     others = {each.run: f"../../runs/{quote(each.run)}/{report.REPORT}" for each in evaluations[SHOWN:]}
-    report.write_page(shown, page, tables, others, sweep.name)
+    failed = {result.run: result.error for result in results if result.status != "finished"}
+    report.write_page(shown, page, tables, others, sweep.name, failed)
     session.listen(StageFinished("report", False, str(page)))
     return Swept(results, evaluations, folder, tables, page)

@@ -15,7 +15,7 @@ from typing import Any
 from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
 from deepdance.events import Progress
 from deepdance.session import WAITING, Session
-from deepdance.storage import hash_file, take_over
+from deepdance.storage import hash_file, remove_leftovers, take_over
 from deepdance.sweeps.plan import Measured, PlannedRun
 from deepdance.sweeps.worker import (
     PIECE,
@@ -198,6 +198,7 @@ def _describe_kept(artifact: Artifact) -> Kept:
 @contextmanager
 def _receive_run(folder: Path) -> Iterator[Path]:
     """A folder for all that a run's has; when the block ends well that takes its place there, its record last."""
+    remove_leftovers(folder)
     incoming = folder / f".incoming-{os.getpid()}-part"  # one that is left is found as such
     try:
         incoming.mkdir()

@@ -1,5 +1,6 @@
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from pydantic import TypeAdapter
@@ -49,6 +50,29 @@ def test_a_comparison_takes_each_runs_own_rows_and_the_first_ones_baselines(capl
     assert column(both["long"], "long.coverage") == [Estimate(0.8), Estimate(0.9), Estimate(1), None]
     assert len(both["long"].columns) == len(LONG_SUMMARY)
     assert not caplog.records
+
+
+def with_ceiling(evaluation, skill):
+    """The same evaluation, with what its codec alone reaches one frame ahead."""
+    ahead = evaluation.tables["next_frame"]
+    rows = [*ahead.rows, Row("the codec alone", "ceiling", {"iou_skill": Estimate(skill)}, 1)]
+    tables = {**evaluation.tables, "next_frame": replace(ahead, rows=rows)}
+    return replace(evaluation, tables=tables)
+
+
+def test_a_comparison_has_the_ceiling_of_each_codec():
+    shared = [with_ceiling(evaluation(run, 0.8, 0.3), 0.7) for run in ("a", "b")]
+    other = with_ceiling(evaluation("c", 0.9, 0.3), 0.8)
+    last = "the codec alone, "
+    for third, names in (
+        (replace(other, codec="sdf-ae"), [f"{last}pca", f"{last}sdf-ae"]),
+        (other, [f"{last}pca of a", f"{last}pca of c"]),
+    ):
+        both = compare([*shared, third])
+        ceilings = [row for row in both["frames"].rows if row.role == "ceiling"]
+        assert [row.name for row in ceilings] == names
+        assert [row.figures["next_frame.iou_skill.1"] for row in ceilings] == [Estimate(0.7), Estimate(0.8)]
+        assert not [row for row in both["long"].rows if row.role == "ceiling"]
 
 
 def test_runs_with_other_frames_are_compared_with_a_warning(caplog):

@@ -94,6 +94,8 @@ def test_the_papers_table_of_several_runs_tells_what_each_held_out():
     table = join_paper_tables({"a": first, "b": other})
     assert [row.name for row in table.rows] == ["a: conv-ae", "b: conv-ae", "the paper", "a: gru", "b: gru"]
     assert "Held out of a: 30 frames and 30 windows. Held out of b: 40 frames and 40 windows." in table.legend
+    shared = join_paper_tables({"a": first, "b": other, "c": first})
+    assert "Held out of a, c: 30 frames and 30 windows. Held out of b: " in shared.legend
     same = join_paper_tables({"a": first, "b": first})
     assert same.legend.count("Held out") == 1
 

@@ -21,7 +21,14 @@ from deepdance.errors import InputError
 from deepdance.frames import spread_evenly
 from deepdance.interfaces import FrameSource, SourceInfo, UInt8
 from deepdance_plugins._ffmpeg.process import SIDE_FILE, FfmpegProcess, StalledError
-from deepdance_plugins._files import find_file, hash_files, show_path, shrink_to_fit, translate_errors
+from deepdance_plugins._files import (
+    Version,
+    find_file,
+    hash_files,
+    show_path,
+    shrink_to_fit,
+    tell_version,
+)
 from deepdance_plugins.sources.ffmpeg import command, cuts
 from deepdance_plugins.sources.ffmpeg.options import FfmpegOptions
 from deepdance_plugins.sources.ffmpeg.probe import (
@@ -47,16 +54,6 @@ LOOK_RATE = 3.0
 """Frames a second, at least, of what must be read for a look."""
 
 
-Version = tuple[int, ...]
-
-
-def _tell_version(path: Path) -> Version:
-    """What changes when a file does: each stage of a run opens a source of its own, and they ask the same of a file."""
-    with translate_errors(path):
-        status = path.stat()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 @lru_cache
 def _probe_video(path: Path, name: str, version: Version) -> Video:
     return probe_video(path, name)
@@ -65,11 +62,6 @@ def _probe_video(path: Path, name: str, version: Version) -> Video:
 @lru_cache
 def _probe_picture(path: Path, video: Video, name: str, version: Version) -> Picture:
     return probe_picture(path, video, name)
-
-
-@lru_cache
-def _hash(path: Path, version: Version) -> str:
-    return hash_files([path])
 
 
 class Crop(NamedTuple):
@@ -100,11 +92,11 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     @cached_property
     def _video(self) -> Video:
-        return _probe_video(self._path, self._name, _tell_version(self._path))
+        return _probe_video(self._path, self._name, tell_version(self._path))
 
     @cached_property
     def _picture(self) -> Picture:
-        return _probe_picture(self._path, self._video, self._name, _tell_version(self._path))
+        return _probe_picture(self._path, self._video, self._name, tell_version(self._path))
 
     @cached_property
     def _part(self) -> Crop:
@@ -126,7 +118,7 @@ class FfmpegSource(FrameSource[FfmpegOptions]):
 
     def fingerprint(self) -> str:
         """Size and hash of the whole file."""
-        return _hash(self._path, _tell_version(self._path))
+        return hash_files([self._path])
 
     def frames(self, fps: float, size: tuple[int, int]) -> Iterator[UInt8]:
         """Yield chunks `(n, h, w, 3)` of about 8 MB; what a damaged file still holds is read, with a warning."""
