@@ -496,7 +496,7 @@ def test_what_an_interrupted_run_has_is_known_as_its_own(learning, tmp_path):
     assert [waste for waste in find_waste(workspace).waste if waste.path.parent.name == "artifacts"] == []
 
 
-@pytest.mark.parametrize("process", [os.getpid(), 99_999_999])
+@pytest.mark.parametrize("process", [os.getpid(), 99_999_999], ids=["its number", "another"])
 def test_what_a_killed_command_left_of_a_run_is_cleared_away(one, tmp_path, process):
     """In a container each command has the number of the one before."""
     left = tmp_path / f"runs/try/.incoming-{process}-part"
