@@ -158,7 +158,7 @@ def _unwrap(future: Future[Outcome], timeout: float | None = None) -> Any:
         ) from error
     if failure:
         raise failure.restore() from WorkerTracebackError(failure.traceback)
-    return result
+    return pickle.loads(result)  # noqa: S301 - it comes from one who was sent the task
 
 
 @contextmanager
@@ -237,16 +237,16 @@ class WorkerTracebackError(Exception):
         return f"\n{self.args[0]}"
 
 
-Outcome = tuple[Any, _Failure | None]
-"""What a task returns, or how it failed."""
+Outcome = tuple[bytes, _Failure | None]
+"""What a task returns, pickled, or how it failed. Ray would hand on its own copy of an array, which is read-only."""
 
 
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Outcome:
     """In a worker: call a function."""
     try:
-        return function(*arguments), None
+        return pickle.dumps(function(*arguments), pickle.HIGHEST_PROTOCOL), None
     except (Exception, SystemExit) as error:
-        return None, _pack_failure(error)
+        return b"", _pack_failure(error)
 
 
 def _pack_failure(error: BaseException) -> _Failure:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from cluster_tasks import die, fail, find_environment, find_pid, read_slowly, sleep
+from cluster_tasks import die, fail, find_environment, find_pid, make_array, read_slowly, sleep
 from clusters import kill_who_waits_for_a_worker, open_two_nodes
 from conftest import demo_frames, write_video
 
@@ -94,6 +94,12 @@ def test_work_is_done_there_and_fast(engine):
         start = time.monotonic()
         assert len(list(map_blocks(workers, find_pid, ((n,) for n in range(50))))) == 50
         assert time.monotonic() - start < 5
+
+
+def test_an_array_that_comes_back_can_be_written(engine):
+    with discover().open_workers(engine, 1) as workers:
+        for made in (run_task(workers, Tools(discover()), make_array), *map_blocks(workers, make_array, [()])):
+            made[0] = 1
 
 
 @pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")], ids=repr)
