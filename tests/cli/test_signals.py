@@ -218,7 +218,7 @@ def test_a_killed_worker_is_told_in_a_line_and_nobody_is_left(start, video, tmp_
     next(filter(is_worker, psutil.Process(running.process.pid).children())).kill()
     assert running.stop() == (
         "dd: expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
-        "memory; what is finished is kept: run again with --jobs 1\n"
+        "memory; what is finished is kept: run again where there is more of it, or with --jobs 1\n"
     )
     assert running.process.returncode == 2
 
@@ -261,8 +261,7 @@ def test_a_signal_that_a_finalizer_swallows_comes_again(start, video, tmp_path):
 def test_a_signal_that_nothing_wakes_the_program_for_comes_again(start, video, tmp_path):
     """Python hears of a signal between two steps of the main thread; one just before it waits comes too late."""
     unheard = (
-        "import signal, threading, time\n"
-        "def interrupt(): signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "import signal, threading, time\ndef interrupt(): signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
     )
     late = "        threading.Timer(0.5, interrupt).start()\n        time.sleep(100)\n"
     codec = unheard + CODEC.replace("        self.size = train.size\n", late)

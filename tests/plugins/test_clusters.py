@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,14 @@ from clusters import kill_who_waits_for_a_worker, open_two_nodes
 from conftest import demo_frames, write_video
 
 from deepdance import pipeline, preparation
-from deepdance.errors import InputError, OptionError, PluginError, WorkerError
+from deepdance.errors import ClusterLostError, InputError, OptionError, PluginError, WorkerError
 from deepdance.events import ArtifactReady
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
-from deepdance.tasks import Tools, map_blocks, run_task
-from deepdance.workers import open_processes
+from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
+from deepdance.workers import Workers, open_processes
 from deepdance_plugins import clusters
 
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
@@ -243,3 +244,53 @@ def test_a_head_that_is_too_busy_is_asked_again(monkeypatch):
     with pytest.raises(OptionError, match="Initialization failure"):
         clusters._init_ray(ray, "ray://head:1", None)
     assert len(asked) == 3
+
+
+def make_silent_ray(answers):
+    """What `_Ray` needs of a Ray whose head answers until `answers` ends, and whose tasks do not."""
+    from types import SimpleNamespace
+
+    task = SimpleNamespace(remote=lambda *_: SimpleNamespace(future=Future))
+    errors = SimpleNamespace(RayError=OSError, LocalRayletDiedError=ChildProcessError, RayTaskError=ValueError)
+    return SimpleNamespace(
+        remote=lambda **_: lambda function: task,
+        nodes=lambda: next(answers, None) or time.sleep(1),
+        is_initialized=lambda: True,
+        exceptions=errors,
+    )
+
+
+def test_a_head_that_does_not_answer_any_more_is_given_up(monkeypatch, log):
+    monkeypatch.setattr(clusters, "SILENCE", 0.3)
+    monkeypatch.setattr(clusters, "PAUSE", 0.05)
+    start = time.monotonic()
+    with clusters._Ray(make_silent_ray(iter([1] * 5))) as executor:
+        workers = Workers(executor, 1, lasting=True)
+        for call in (run_task, lambda w, tools, task: list(map_blocks(w, task, [()]))):
+            with pytest.raises(ClusterLostError, match=r"has not answered for .* leave out --executor"):
+                repeat_lost(workers, lambda call=call: call(workers, Tools(discover()), find_pid))
+    assert 0.4 < time.monotonic() - start < 5
+
+
+def test_a_cluster_whose_own_node_is_lost_is_not_asked_again():
+    executor = clusters._Ray(make_silent_ray(iter([1] * 99)))
+    with executor, pytest.raises(BrokenExecutor, match="no raylet"):
+        assert isinstance(executor._translate(ChildProcessError("no raylet")), BrokenExecutor)
+        executor.submit(find_pid)
+
+
+def test_a_ray_that_was_left_joins_no_other_cluster(cluster):
+    import ray
+
+    with discover().open_workers("ray", 1) as workers:
+        ray.shutdown()
+        with pytest.raises(ClusterLostError, match="connection has ended"):
+            run_task(workers, Tools(discover()), find_pid)
+        assert not ray.is_initialized()
+
+
+def test_a_scheduler_that_is_gone_is_told(dask):
+    with discover().open_workers(dask, 1) as workers:
+        workers.executor._executor._client.close()
+        with pytest.raises(ClusterLostError, match="scheduler of Dask does not answer"):
+            run_task(workers, Tools(discover()), find_pid)
