@@ -86,7 +86,12 @@ def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *argumen
             worker = door.wait()
         if worker:
             _receive(worker, tools)
-    result: Result = _unwrap(workers, future, AFTERWARDS if workers.lasting else None)
+    try:
+        result: Result = _unwrap(workers, future, AFTERWARDS if workers.lasting else None)
+    except _UnreachedError as error:
+        if worker:  # Dask has begun it anew, unasked
+            raise _describe_death(workers, BrokenExecutor()) from error
+        raise
     return result
 
 
@@ -245,6 +250,10 @@ class _Failure:
         return plain
 
 
+class _UnreachedError(WorkerError):
+    """A worker has no connection to the process that asked."""
+
+
 class WorkerTracebackError(Exception):
     """Where an error arose, in a worker."""
 
@@ -337,7 +346,7 @@ def _translate_loss(address: Address) -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as error:
-        raise WorkerError(
+        raise _UnreachedError(
             f"expected a connection from {socket.gethostname()} to the command at {address[0]}:{address[1]}, got "
             f"{type(error).__name__}: {error}; open that machine's ports to the cluster"
         ) from error
