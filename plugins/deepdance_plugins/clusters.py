@@ -243,9 +243,10 @@ def _reach(address: str, *, greets: bool = False) -> str:
 
 
 def _unreachable(what: str, error: Exception) -> OptionError:
+    known = "" if "dask" in what.lower() else ", RAY_AUTH_MODE the same there and here"
     return OptionError(
         f"--executor: expected a cluster, {what}, got {one_line(error)}; is it running, of the same version, the port "
-        "open, and RAY_AUTH_MODE the same there and here?"
+        f"open{known}?"
     )
 
 

@@ -202,6 +202,7 @@ def test_a_cluster_that_is_not_there_is_told_in_a_line(kind, dd, video, monkeypa
             assert result.code == 2
             assert result.err.count("\n") == 1, result.err
             assert "--executor: expected" in result.err
+            assert ("RAY_AUTH_MODE" in result.err) == (kind == "ray" and ":" in address[6:])
         assert time.monotonic() - start < 30
 
 
