@@ -103,7 +103,7 @@ def repeat_lost(workers: Workers | None, attempt: Callable[[], Result]) -> Resul
         except WorkerError as error:
             if not can_repeat(workers, error):
                 raise
-            log.info("a worker was lost, what it did is done by another: %s", error)
+            log.info("a worker has not done its part, another one is asked: %s", error)
     return attempt()
 
 
