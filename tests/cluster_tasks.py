@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 from deepdance import preparation
 from deepdance.artifacts import ArtifactStore
 from deepdance.sweeps import worker
@@ -18,6 +20,10 @@ def find_pid(tools, *block):
 
 def find_environment(tools, name):
     return os.environ.get(name)
+
+
+def make_array(tools):
+    return np.zeros(100_000, np.float32)
 
 
 def sleep(tools, seconds):

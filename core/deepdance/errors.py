@@ -33,5 +33,9 @@ class WorkerError(DeepDanceError):
     """A process that did a part of the work, and was ended from outside."""
 
 
+class ClusterLostError(WorkerError):
+    """A cluster that has gone while it worked: none of its workers is left to go on."""
+
+
 class RenderError(DeepDanceError):
     """A finished dance that could not be written."""

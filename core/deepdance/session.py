@@ -62,6 +62,14 @@ class Session:
     engine: str = ""
     """What does the work in place of processes of this machine: the address that a plugin's executor is known by."""
 
+    def __post_init__(self) -> None:
+        """Raises OptionError."""
+        if not isinstance(self.engine, str):
+            raise OptionError(
+                f"executor: expected an address, such as 'ray', got a {type(self.engine).__name__}; leave it out for "
+                "processes of this machine, or offer your own by a plugin's deepdance_workers"
+            )
+
     @classmethod
     def open(
         cls,

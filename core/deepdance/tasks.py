@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from deepdance.doors import Address, Door, knock
-from deepdance.errors import PluginError, WorkerError
+from deepdance.errors import ClusterLostError, PluginError, WorkerError
 from deepdance.events import Listener, ignore
 from deepdance.plugins import Registry, discover
 from deepdance.plugins.culprits import attach_culprit
@@ -80,14 +80,18 @@ def run_task(workers: Workers | None, tools: Tools, task: Task[Result], *argumen
     if workers is None:
         return task(tools, *arguments)
     with Door(workers.host) as door:
-        with _translate_death():
-            future = _submit(workers.executor, _do, door.address, door.key, *_pack(tools.registry, task, arguments))
+        future = _submit(workers, _do, door.address, door.key, *_pack(tools.registry, task, arguments))
         future.add_done_callback(lambda ended: door.give_up())
         with _tell_waiting(workers):
             worker = door.wait()
         if worker:
             _receive(worker, tools)
-    result: Result = _unwrap(future, AFTERWARDS if workers.lasting else None)
+    try:
+        result: Result = _unwrap(workers, future, AFTERWARDS if workers.lasting else None)
+    except _UnreachedError as error:
+        if worker:  # Dask has begun it anew, unasked
+            raise _describe_death(workers, BrokenExecutor()) from error
+        raise
     return result
 
 
@@ -97,10 +101,15 @@ def repeat_lost(workers: Workers | None, attempt: Callable[[], Result]) -> Resul
         try:
             return attempt()
         except WorkerError as error:
-            if not (workers and workers.lasting):
+            if not can_repeat(workers, error):
                 raise
-            log.info("a worker was lost, what it did is done by another: %s", error)
+            log.info("a worker has not done its part, another one is asked: %s", error)
     return attempt()
+
+
+def can_repeat(workers: Workers | None, error: WorkerError) -> bool:
+    """Whether others are left to do what a worker did that was lost."""
+    return bool(workers and workers.lasting) and not isinstance(error, ClusterLostError)
 
 
 def map_blocks(
@@ -113,6 +122,7 @@ def map_blocks(
     """
     submit = partial(_submit_block, workers, tools.registry, task)
     rest, pending = iter(blocks), deque[tuple[tuple[Any, ...], Future[Outcome]]]()
+
     while True:
         pending.extend((block, submit(block)) for block in islice(rest, workers.count + 1 - len(pending)))
         if not pending:
@@ -125,34 +135,48 @@ def map_blocks(
 
 
 def _submit_block(workers: Workers, registry: Registry, task: Task[Any], block: tuple[Any, ...]) -> Future[Outcome]:
-    with _translate_death():
-        return _submit(workers.executor, _do_block, *_pack(registry, task, block))
+    return _submit(workers, _do_block, *_pack(registry, task, block))
 
 
 def _wait_for(workers: Workers, first: Future[Outcome], submit: Callable[[], Future[Outcome]]) -> Any:
     """What a future has, or the one that is submitted in its place where a worker was lost."""
     futures = chain([first], iter(submit, None))
-    return repeat_lost(workers, lambda: _unwrap(next(futures)))
+    return repeat_lost(workers, lambda: _unwrap(workers, next(futures)))
 
 
-def _submit(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Future[Outcome]:
-    """Submit a call; a process that is started for it is deaf to Ctrl-C from its first moment."""
+def _submit(workers: Workers, function: Callable[..., Any], *arguments: Any) -> Future[Outcome]:
+    """Submit a call. An executor that takes none any more is lost, with all of its workers."""
+    try:
+        with _block_interrupts():
+            return workers.executor.submit(_attempt, function, *arguments)
+    except BrokenExecutor as error:
+        if not workers.lasting:
+            raise _describe_death(workers, error) from error
+        raise ClusterLostError(
+            f"expected a cluster that is there as long as its work takes, got one that has gone: {error}; what is "
+            "finished is kept: start the cluster again, or leave out --executor, and run the same command"
+        ) from error
+
+
+@contextmanager
+def _block_interrupts() -> Iterator[None]:
+    """A process that is started meanwhile is deaf to Ctrl-C from its first moment."""
     if not hasattr(signal, "pthread_sigmask"):
-        return executor.submit(_attempt, function, *arguments)
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return executor.submit(_attempt, function, *arguments)
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _unwrap(future: Future[Outcome], timeout: float | None = None) -> Any:
+def _unwrap(workers: Workers, future: Future[Outcome], timeout: float | None = None) -> Any:
     """What a task returns. Raises what it raises, and WorkerError for all that its executor has to say."""
     try:
-        with _translate_death():
-            result, failure = future.result(timeout)
-    except WorkerError:
-        raise
+        result, failure = future.result(timeout)
+    except (BrokenExecutor, CancelledError, TimeoutError) as error:
+        raise _describe_death(workers, error) from error
     except Exception as error:
         raise WorkerError(
             "expected workers with the same Python and the same packages as here, got one that cannot begin: "
@@ -160,7 +184,7 @@ def _unwrap(future: Future[Outcome], timeout: float | None = None) -> Any:
         ) from error
     if failure:
         raise failure.restore() from WorkerTracebackError(failure.traceback)
-    return result
+    return pickle.loads(result)  # noqa: S301 - it comes from one who was sent the task
 
 
 @contextmanager
@@ -203,15 +227,12 @@ def _read(worker: Connection) -> Iterator[tuple[str, Any]]:
             yield worker.recv()
 
 
-@contextmanager
-def _translate_death() -> Iterator[None]:
-    try:
-        yield
-    except (BrokenExecutor, CancelledError, TimeoutError) as error:
-        raise WorkerError(
-            "expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
-            "memory; what is finished is kept: run again with --jobs 1"
-        ) from error
+def _describe_death(workers: Workers, error: Exception) -> WorkerError:
+    why = f" ({error})" if workers.lasting and str(error) else ""
+    return WorkerError(
+        "expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
+        f"memory{why}; what is finished is kept: run again where there is more of it, or with --jobs 1"
+    )
 
 
 @dataclass(frozen=True)
@@ -232,6 +253,10 @@ class _Failure:
         return plain
 
 
+class _UnreachedError(WorkerError):
+    """A worker has no connection to the process that asked."""
+
+
 class WorkerTracebackError(Exception):
     """Where an error arose, in a worker."""
 
@@ -239,16 +264,16 @@ class WorkerTracebackError(Exception):
         return f"\n{self.args[0]}"
 
 
-Outcome = tuple[Any, _Failure | None]
-"""What a task returns, or how it failed."""
+Outcome = tuple[bytes, _Failure | None]
+"""What a task returns, pickled, or how it failed. Ray would hand on its own copy of an array, which is read-only."""
 
 
 def _attempt(function: Callable[..., Any], *arguments: Any) -> Outcome:
     """In a worker: call a function."""
     try:
-        return function(*arguments), None
+        return pickle.dumps(function(*arguments), pickle.HIGHEST_PROTOCOL), None
     except (Exception, SystemExit) as error:
-        return None, _pack_failure(error)
+        return b"", _pack_failure(error)
 
 
 def _pack_failure(error: BaseException) -> _Failure:
@@ -337,7 +362,7 @@ def _translate_loss(address: Address) -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as error:
-        raise WorkerError(
+        raise _UnreachedError(
             f"expected a connection from {socket.gethostname()} to the command at {address[0]}:{address[1]}, got "
             f"{type(error).__name__}: {error}; open that machine's ports to the cluster"
         ) from error

@@ -9,10 +9,11 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, InvalidStateError
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from typing import Any
+from weakref import WeakSet
 
 from deepdance.doors import PATIENCE
 from deepdance.errors import OptionError, PluginError
@@ -26,8 +27,10 @@ RAY_SETTINGS = {
     "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "4",
 }
 
-
 ATTEMPTS = 3
+SILENCE, PAUSE = 30.0, 3.0
+"""Seconds after which a head of Ray that does not answer counts as gone, and between two questions. Its client asks
+for ever, and after a minute it ends the process that belongs to its cluster."""
 
 
 def open_cluster(address: str, jobs: int | None) -> AbstractContextManager[Workers] | None:
@@ -49,7 +52,8 @@ def _open_ray(address: str, jobs: int | None) -> Iterator[Workers]:
         count = jobs or int(ray.cluster_resources().get("CPU", 0))
         if not count:
             raise OptionError(f"--executor: expected processors in the cluster at {address}, got none; add a node")
-        yield Workers(_Ray(ray), count, host or ray.util.get_node_ip_address(), lasting=True)
+        with _Ray(ray) as executor:
+            yield Workers(executor, count, host or ray.util.get_node_ip_address(), lasting=True)
 
 
 @contextmanager
@@ -105,20 +109,52 @@ class _Ray(Executor):
     def __init__(self, ray: Any) -> None:
         self._ray = ray
         self._remote = ray.remote(num_cpus=1, max_retries=0)(_call)
+        self._pending: WeakSet[Future[Any]] = WeakSet()
+        self._lost = ""
+        """Why no call can be done any more."""
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        # Ray would join whatever cluster it finds where the connection to its own has ended.
+        if self._lost or not self._ray.is_initialized():
+            raise BrokenExecutor(self._lost or "Ray's connection has ended")
         try:
             reference = self._remote.remote(fn, args, kwargs)
         except (self._ray.exceptions.RayError, ConnectionError) as error:
             raise BrokenExecutor(one_line(error)) from error
-        return _pass_on(reference.future(), self._translate)
+        future = _pass_on(reference.future(), self._translate)
+        self._pending.add(future)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the cluster be."""
+        self._closed.set()
 
     def _translate(self, error: BaseException) -> BaseException:
         """BrokenExecutor for what happened to a task; its cause where it could not be begun."""
         if isinstance(error, self._ray.exceptions.RayTaskError):
             cause: BaseException = error.cause
             return cause
+        if isinstance(error, self._ray.exceptions.LocalRayletDiedError):  # without that none is sent to a node
+            self._lost = one_line(error)
         return _break(error) if isinstance(error, self._ray.exceptions.RayError | ConnectionError) else error
+
+    def _watch(self) -> None:
+        """Ask the cluster whether it is there, until it is not or need not be."""
+        while not self._closed.wait(PAUSE) and self._ray.is_initialized():
+            silence = threading.Timer(SILENCE, self._give_up)
+            silence.daemon = True
+            silence.start()
+            with suppress(Exception):  # what it means the tasks tell
+                self._ray.nodes()
+            silence.cancel()
+
+    def _give_up(self) -> None:
+        self._lost = f"Ray's head has not answered for {SILENCE:.0f} seconds"
+        for future in list(self._pending):
+            with suppress(InvalidStateError):  # it is done
+                future.set_exception(BrokenExecutor(self._lost))
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -129,7 +165,8 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], options: dic
 def _open_dask(place: str, jobs: int | None) -> Iterator[Workers]:
     distributed = _load("distributed", "dask")
     host = _reach(f"dask://{place}", greets=True)  # Dask itself would wait for it for ever
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):  # each has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = distributed.Client(place, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
@@ -154,10 +191,14 @@ def _count_dask(client: Any, place: str) -> int:
 class _Dask(Executor):
     def __init__(self, distributed: Any, client: Any) -> None:
         self._executor = client.get_executor(pure=False)
+        self._closed = distributed.client.ClosedClientError
         self._lost = (distributed.scheduler.KilledWorker, distributed.CancelledError, OSError)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return _pass_on(self._executor.submit(fn, *args, **kwargs), self._translate)
+        try:
+            return _pass_on(self._executor.submit(fn, *args, **kwargs), self._translate)
+        except self._closed as error:
+            raise BrokenExecutor("the scheduler of Dask does not answer") from error
 
     def _translate(self, error: BaseException) -> BaseException:
         return _break(error) if isinstance(error, self._lost) else error
@@ -170,10 +211,11 @@ def _pass_on(future: Future[Any], translate: Callable[[BaseException], BaseExcep
 
     def hand_on(ended: Future[Any]) -> None:
         error = BrokenExecutor("cancelled") if ended.cancelled() else ended.exception()
-        if error:
-            translated.set_exception(translate(error))
-        else:
-            translated.set_result(ended.result())
+        with suppress(InvalidStateError):  # it was given up
+            if error:
+                translated.set_exception(translate(error))
+            else:
+                translated.set_result(ended.result())
 
     future.add_done_callback(hand_on)
     return translated
@@ -201,9 +243,10 @@ def _reach(address: str, *, greets: bool = False) -> str:
 
 
 def _unreachable(what: str, error: Exception) -> OptionError:
+    known = "" if "dask" in what.lower() else ", RAY_AUTH_MODE the same there and here"
     return OptionError(
         f"--executor: expected a cluster, {what}, got {one_line(error)}; is it running, of the same version, the port "
-        "open, and RAY_AUTH_MODE the same there and here?"
+        f"open{known}?"
     )
 
 

@@ -218,7 +218,7 @@ def test_a_killed_worker_is_told_in_a_line_and_nobody_is_left(start, video, tmp_
     next(filter(is_worker, psutil.Process(running.process.pid).children())).kill()
     assert running.stop() == (
         "dd: expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
-        "memory; what is finished is kept: run again with --jobs 1\n"
+        "memory; what is finished is kept: run again where there is more of it, or with --jobs 1\n"
     )
     assert running.process.returncode == 2
 

@@ -1,5 +1,6 @@
 """Where a pipeline works: what is made anew, what is told, and who listens."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import ModuleType
 
@@ -128,3 +129,9 @@ def test_an_error_that_is_nobodys_gets_no_note(session):
     with pytest.raises(ValueError, match="x") as caught, session.follow():
         raise ValueError("x")
     assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor(1), None, 3], ids=repr)
+def test_an_executor_that_is_no_address_is_told(executor, tmp_path):
+    with pytest.raises(OptionError, match="^executor: expected an address, .* deepdance_workers$"):
+        Session.open(tmp_path, engine=executor)

@@ -6,25 +6,26 @@ import socket
 import sys
 import time
 from collections import Counter
+from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from cluster_tasks import die, fail, find_environment, find_pid, read_slowly, sleep
+from cluster_tasks import die, fail, find_environment, find_pid, make_array, read_slowly, sleep
 from clusters import kill_who_waits_for_a_worker, open_two_nodes
 from conftest import demo_frames, write_video
 
 from deepdance import pipeline, preparation
-from deepdance.errors import InputError, OptionError, PluginError, WorkerError
+from deepdance.errors import ClusterLostError, InputError, OptionError, PluginError, WorkerError
 from deepdance.events import ArtifactReady
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
-from deepdance.tasks import Tools, map_blocks, run_task
-from deepdance.workers import open_processes
+from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
+from deepdance.workers import Workers, open_processes
 from deepdance_plugins import clusters
 
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
@@ -96,6 +97,15 @@ def test_work_is_done_there_and_fast(engine):
         assert time.monotonic() - start < 5
 
 
+def test_an_array_that_comes_back_can_be_written(engine):
+    with discover().open_workers(engine, 1) as workers:
+        for made in (
+            run_task(workers, Tools(discover()), make_array),
+            *map_blocks(workers, Tools(discover()), make_array, [()]),
+        ):
+            made[0] = 1
+
+
 @pytest.mark.parametrize("error", [InputError("it is torn; mend it"), ValueError("what nobody expects")], ids=repr)
 def test_an_error_is_the_same(engine, error):
     told = []
@@ -126,10 +136,11 @@ def test_other_code_is_refused(engine, monkeypatch):
             run_task(workers, Tools(discover()), find_pid)
 
 
-def test_a_worker_that_dies_each_time_is_told_in_a_line(cluster):
-    with discover().open_workers("ray", 1) as workers:
-        for call in (run_task, lambda w, tools, task: list(map_blocks(w, tools, task, [()]))):
-            with pytest.raises(WorkerError, match="--jobs 1$"):
+def test_a_worker_that_dies_each_time_is_told_in_a_line(engine):
+    with discover().open_workers(engine, 1) as workers:
+        calls = (run_task, lambda w, tools, task: list(map_blocks(w, tools, task, [()])))
+        for call in calls[: 1 if "dask" in engine else 2]:
+            with pytest.raises(WorkerError, match="perhaps for want of memory.*--jobs 1$"):
                 call(workers, Tools(discover()), die)
         assert run_task(workers, Tools(discover()), find_pid)
 
@@ -195,6 +206,7 @@ def test_a_cluster_that_is_not_there_is_told_in_a_line(kind, dd, video, monkeypa
             assert result.code == 2
             assert result.err.count("\n") == 1, result.err
             assert "--executor: expected" in result.err
+            assert ("RAY_AUTH_MODE" in result.err) == (kind == "ray" and ":" in address[6:])
         assert time.monotonic() - start < 30
 
 
@@ -237,3 +249,53 @@ def test_a_head_that_is_too_busy_is_asked_again(monkeypatch):
     with pytest.raises(OptionError, match="Initialization failure"):
         clusters._init_ray(ray, "ray://head:1", None)
     assert len(asked) == 3
+
+
+def make_silent_ray(answers):
+    """What `_Ray` needs of a Ray whose head answers until `answers` ends, and whose tasks do not."""
+    from types import SimpleNamespace
+
+    task = SimpleNamespace(remote=lambda *_: SimpleNamespace(future=Future))
+    errors = SimpleNamespace(RayError=OSError, LocalRayletDiedError=ChildProcessError, RayTaskError=ValueError)
+    return SimpleNamespace(
+        remote=lambda **_: lambda function: task,
+        nodes=lambda: next(answers, None) or time.sleep(1),
+        is_initialized=lambda: True,
+        exceptions=errors,
+    )
+
+
+def test_a_head_that_does_not_answer_any_more_is_given_up(monkeypatch, log):
+    monkeypatch.setattr(clusters, "SILENCE", 0.3)
+    monkeypatch.setattr(clusters, "PAUSE", 0.05)
+    start = time.monotonic()
+    with clusters._Ray(make_silent_ray(iter([1] * 5))) as executor:
+        workers = Workers(executor, 1, lasting=True)
+        for call in (run_task, lambda w, tools, task: list(map_blocks(w, tools, task, [()]))):
+            with pytest.raises(ClusterLostError, match=r"has not answered for .* leave out --executor"):
+                repeat_lost(workers, lambda call=call: call(workers, Tools(discover()), find_pid))
+    assert 0.4 < time.monotonic() - start < 5
+
+
+def test_a_cluster_whose_own_node_is_lost_is_not_asked_again():
+    executor = clusters._Ray(make_silent_ray(iter([1] * 99)))
+    with executor, pytest.raises(BrokenExecutor, match="no raylet"):
+        assert isinstance(executor._translate(ChildProcessError("no raylet")), BrokenExecutor)
+        executor.submit(find_pid)
+
+
+def test_a_ray_that_was_left_joins_no_other_cluster(cluster):
+    import ray
+
+    with discover().open_workers("ray", 1) as workers:
+        ray.shutdown()
+        with pytest.raises(ClusterLostError, match="connection has ended"):
+            run_task(workers, Tools(discover()), find_pid)
+        assert not ray.is_initialized()
+
+
+def test_a_scheduler_that_is_gone_is_told(dask):
+    with discover().open_workers(dask, 1) as workers:
+        workers.executor._executor._client.close()
+        with pytest.raises(ClusterLostError, match="scheduler of Dask does not answer"):
+            run_task(workers, Tools(discover()), find_pid)

@@ -25,7 +25,7 @@ from deepdance.session import Session
 from deepdance.storage import read_as, write_json
 from deepdance.sweeps.driver import KeptWorkspace, MissingError, make_elsewhere
 from deepdance.sweeps.plan import PlannedRun, Sweep
-from deepdance.tasks import repeat_lost
+from deepdance.tasks import can_repeat, repeat_lost
 from deepdance.workers import Workers, count_processes
 
 __all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "list_results", "locate_sweep", "run_sweep"]
@@ -216,7 +216,7 @@ class _Jobs:
         try:
             done: Done | None = self._find(planned) or self._make(planned, workers)
         except Exception as error:
-            if self._stopped or (isinstance(error, WorkerError) and not (workers and workers.lasting)):
+            if self._stopped or (isinstance(error, WorkerError) and not can_repeat(workers, error)):
                 raise
             done = self._fail(planned, error), None
         with self._changed:
