@@ -131,7 +131,7 @@ def test_an_error_that_is_nobodys_gets_no_note(session):
     assert not hasattr(caught.value, "__notes__")
 
 
-@pytest.mark.parametrize("executor", [ThreadPoolExecutor(1), None, 3], ids=repr)
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor(1), None, 3], ids=["an executor", "None", "a number"])
 def test_an_executor_that_is_no_address_is_told(executor, tmp_path):
     with pytest.raises(OptionError, match="^executor: expected an address, .* deepdance_workers$"):
         Session.open(tmp_path, engine=executor)
