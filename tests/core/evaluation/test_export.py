@@ -67,6 +67,12 @@ def test_tex_is_escaped_and_whole(written):
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
 
 
+def test_tex_sets_an_exponent_as_a_power_of_ten(tmp_path):
+    row = Row("pca", "model", {"loss": Estimate(1.2312e-15)})
+    Tables.of(["run"], one=Table("One", [Column("loss", "loss", digits=3)], [row])).write(tmp_path / "t.tex")
+    assert r"pca & $1.23 \times 10^{-15}$ \\" in (tmp_path / "t.tex").read_text(encoding="utf-8")
+
+
 def test_a_suffix_that_nobody_knows_is_told_before_a_file_is_there(tmp_path):
     with pytest.raises(OptionError, match=r"that ends in \.csv, \.json, \.md or \.tex, got .*t\.xlsx"):
         TABLES.write(tmp_path / "t.xlsx")
