@@ -35,7 +35,7 @@ for ever, and after a minute it ends the process that belongs to its cluster."""
 
 def open_cluster(address: str, jobs: int | None) -> AbstractContextManager[Workers] | None:
     """The workers at `ray`, `ray://HOST:PORT` or `dask://HOST:PORT`; None for other addresses. Raises OptionError."""
-    kind, _, place = address.partition("://")
+    kind = address.partition("://")[0]
     if address == "ray":
         return _open_ray(os.environ.get("RAY_ADDRESS") or "auto", jobs)
     if kind == "ray":

@@ -31,7 +31,8 @@ NO_BREAK = "\u00a0"
 class Column:
     """A measure: its key in JSON, its heading, and the decimals that it is shown with.
 
-    With `digits` so many significant ones are shown instead, below a millionth with an exponent. `needs` says without what nothing can be measured.
+    With `digits` so many significant ones are shown instead, below a millionth with an exponent. `needs` says without
+    what nothing can be measured.
     """
 
     key: str

@@ -10,6 +10,7 @@ from tables import FIGURE, NAME, TABLES
 
 from deepdance.errors import OptionError
 from deepdance.evaluation.tables import Column, Row, Table, Tables
+from deepdance.metrics.bootstrap import Estimate
 
 
 @pytest.fixture
