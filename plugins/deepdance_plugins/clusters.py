@@ -35,12 +35,12 @@ for ever, and after a minute it ends the process that belongs to its cluster."""
 
 def open_cluster(address: str, jobs: int | None) -> AbstractContextManager[Workers] | None:
     """The workers at `ray`, `ray://HOST:PORT` or `dask://HOST:PORT`; None for other addresses. Raises OptionError."""
-    kind, _, place = address.partition("://")
+    kind = address.partition("://")[0]
     if address == "ray":
         return _open_ray(os.environ.get("RAY_ADDRESS") or "auto", jobs)
     if kind == "ray":
         return _open_ray(address, jobs)
-    return _open_dask(place, jobs) if kind == "dask" else None
+    return _open_dask(address, jobs) if kind == "dask" else None
 
 
 @contextmanager
@@ -162,9 +162,10 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], options: dic
 
 
 @contextmanager
-def _open_dask(place: str, jobs: int | None) -> Iterator[Workers]:
+def _open_dask(address: str, jobs: int | None) -> Iterator[Workers]:
     distributed = _load("distributed", "dask")
-    host = _reach(f"dask://{place}", greets=True)  # Dask itself would wait for it for ever
+    host = _reach(address, greets=True)  # Dask itself would wait for it for ever
+    place = address.rpartition("://")[2]
     for name in ("distributed", "distributed.client"):  # each has a level of its own
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -183,7 +184,7 @@ def _count_dask(client: Any, place: str) -> int:
         got = "several" if threads else "no worker"
         raise OptionError(
             f"--executor: expected workers of one thread at dask://{place}, got {got}; start them with: "
-            f"dask worker {place} --nworkers auto --nthreads 1"
+            f"dask worker tcp://{place} --nworkers auto --nthreads 1"
         )
     return len(threads)
 
@@ -231,7 +232,10 @@ def _reach(address: str, *, greets: bool = False) -> str:
     """This machine's address as a cluster sees it, which may greet whoever connects. Raises OptionError."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not (host and port.isdecimal()):
-        raise OptionError(f"--executor: expected HOST:PORT in the address of a cluster, got {address!r}")
+        raise OptionError(
+            "--executor: expected a cluster and where it is, such as 'dask://localhost:8786' or "
+            f"'ray://localhost:10001', got {address!r}"
+        )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), PATIENCE) as peer:
             if greets and not peer.recv(1):

@@ -135,7 +135,7 @@ def test_a_backend_that_is_not_installed_is_told(workplace):
     path = os.pathsep.join(filter(None, [str(workplace), os.environ.get("PYTHONPATH")]))
     told = deepdance("doctor", folder=workplace, KERAS_BACKEND="jax", PYTHONPATH=path).stdout.decode()
     assert (
-        "expected Keras to start on jax, got ImportError: jax is not here; set KERAS_BACKEND=tensorflow"
+        "expected Keras to start on jax, got ImportError: jax is not here; set KERAS_BACKEND=tensorflow, or install jax"
         in join_lines(told)
     )
 

@@ -84,6 +84,11 @@ def test_a_run_leaves_a_page_with_each_section(run):
     assert json.loads((run.folder / "run.json").read_text())["looks"] in shown.text[""]
 
 
+def test_a_flag_in_its_sentence_is_never_broken():
+    marked = page.mark_flags("It <b>; try --temperature 0.5 or a pop-up")
+    assert marked == "It &lt;b&gt;; try <code>--temperature</code> 0.5 or a pop-up"
+
+
 def test_its_dance_is_the_runs_own_video(run):
     (address,) = read_page(run).list("video", "src")
     assert base64.b64decode(address.partition("base64,")[2]) == run.video.read_bytes()
@@ -204,7 +209,7 @@ def test_after_an_evaluation_its_tables_are_there_until_the_models_are_others(co
 def test_a_run_of_before_there_were_reports_has_one(copy):
     record = json.loads((copy.folder / "run.json").read_text())
     old = {key: record[key] for key in ("name", "inputs", "artifacts", "status", "created", "video", "version")}
-    before = (copy.folder / "report.html").read_text().replace(f". {record['looks']}</p>", "</p>")
+    before = (copy.folder / "report.html").read_text().replace(f". {page.mark_flags(record['looks'])}</p>", "</p>")
     (copy.folder / "run.json").write_text(json.dumps(old))
     for name in ("dance.npy", "report.html"):
         (copy.folder / name).unlink()

@@ -210,6 +210,17 @@ def test_a_cluster_that_is_not_there_is_told_in_a_line(kind, dd, video, monkeypa
         assert time.monotonic() - start < 30
 
 
+@pytest.mark.parametrize(
+    ("module", "address"),
+    [("distributed", "dask"), ("distributed", "dask://localhost"), ("ray", "ray://"), ("ray", "ray://localhost")],
+)
+def test_an_address_without_a_place_is_told_what_one_looks_like(module, address):
+    pytest.importorskip(module)
+    told = f"such as 'dask://localhost:8786' or 'ray://localhost:10001', got '{address}'"
+    with pytest.raises(OptionError, match=f"{told}$"), discover().open_workers(address, 1):
+        pass
+
+
 @pytest.mark.parametrize(("module", "address"), [("ray", "ray"), ("distributed", "dask://127.0.0.1:8786")])
 def test_without_the_extra_it_is_told_what_to_install(module, address, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)

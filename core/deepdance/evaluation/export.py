@@ -125,6 +125,7 @@ def _set_figure(text: str) -> str:
     if text == "–":
         return _escape_tex(text)
     number, flat, _ = text.partition(" flat")
+    number = re.sub(r"e(-\d+)", r" \\times 10^{\1}", number)
     number = number.replace(" ±", r" \pm ").replace(" [", r"\ [").replace(NO_BREAK, " ")
     return f"${number}${flat}"
 

@@ -61,7 +61,7 @@ LONG_SUMMARY = (
     Column("long.several_bodies", "several bodies"),
     Column("long.grey_ratio", "grey", 2),
     Column("long.frechet_frames", "Fréchet", 2, needs=FRECHET_NEEDS),
-    Column("long.frechet_motion", "of motion", 2, needs=MOTION_NEEDS),
+    Column("long.frechet_motion", "Fréchet, motion", 2, needs=MOTION_NEEDS),
     Column("long.told", "told", 2, needs=TOLD_NEEDS),
     Column("long.coverage", "coverage", 2),
     Column("long.nearest_ratio", "nearest", 2),

@@ -22,6 +22,7 @@ REAL = "real, held out"
 COPY = "copy the last frame"
 CEILING = "the codec alone"
 INTERVAL = "±: half a 95 % interval; where its halves differ, both its ends stand in brackets."
+TINY = 1e-6
 NO_BREAK = "\u00a0"
 """A blank at which no line ends."""
 
@@ -30,7 +31,8 @@ NO_BREAK = "\u00a0"
 class Column:
     """A measure: its key in JSON, its heading, and the decimals that it is shown with.
 
-    With `digits` so many significant ones are shown instead. `needs` says without what nothing can be measured.
+    With `digits` so many significant ones are shown instead, below a millionth with an exponent. `needs` says without
+    what nothing can be measured.
     """
 
     key: str
@@ -248,6 +250,8 @@ def _format_interval(value: float, low: float, high: float, column: Column) -> s
 
 
 def _shorten(value: float, column: Column) -> str:
+    if column.digits and 0 < abs(value) < TINY:
+        return np.format_float_scientific(value, column.digits - 1, trim="-", exp_digits=1)
     if column.digits:
         text = np.format_float_positional(value, column.digits, fractional=False, trim="-")
     else:

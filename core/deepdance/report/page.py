@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -49,7 +50,12 @@ def build_page(
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=make_printable, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"seconds": format_seconds, "lines": list_lines, "figure": format_figure}
+    environment.filters |= {
+        "seconds": format_seconds,
+        "lines": list_lines,
+        "figure": format_figure,
+        "flags": mark_flags,
+    }
     style, script = _read_asset("page.css"), _read_asset("page.js")
     paper = join_paper_tables({(run.record.name if len(runs) > 1 else ""): run.paper_table for run in runs})
     compared: dict[str, Table] = dict(comparison or {})
@@ -70,6 +76,14 @@ def build_page(
 
 def _read_asset(name: str) -> str:
     return files("deepdance.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def mark_flags(text: str) -> Any:
+    """A sentence as HTML in which no line ends within a flag."""
+    from markupsafe import Markup, escape
+
+    escaped = str(escape(escape_controls(text)))
+    return Markup(re.sub(r"--[a-z][a-z-]*", r"<code>\g<0></code>", escaped))  # noqa: S704
 
 
 def list_lines(table: Table) -> list[list[str]]:

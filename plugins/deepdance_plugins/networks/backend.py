@@ -34,9 +34,10 @@ try:
         from keras import layers as layers  # noqa: PLC0414
         from keras import ops as ops  # noqa: PLC0414
 except Exception as error:
+    cure = f"install {asked}" if isinstance(error, ImportError) else "mend keras.json"
     raise PluginError(
         f"expected Keras to start on {asked}, got {type(error).__name__}: {error}; "
-        "set KERAS_BACKEND=tensorflow, or mend keras.json"
+        f"set KERAS_BACKEND=tensorflow, or {cure}"
     ) from error
 
 FRAMEWORK = keras.backend.backend()

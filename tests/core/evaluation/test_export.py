@@ -10,6 +10,7 @@ from tables import FIGURE, NAME, TABLES
 
 from deepdance.errors import OptionError
 from deepdance.evaluation.tables import Column, Row, Table, Tables
+from deepdance.metrics.bootstrap import Estimate
 
 
 @pytest.fixture
@@ -65,6 +66,12 @@ def test_tex_is_escaped_and_whole(written):
     assert r"1\_000. More. $\pm$: half a 95 \% interval" in text
     assert r"\label{tab:my-run-other\_run-two}".replace(r"\_", "_") in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+
+
+def test_tex_sets_an_exponent_as_a_power_of_ten(tmp_path):
+    row = Row("pca", "model", {"loss": Estimate(1.2312e-15)})
+    Tables.of(["run"], one=Table("One", [Column("loss", "loss", digits=3)], [row])).write(tmp_path / "t.tex")
+    assert r"pca & $1.23 \times 10^{-15}$ \\" in (tmp_path / "t.tex").read_text(encoding="utf-8")
 
 
 def test_a_suffix_that_nobody_knows_is_told_before_a_file_is_there(tmp_path):

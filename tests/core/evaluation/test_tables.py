@@ -118,7 +118,15 @@ def test_a_lopsided_interval_shows_both_ends(estimate, shown):
 
 @pytest.mark.parametrize(
     ("loss", "shown"),
-    [(0.00107123, ".00107"), (3.3333e-05, ".0000333"), (0.007, ".007"), (-1.5, "-1.5"), (-0.25, "-.25"), (0.0, "0")],
+    [
+        (0.00107123, ".00107"),
+        (3.3333e-05, ".0000333"),
+        (1.2312e-15, "1.23e-15"),
+        (0.007, ".007"),
+        (-1.5, "-1.5"),
+        (-0.25, "-.25"),
+        (0.0, "0"),
+    ],
 )
 def test_a_loss_has_significant_digits(loss, shown):
     assert format_cell(Row("a", "model", {"x": Estimate(loss)}), Column("x", "x", digits=3)) == shown
