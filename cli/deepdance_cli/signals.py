@@ -40,15 +40,11 @@ class Signals:
 
     def catch(self) -> None:
         """Begin."""
-        sys.unraisablehook = self._show_others
-        reader, self._writer = os.pipe()
-        if sys.platform != "win32":
-            os.set_blocking(self._writer, False)
-        self._woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        threading.Thread(target=self._send_again, args=(reader,), daemon=True).start()
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 self._others[number] = signal.signal(number, self._stop)
+        self._open_pipe()
+        sys.unraisablehook = self._show_others
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._let_go)
 
@@ -68,6 +64,14 @@ class Signals:
         for number, handler in self._others.items():
             if signal.getsignal(number) == self._stop:
                 signal.signal(number, handler)
+
+    def _open_pipe(self) -> None:
+        """Hear of a signal when it arrives, before Python calls what it does."""
+        reader, self._writer = os.pipe()
+        if sys.platform != "win32":
+            os.set_blocking(self._writer, False)
+        self._woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._send_again, args=(reader,), daemon=True).start()
 
     def _close_pipe(self) -> None:
         if self._writer is not None:

@@ -301,6 +301,16 @@ def test_who_was_told_of_signals_before_is_told_again(dd):
     os.close(writer)
 
 
+def test_in_another_thread_it_is_told_in_a_line(tmp_path):
+    script = (
+        "import sys, threading\nfrom deepdance_cli.main import main\nsys.argv = ['dd', '--help']\n"
+        "thread = threading.Thread(target=main)\nthread.start()\nthread.join()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.stderr.startswith("dd: unexpected ValueError: signal only works in main thread")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_python_keeps_its_signals(tmp_path):
     script = (
         "import signal\nbefore = [signal.getsignal(n) for n in (2, 15, 1)]\n"
