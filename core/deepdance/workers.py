@@ -60,6 +60,8 @@ def open_processes(count: int) -> Iterator[Workers]:
         )
     # Nothing is ever written: all that the others learn is that this end is closed.
     watched, lifeline = Pipe(duplex=False)
+    if hasattr(os, "register_at_fork"):  # somebody's code may fork meanwhile, and its process last longer than this one
+        os.register_at_fork(after_in_child=lifeline.close)
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
         executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched, folder))
         try:

@@ -324,6 +324,28 @@ def test_what_a_script_has_is_found_while_workers_begin(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+FORKS = """
+import multiprocessing, time
+from deepdance.workers import open_processes
+
+forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+try:
+    with open_processes(1) as workers:
+        workers.executor.submit(time.sleep, 60)
+        forked.start()
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print("left", flush=True)
+    forked.kill()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_workers_end_at_once_though_another_process_was_forked():
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("left\n", "")
+
+
 def call_in_two_processes(function, value):
     with open_processes(2) as opened:
         return opened.executor.submit(function, value).result()
