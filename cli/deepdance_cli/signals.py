@@ -32,32 +32,52 @@ class Signals:
         self._closed = False
         self._code: int | None = None
         self._writer: int | None = None
+        self._woken = -1
+        """Where somebody else was told of signals before."""
+        self._others: dict[int, Any] = {}
+        """What signals did before, by their numbers."""
         self._show_unraisable = sys.unraisablehook
 
     def catch(self) -> None:
         """Begin."""
-        sys.unraisablehook = self._show_others
-        reader, self._writer = os.pipe()
-        if sys.platform != "win32":
-            os.set_blocking(self._writer, False)
-        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        threading.Thread(target=self._send_again, args=(reader,), daemon=True).start()
         for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                signal.signal(number, self._stop)
+                self._others[number] = signal.signal(number, self._stop)
+        self._open_pipe()
+        sys.unraisablehook = self._show_others
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._let_go)
 
     def close(self) -> None:
         """From now on pass over every signal: what was under way has ended, and is being told."""
         self._closed = True
-        if self._writer is not None:
-            signal.set_wakeup_fd(-1)
-            os.close(self._writer)
-            self._writer = None
+        self._close_pipe()
         sys.unraisablehook = self._show_unraisable
 
     def finish(self, code: int) -> None:
         """All is told: another signal ends the process at once, without a traceback from the interpreter's end."""
         self._code = code
+
+    def _let_go(self) -> None:
+        """In a process that somebody's code has forked: what ends that one, as a pool does, is not sent to this one."""
+        self._close_pipe()
+        for number, handler in self._others.items():
+            if signal.getsignal(number) == self._stop:
+                signal.signal(number, handler)
+
+    def _open_pipe(self) -> None:
+        """Hear of a signal when it arrives, before Python calls what it does."""
+        reader, self._writer = os.pipe()
+        if sys.platform != "win32":
+            os.set_blocking(self._writer, False)
+        self._woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._send_again, args=(reader,), daemon=True).start()
+
+    def _close_pipe(self) -> None:
+        if self._writer is not None:
+            signal.set_wakeup_fd(self._woken)
+            os.close(self._writer)
+            self._writer = None
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._code is not None:

@@ -152,17 +152,17 @@ def open_same_source(recipe: Recipe, registry: Registry, location: str, fingerpr
 
     Raises InputError where this machine has another input under that path, or none; OptionError, PluginError.
     """
-    _, source = open_source(recipe, registry, location)
     try:
-        got = "" if source.fingerprint() == fingerprint else "another one of that name"
+        _, source = open_source(recipe, registry, location)
+        if source.fingerprint() == fingerprint:
+            return source
+        got = "another one of that name"
     except (InputError, OSError) as error:
         got = str(error)
-    if got:
-        raise InputError(
-            f"expected {location} on {gethostname()} as where the command runs, got: {got}; share its folder with that "
-            "machine, or copy it there"
-        )
-    return source
+    raise InputError(
+        f"expected {location} on {gethostname()} as where the command runs, got: {got}; share its folder with that "
+        "machine, or copy it there"
+    )
 
 
 def resolve(recipe: Recipe, registry: Registry, locations: Sequence[str]) -> Recipe:

@@ -114,7 +114,7 @@ class Session:
     def open_workers(self, tasks: int) -> AbstractContextManager[Workers | None]:
         """What does so many tasks, at most `jobs` at once; None where that is this process.
 
-        Raises OptionError for an engine that is not there.
+        Raises OptionError as `start_workers` does.
         """
         return self.start_workers(min(tasks, self.jobs or 1))
 
@@ -122,7 +122,7 @@ class Session:
         """So many processes or, whatever their count, those of the engine; None where that is this process.
 
         One alone would do no more than this one, and none would find a class that was given in Python. Raises
-        OptionError for an engine that is not there.
+        OptionError for an engine that is not there, and in a process that may not begin others.
         """
         if (count <= 1 and not self.engine) or any(entry.loaded for entry in self.registry.entries):
             return nullcontext()

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from threading import Lock, Thread
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from deepdance.errors import OptionError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -45,13 +48,20 @@ def open_processes(count: int) -> Iterator[Workers]:
     """So many processes of this machine, each started when there is work for it.
 
     They end with the block, at once where it is left by an exception, and with this process, however that ends. What
-    they have in temporary files goes with them.
+    they have in temporary files goes with them. Raises OptionError in a process that may not begin others.
     """
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import Pipe
+    from multiprocessing import Pipe, current_process
 
+    if current_process().daemon:
+        raise OptionError(
+            "jobs: expected a process that may begin others, got a daemonic one, as multiprocessing.Pool's are; leave "
+            "it out, or use concurrent.futures.ProcessPoolExecutor in place of the pool"
+        )
     # Nothing is ever written: all that the others learn is that this end is closed.
     watched, lifeline = Pipe(duplex=False)
+    if hasattr(os, "register_at_fork"):  # somebody's code may fork meanwhile, and its process last longer than this one
+        os.register_at_fork(after_in_child=lifeline.close)
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
         executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched, folder))
         try:
@@ -75,11 +85,18 @@ class _Process(SpawnProcess):
     def start(self) -> None:
         with self._starting:
             script = sys.modules["__main__"]
-            sys.modules["__main__"] = ModuleType("__main__")
             try:
+                sys.modules["__main__"] = _hide_file(script)
                 super().start()
             finally:
                 sys.modules["__main__"] = script
+
+
+def _hide_file(script: ModuleType) -> ModuleType:
+    """A module that has all that a script has, for whoever pickles some of it meanwhile, and no file to import."""
+    stand_in = ModuleType(script.__name__)
+    vars(stand_in).update(__file__=None, __getattr__=partial(getattr, script))
+    return stand_in
 
 
 class _Spawning(SpawnContext):

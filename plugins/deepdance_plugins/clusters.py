@@ -110,6 +110,7 @@ class _Ray(Executor):
         self._ray = ray
         self._remote = ray.remote(num_cpus=1, max_retries=0)(_call)
         self._pending: WeakSet[Future[Any]] = WeakSet()
+        self._changing = threading.Lock()
         self._lost = ""
         """Why no call can be done any more."""
         self._closed = threading.Event()
@@ -124,7 +125,10 @@ class _Ray(Executor):
         except (self._ray.exceptions.RayError, ConnectionError) as error:
             raise BrokenExecutor(one_line(error)) from error
         future = _pass_on(reference.future(), self._translate)
-        self._pending.add(future)
+        with self._changing:
+            self._pending.add(future)
+        if self._lost:  # meanwhile
+            self._end_pending()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -152,7 +156,12 @@ class _Ray(Executor):
 
     def _give_up(self) -> None:
         self._lost = f"Ray's head has not answered for {SILENCE:.0f} seconds"
-        for future in list(self._pending):
+        self._end_pending()
+
+    def _end_pending(self) -> None:
+        with self._changing:
+            pending = list(self._pending)
+        for future in pending:
             with suppress(InvalidStateError):  # it is done
                 future.set_exception(BrokenExecutor(self._lost))
 

@@ -270,6 +270,48 @@ def test_a_signal_that_nothing_wakes_the_program_for_comes_again(start, video, t
     assert_stopped(running, running.process.communicate(timeout=60)[1], signal.SIGINT)
 
 
+FORKS = """
+import multiprocessing, signal, time
+from deepdance_cli.signals import Signals
+
+signals = Signals()
+signals.catch()
+forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+forked.start()
+time.sleep(0.5)
+forked.terminate()
+forked.join()
+time.sleep(1)
+print(forked.exitcode)
+"""
+
+
+def test_a_signal_that_ends_a_forked_process_ends_that_alone():
+    """As a pool ends its processes; they have what this one had, and its pipe."""
+    ended = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=30)
+    assert (ended.stdout, ended.stderr, ended.returncode) == (f"{-signal.SIGTERM}\n", "", 0)
+
+
+def test_who_was_told_of_signals_before_is_told_again(dd):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    assert dd("--help").code == 0
+    assert signal.set_wakeup_fd(-1) == writer
+    os.close(reader)
+    os.close(writer)
+
+
+def test_in_another_thread_it_is_told_in_a_line(tmp_path):
+    script = (
+        "import sys, threading\nfrom deepdance_cli.main import main\nsys.argv = ['dd', '--help']\n"
+        "thread = threading.Thread(target=main)\nthread.start()\nthread.join()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.stderr.startswith("dd: unexpected ValueError: signal only works in main thread")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_python_keeps_its_signals(tmp_path):
     script = (
         "import signal\nbefore = [signal.getsignal(n) for n in (2, 15, 1)]\n"

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from conftest import SHARED, needs_shared
 
+from deepdance import inputs
 from deepdance.errors import InputError, OptionError
 from deepdance.inputs import (
     choose_size,
     choose_source,
     expand_inputs,
+    open_same_source,
     open_source,
     recipe_for,
     resolve,
@@ -292,3 +294,18 @@ def test_a_video_to_start_from_is_known_by_its_whole_path_and_must_be_there(tmp_
     opening.check_exists()
     with pytest.raises(OptionError, match="--from: expected last, random, noise, a frame number or a video, got 'lst'"):
         Opening.parse("lst").check_exists()
+
+
+def test_a_machine_that_lacks_an_input_is_named_however_its_source_says_so(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise InputError("found nothing")
+
+    np.save(tmp_path / "a.npy", np.zeros((3, 4, 4), np.uint8))
+    video = str(tmp_path / "a.npy")
+    fingerprint = open_source(Recipe(), REGISTRY, video)[1].fingerprint()
+    assert open_same_source(Recipe(), REGISTRY, video, fingerprint).fingerprint() == fingerprint
+    with pytest.raises(InputError, match=f"on {socket.gethostname()} .*got: another one of that name"):
+        open_same_source(Recipe(), REGISTRY, video, "1-2")
+    monkeypatch.setattr(inputs, "open_source", refuse)  # a source that looks at its file as soon as it is opened
+    with pytest.raises(InputError, match=f"on {socket.gethostname()} .*got: found nothing"):
+        open_same_source(Recipe(), REGISTRY, video, fingerprint)

@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -296,6 +297,66 @@ def test_a_script_needs_no_guard_for_its_workers(tmp_path):
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "begun\n"), done.stderr
     assert len(list((tmp_path / "workspace/artifacts").glob("silhouettes-*"))) == 2
+
+
+PICKLES = """
+import pickle, threading
+from deepdance.workers import open_processes
+
+class Own:
+    pass
+
+def pickle_all_the_time():
+    while not ended.is_set():
+        pickle.dumps(Own())
+
+ended = threading.Event()
+threading.Thread(target=pickle_all_the_time).start()
+with open_processes(2) as workers:
+    list(workers.executor.map(abs, range(4)))
+ended.set()
+"""
+
+
+def test_what_a_script_has_is_found_while_workers_begin(tmp_path):
+    (tmp_path / "script.py").write_text(PICKLES)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+FORKS = """
+import multiprocessing, time
+from deepdance.workers import open_processes
+
+forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+try:
+    with open_processes(1) as workers:
+        workers.executor.submit(time.sleep, 60)
+        forked.start()
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print("left", flush=True)
+    forked.kill()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_workers_end_at_once_though_another_process_was_forked():
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("left\n", "")
+
+
+def call_in_two_processes(function, value):
+    with open_processes(2) as opened:
+        return opened.executor.submit(function, value).result()
+
+
+def test_who_may_not_begin_processes_is_told_what_else_there_is():
+    context = get_context("spawn")
+    with context.Pool(1) as pool, pytest.raises(OptionError, match="ProcessPoolExecutor in place of the pool"):
+        pool.apply(call_in_two_processes, (abs, -1))
+    with ProcessPoolExecutor(1, context) as executor:
+        assert executor.submit(call_in_two_processes, abs, -1).result() == 1
 
 
 def test_blocks_come_in_their_order_and_few_are_held(workers, log, caplog):

@@ -288,6 +288,17 @@ def test_a_head_that_does_not_answer_any_more_is_given_up(monkeypatch, log):
     assert 0.4 < time.monotonic() - start < 5
 
 
+def test_what_is_sent_while_the_head_is_given_up_ends_too(monkeypatch):
+    monkeypatch.setattr(clusters, "SILENCE", 0.1)
+    monkeypatch.setattr(clusters, "PAUSE", 0.05)
+    ray = make_silent_ray(iter(()))
+    ray.nodes = lambda: time.sleep(10)
+    with clusters._Ray(ray) as executor:
+        send = executor._remote.remote
+        executor._remote.remote = lambda *arguments: time.sleep(0.6) or send(*arguments)
+        assert "has not answered" in str(executor.submit(find_pid).exception(timeout=5))
+
+
 def test_a_cluster_whose_own_node_is_lost_is_not_asked_again():
     executor = clusters._Ray(make_silent_ray(iter([1] * 99)))
     with executor, pytest.raises(BrokenExecutor, match="no raylet"):
