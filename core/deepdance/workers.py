@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import ceil
@@ -25,6 +25,10 @@ MEMORY_EACH = 1 << 30
 """Bytes that a process needs, with TensorFlow and a model of the usual size."""
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 GPU = Path("/dev/nvidiactl")
+
+
+class RepeatedlyBrokenError(BrokenExecutor):
+    """What an executor says of a call that it has begun anew itself, until it gave it up."""
 
 
 @dataclass(frozen=True)
