@@ -42,6 +42,8 @@ class Workers:
     """The address of this machine, as they see it."""
     lasting: bool = False
     """Whether the others go on when one is lost; what it did is then asked of them."""
+    folder: Path | None = None
+    """Where this process may leave files that all of them see."""
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def open_processes(count: int) -> Iterator[Workers]:
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
         executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched, folder))
         try:
-            yield Workers(executor, count)
+            yield Workers(executor, count, folder=Path(folder))
         except BaseException:
             lifeline.close()
             raise
