@@ -31,7 +31,10 @@ def sleep(tools, seconds):
     time.sleep(seconds)
 
 
-def die(tools):
+def die(tools, begun):
+    """Leave a letter in `begun` before it ends."""
+    with begun.open("a") as file:
+        file.write("x")
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 from deepdance.artifacts import Artifact
 from deepdance.plugins import Registry
@@ -19,13 +19,15 @@ _LOADED: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class PackedModel:
-    """A trained component as what a recipe says of it, and its files, which are read when it is sent."""
+    """A trained component as what a recipe says of it, and its files, which are read when it is sent or lent."""
 
     recipe: Recipe
     kind: str
     artifact: Artifact
     here: Any = None
     """The component, where it is open already; it is not sent."""
+    lent: Path | None = None
+    """Where the files are, for those who are sent it without them."""
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
@@ -33,7 +35,15 @@ class PackedModel:
         return {name: (self.artifact.folder / name).read_bytes() for name in self.artifact.manifest()["files"]}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "here": None, "files": self.files}
+        return {**self.__dict__, "here": None, **({} if self.lent else {"files": self.files})}
+
+    def lend(self, folder: Path) -> Self:
+        """The same for those who see a folder of files that nobody changes: its own are put there once."""
+        lent = folder / self.artifact.key
+        if not lent.exists():
+            lent.mkdir()
+            self._write(lent)
+        return replace(self, lent=lent)
 
     def load(self, registry: Registry) -> Any:
         """The component; the latest one is kept by this process."""
@@ -48,9 +58,15 @@ class PackedModel:
     def _load(self, registry: Registry) -> Any:
         choice = getattr(self.recipe, self.kind)
         options = registry.options(self.kind, choice.name, self.recipe.preset, choice.options)
+        component = registry.component(self.kind, choice.name)
+        if self.lent:
+            return component.load(self.lent, options)
         with TemporaryDirectory(prefix="deepdance-") as folder:
-            for name, content in self.files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            return registry.component(self.kind, choice.name).load(Path(folder), options)
+            self._write(Path(folder))
+            return component.load(Path(folder), options)
+
+    def _write(self, folder: Path) -> None:
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)

@@ -8,6 +8,7 @@ from itertools import chain
 from time import monotonic
 from typing import Any
 
+from deepdance.packing import PackedModel
 from deepdance.plugins import Registry, discover
 from deepdance.session import Session
 from deepdance.tasks import Result, Task, Tools, map_blocks
@@ -18,7 +19,7 @@ START = 4.0
 WORTH = 5 * START
 """Seconds of work that are worth processes: two do it in half of that, and have then made up for their start."""
 TOGETHER, BYTES_TOGETHER = 32, 48 << 20
-"""Blocks that a worker is sent at once, at most: what they have in common, such as a model, is sent once."""
+"""Blocks that a worker is sent at once, at most: what they have in common is sent once."""
 SHARES = 2
 """A worker is sent one of so many parts of its share of what is left: less and less, so that none waits long for the
 last (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers 36, 1987)."""
@@ -74,8 +75,14 @@ class _SharingPool(Pool):
 def _map_elsewhere(
     workers: Workers, tools: Tools, task: Task[Result], blocks: Iterator[Block], left: int
 ) -> Iterator[Result]:
-    groups = ((task, group) for group in _group(blocks, left, SHARES * workers.count))
+    lent = (tuple(_lend(part, workers) for part in block) for block in blocks)
+    groups = ((task, group) for group in _group(lent, left, SHARES * workers.count))
     return chain.from_iterable(map_blocks(workers, tools, _do_each, groups))
+
+
+def _lend(part: Any, workers: Workers) -> Any:
+    """What workers are sent in place of an argument: models travel to those of this machine once."""
+    return part.lend(workers.folder) if workers.folder and isinstance(part, PackedModel) else part
 
 
 def _group(blocks: Iterator[Block], left: int, shares: int) -> Iterator[list[Block]]:

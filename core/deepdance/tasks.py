@@ -31,7 +31,7 @@ from deepdance.plugins import Registry, discover
 from deepdance.plugins.culprits import attach_culprit
 from deepdance.plugins.discovery import ONLY, WITHOUT
 from deepdance.plugins.isolation import one_line
-from deepdance.workers import Workers
+from deepdance.workers import RepeatedlyBrokenError, Workers
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -108,8 +108,9 @@ def repeat_lost(workers: Workers | None, attempt: Callable[[], Result]) -> Resul
 
 
 def can_repeat(workers: Workers | None, error: WorkerError) -> bool:
-    """Whether others are left to do what a worker did that was lost."""
-    return bool(workers and workers.lasting) and not isinstance(error, ClusterLostError)
+    """Whether others are left to do what a worker did that was lost, and have not tried it yet."""
+    given_up = isinstance(error, ClusterLostError) or isinstance(error.__cause__, RepeatedlyBrokenError)
+    return bool(workers and workers.lasting) and not given_up
 
 
 def map_blocks(
@@ -323,13 +324,20 @@ def _discover_same(code: dict[str, str]) -> Registry:
             f"{socket.gethostname()}: {error}; install the same there"
         ) from error
     here = registry.describe_code()
-    for name in sorted(here.keys() | code.keys()):
-        if here.get(name) != code.get(name):
-            raise WorkerError(
-                f"expected {code.get(name, f'no {name}')} on all machines, as where the command runs, got "
-                f"{here.get(name, f'no {name}')} on {socket.gethostname()}; install the same there"
-            )
+    other = sorted(name for name in here.keys() | code.keys() if here.get(name) != code.get(name))
+    if other:
+        expected, got = (", ".join(each.get(name, f"no {name}") for name in other) for each in (code, here))
+        raise WorkerError(
+            f"expected {expected} on all machines, as where the command runs, got {got} on {socket.gethostname()}; "
+            f"install the same there{_advise(code[name] for name in other if name in code)}, and start the cluster anew"
+        )
     return registry
+
+
+def _advise(packages: Iterable[str]) -> str:
+    """How released packages are installed; those with a hash of their code are worked on."""
+    released = [text.replace(" ", "==") for text in packages if text.count(" ") == 1]
+    return f" (pip install {' '.join(released)})" if released else ""
 
 
 def _do(address: Address, key: bytes, *packed: Any) -> Any:

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,10 @@ PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 GPU = Path("/dev/nvidiactl")
 
 
+class RepeatedlyBrokenError(BrokenExecutor):
+    """What an executor says of a call that it has begun anew itself, until it gave it up."""
+
+
 @dataclass(frozen=True)
 class Workers:
     """Processes that do tasks, on this machine or on others."""
@@ -41,6 +45,8 @@ class Workers:
     """The address of this machine, as they see it."""
     lasting: bool = False
     """Whether the others go on when one is lost; what it did is then asked of them."""
+    folder: Path | None = None
+    """Where this process may leave files that all of them see."""
 
 
 @contextmanager
@@ -65,7 +71,7 @@ def open_processes(count: int) -> Iterator[Workers]:
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
         executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched, folder))
         try:
-            yield Workers(executor, count)
+            yield Workers(executor, count, folder=Path(folder))
         except BaseException:
             lifeline.close()
             raise

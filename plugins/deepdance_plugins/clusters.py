@@ -18,7 +18,7 @@ from weakref import WeakSet
 from deepdance.doors import PATIENCE
 from deepdance.errors import OptionError, PluginError
 from deepdance.plugins.isolation import one_line
-from deepdance.workers import Workers
+from deepdance.workers import RepeatedlyBrokenError, Workers
 
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to Ray's makers
@@ -202,7 +202,8 @@ class _Dask(Executor):
     def __init__(self, distributed: Any, client: Any) -> None:
         self._executor = client.get_executor(pure=False)
         self._closed = distributed.client.ClosedClientError
-        self._lost = (distributed.scheduler.KilledWorker, distributed.CancelledError, OSError)
+        self._killed = distributed.scheduler.KilledWorker
+        self._lost = (distributed.CancelledError, OSError)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         try:
@@ -211,6 +212,8 @@ class _Dask(Executor):
             raise BrokenExecutor("the scheduler of Dask does not answer") from error
 
     def _translate(self, error: BaseException) -> BaseException:
+        if isinstance(error, self._killed):  # Dask repeats what its workers die of, and no call can tell it not to
+            return _break(error, RepeatedlyBrokenError)
         return _break(error) if isinstance(error, self._lost) else error
 
 
@@ -231,8 +234,8 @@ def _pass_on(future: Future[Any], translate: Callable[[BaseException], BaseExcep
     return translated
 
 
-def _break(error: BaseException) -> BrokenExecutor:
-    broken = BrokenExecutor(one_line(error))
+def _break(error: BaseException, kind: type[BrokenExecutor] = BrokenExecutor) -> BrokenExecutor:
+    broken = kind(one_line(error))
     broken.__cause__ = error
     return broken
 

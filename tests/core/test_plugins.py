@@ -1,4 +1,5 @@
 import os
+from importlib.metadata import version
 
 import pytest
 from conftest import registry_of
@@ -91,6 +92,23 @@ def test_requirements_are_looked_up():
     assert [need.requirement for need in found if not need.met] == ["NumPy<1", "no-such-thing", "not a requirement!"]
     assert "NumPy<1 (" in describe_unmet(["numpy>=1", "NumPy<1"])
     assert describe_unmet(["numpy"]) == ""
+
+
+def test_code_is_described_by_what_it_computes_with_too(monkeypatch, tmp_path):
+    (tmp_path / "dance_mine-1.0.dist-info").mkdir()
+    metadata = "Name: dance-mine\nVersion: 1.0\nRequires-Dist: PyTest>=1\nRequires-Dist: ruff; extra == 'dev'\n"
+    (tmp_path / "dance_mine-1.0.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "markdown")
+    described = registry_of(monkeypatch, mine=Module(spec(requires=("packaging>=20", "Jinja2")))).describe_code()
+    assert described == {
+        "dance-mine": described["dance-mine"],
+        "markdown": f"markdown {version('markdown')}",
+        "pytest": f"pytest {version('pytest')}",
+    }
+    ours = discover().describe_code()
+    assert {"numpy", "scipy", "keras", "tensorflow", "av", "imageio-ffmpeg", "opencv-python-headless"} <= ours.keys()
+    assert not {"typer", "rich", "pytest"} & ours.keys()
 
 
 def test_a_plugin_that_is_slow_or_writes_when_it_is_loaded_is_noted(monkeypatch):

@@ -3,18 +3,23 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import deepdance
+from deepdance import pipeline, workers
 from deepdance import pool as pools
-from deepdance import workers
 from deepdance.errors import OptionError
+from deepdance.packing import PackedModel
 from deepdance.pool import Pool, open_pool
+from deepdance.preparation import prepare_all
+from deepdance.recipe import Recipe
 from deepdance.session import Session
-from deepdance.workers import count_cores, count_processes
+from deepdance.tasks import Tools
+from deepdance.workers import Workers, count_cores, count_processes, open_processes
 
 
 def find_process(tools, number):
@@ -31,6 +36,10 @@ def count_threads(tools, number):
 def doze(tools, number):
     time.sleep(0.02)
     return number, os.getpid()
+
+
+def look_into(tools, model):
+    return "files" in vars(model), model.load(tools.registry).latent_dim
 
 
 @pytest.fixture
@@ -146,6 +155,20 @@ def test_sums_are_by_one_thread_wherever_they_are_made(session):
             == list(Pool().map(count_threads, [(1,)], 1)) * 2
             == [{1}] * 2
         )
+
+
+def test_a_model_travels_to_processes_of_this_machine_without_its_files(session, tmp_path, silhouettes):
+    np.save(tmp_path / "frames.npy", silhouettes)
+    recipe = Recipe(size=silhouettes.shape[1:], codec={"name": "pca", "latent_dim": 8}, fps=10)
+    prepared = prepare_all(session, [recipe], [str(tmp_path / "frames.npy")])
+    model = PackedModel(recipe, "codec", pipeline.fit_codec(session, recipe, prepared))
+    with open_processes(2) as opened, ThreadPoolExecutor(2) as executor:
+        for pool_workers, sent in ((opened, False), (Workers(executor, 2), True)):
+            done = pools._map_elsewhere(pool_workers, Tools(session.registry), look_into, iter([(model,)] * 9), 9)
+            assert set(done) == {(sent, 8)}
+        lent = [path for path in opened.folder.rglob("*") if path.is_file()]
+        assert {path.name: path.read_bytes() for path in lent} == model.files
+    assert not opened.folder.exists()
 
 
 def test_less_than_one_job_is_refused(tmp_path):

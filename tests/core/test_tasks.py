@@ -10,6 +10,7 @@ import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from multiprocessing import get_context
 
 import numpy as np
@@ -20,7 +21,7 @@ from conftest import demo_frames, registry_of, write_video
 from deepdance import pipeline, tasks
 from deepdance.errors import InputError, OptionError, WorkerError
 from deepdance.events import ArtifactReady, Progress, StageStarted
-from deepdance.plugins import Registry, discover
+from deepdance.plugins import Registry, discover, requirements
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
 from deepdance.remover_selection import decide_remover
@@ -454,12 +455,29 @@ def test_a_plugin_brings_workers_of_its_own(tmp_path, monkeypatch, log):
 
 
 def test_other_code_is_refused(workers, monkeypatch):
-    monkeypatch.setattr(Registry, "describe_code", lambda self: {"deepdance": "deepdance 9.9", "my-dist": "my-dist 1"})
-    with pytest.raises(WorkerError, match="^expected deepdance 9.9 on all .* got deepdance .* on .*; install the same"):
+    monkeypatch.setattr(Registry, "describe_code", lambda self: {**CODE, "deepdance": "deepdance 9.9 0f"})
+    with pytest.raises(
+        WorkerError, match="^expected deepdance 9.9 0f on .* got deepdance .*; install the same there, "
+    ):
         run_task(workers, Tools(discover()), find_name, "codec", "pca")
     monkeypatch.setattr(Registry, "describe_code", lambda self: {**CODE, "my-dist": "my-dist 1"})
     with pytest.raises(WorkerError, match="^expected my-dist 1 on all .* got no my-dist on "):
         list(map_blocks(workers, Tools(discover()), find_name, [("codec", "pca")]))
+
+
+def test_other_versions_of_what_it_computes_with_are_refused(workers, monkeypatch):
+    here = f"av {version('av')}, numpy {version('numpy')} on {socket.gethostname()}"
+    versions = {"av": "15.0", "numpy": "2.0.1"}
+    monkeypatch.setattr(requirements, "version", lambda name: versions.get(name) or version(name))
+    requirements.find_versions.cache_clear()
+    for call in (run_task, lambda w, tools, *task: list(map_blocks(w, tools, task[0], [task[1:]]))):
+        with pytest.raises(WorkerError) as raised:
+            call(workers, Tools(discover()), find_name, "codec", "pca")
+        assert str(raised.value) == (
+            f"expected av 15.0, numpy 2.0.1 on all machines, as where the command runs, got {here}; "
+            "install the same there (pip install av==15.0 numpy==2.0.1), and start the cluster anew"
+        )
+    requirements.find_versions.cache_clear()
 
 
 def test_a_worker_that_lacks_a_plugin_that_was_asked_for_says_so(workers, monkeypatch):

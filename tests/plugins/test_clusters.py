@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
 from deepdance.workers import Workers, open_processes
 from deepdance_plugins import clusters
 
+CODE = discover().describe_code()
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold", codec="sdf-ae")
 
 
@@ -131,17 +133,21 @@ def test_the_same_plugins_are_left_out(engine, monkeypatch):
 
 def test_other_code_is_refused(engine, monkeypatch):
     with discover().open_workers(engine, 1) as workers:
-        monkeypatch.setattr(Registry, "describe_code", lambda self: {"deepdance": "deepdance 9.9"})
+        monkeypatch.setattr(Registry, "describe_code", lambda self: {**CODE, "deepdance": "deepdance 9.9"})
         with pytest.raises(WorkerError, match=f"^expected deepdance 9.9 .*got deepdance .* on {socket.gethostname()}"):
             run_task(workers, Tools(discover()), find_pid)
 
 
-def test_a_worker_that_dies_each_time_is_told_in_a_line(engine):
+def test_a_task_that_kills_its_worker_is_begun_four_times(engine, tmp_path):
     with discover().open_workers(engine, 1) as workers:
-        calls = (run_task, lambda w, tools, task: list(map_blocks(w, tools, task, [()])))
-        for call in calls[: 1 if "dask" in engine else 2]:
+        calls = (
+            lambda *task: repeat_lost(workers, partial(run_task, workers, Tools(discover()), *task)),
+            lambda task, *block: list(map_blocks(workers, Tools(discover()), task, [block])),
+        )
+        for number, call in enumerate(calls):
             with pytest.raises(WorkerError, match="perhaps for want of memory.*--jobs 1$"):
-                call(workers, Tools(discover()), die)
+                call(die, tmp_path / str(number))
+            assert len((tmp_path / str(number)).read_text()) == 4
         assert run_task(workers, Tools(discover()), find_pid)
 
 

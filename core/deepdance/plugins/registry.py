@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from deepdance.errors import InputError, OptionError, PluginError
 from deepdance.events import Event, Listener
 from deepdance.plugins.fingerprints import describe_code, fingerprint_class
 from deepdance.plugins.isolation import BUILT_IN, UNREGISTERED, Note, Problem, canonical, import_class, is_missing
-from deepdance.plugins.requirements import describe_unmet
+from deepdance.plugins.requirements import describe_unmet, find_versions
 from deepdance.plugins.spec import ENTRY_POINT_GROUP, KINDS, LOGGER, ComponentSpec, Hooks
 from deepdance.validation import nearest, validate
 
@@ -91,8 +92,11 @@ class Registry:
         return cast("AbstractContextManager[Workers]", opened)
 
     def describe_code(self) -> dict[str, str]:
-        """What the components of each distribution are made of: registries of which this is equal make the same."""
-        return {entry.distribution: " ".join(entry.describe_code().values()) for entry in self.entries}
+        """What components are made of and compute with, by distribution: where this is equal they make the same."""
+        code = {entry.distribution: " ".join(entry.describe_code().values()) for entry in self.entries}
+        optional = {text for entry in self.entries for text in entry.spec.requires}
+        backend = os.environ.get("KERAS_BACKEND", "")
+        return {**find_versions(frozenset(code), frozenset({*optional, backend})), **code}
 
     def find(self, kind: str, name: str) -> Entry:
         """The component called `name`, or `distribution:name` where two distributions share it.
