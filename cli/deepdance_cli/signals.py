@@ -36,6 +36,7 @@ class Signals:
         """Where somebody else was told of signals before."""
         self._others: dict[int, Any] = {}
         """What signals did before, by their numbers."""
+        self._forking = threading.local()
         self._show_unraisable = sys.unraisablehook
 
     def catch(self) -> None:
@@ -46,7 +47,7 @@ class Signals:
         self._open_pipe()
         sys.unraisablehook = self._show_others
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._let_go)
+            os.register_at_fork(before=self._block, after_in_parent=self._unblock, after_in_child=self._let_go)
 
     def close(self) -> None:
         """From now on pass over every signal: what was under way has ended, and is being told."""
@@ -58,12 +59,20 @@ class Signals:
         """All is told: another signal ends the process at once, without a traceback from the interpreter's end."""
         self._code = code
 
+    def _block(self) -> None:
+        """A process that is forked hears of no signal until it has let go of what this one does with them."""
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._others)
+
+    def _unblock(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
+
     def _let_go(self) -> None:
         """In a process that somebody's code has forked: what ends that one, as a pool does, is not sent to this one."""
         self._close_pipe()
         for number, handler in self._others.items():
             if signal.getsignal(number) == self._stop:
                 signal.signal(number, handler)
+        self._unblock()
 
     def _open_pipe(self) -> None:
         """Hear of a signal when it arrives, before Python calls what it does."""

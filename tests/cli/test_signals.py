@@ -271,25 +271,36 @@ def test_a_signal_that_nothing_wakes_the_program_for_comes_again(start, video, t
 
 
 FORKS = """
-import multiprocessing, signal, time
+import multiprocessing, os, signal, threading, time
 from deepdance_cli.signals import Signals
 
+def fork(patience):
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    forked.start()
+    time.sleep(patience)
+    forked.terminate()
+    forked.join()
+    print(forked.exitcode)
+
+os.register_at_fork(after_in_child=lambda: time.sleep(0.3))
 signals = Signals()
 signals.catch()
-forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-forked.start()
-time.sleep(0.5)
-forked.terminate()
-forked.join()
+fork(0.6)
+fork(0.0)
+thread = threading.Thread(target=fork, args=(0.0,))
+thread.start()
+thread.join()
 time.sleep(1)
-print(forked.exitcode)
+signal.raise_signal(signal.SIGINT)
 """
 
 
 def test_a_signal_that_ends_a_forked_process_ends_that_alone():
-    """As a pool ends its processes; they have what this one had, and its pipe."""
+    """As a pool ends its processes, however young; they have what this one had, and its pipe."""
     ended = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=30)
-    assert (ended.stdout, ended.stderr, ended.returncode) == (f"{-signal.SIGTERM}\n", "", 0)
+    assert ended.stdout == 3 * f"{-signal.SIGTERM}\n"
+    assert ended.stderr.endswith("\nKeyboardInterrupt\n")
+    assert ended.stderr.count("Traceback") == 1
 
 
 def test_who_was_told_of_signals_before_is_told_again(dd):
