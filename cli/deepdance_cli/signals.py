@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ class Signals:
                 self._others[number] = signal.signal(number, self._stop)
         self._open_pipe()
         sys.unraisablehook = self._show_others
+        atexit.register(self._ignore)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=self._block, after_in_parent=self._unblock, after_in_child=self._let_go)
 
@@ -58,6 +60,12 @@ class Signals:
     def finish(self, code: int) -> None:
         """All is told: another signal ends the process at once, without a traceback from the interpreter's end."""
         self._code = code
+
+    def _ignore(self) -> None:
+        """As the last that is done: the interpreter's own end would let a signal kill it, with another code."""
+        for number in self._others:
+            if signal.getsignal(number) == self._stop:
+                signal.signal(number, signal.SIG_IGN)
 
     def _block(self) -> None:
         """A process that is forked hears of no signal until it has let go of what this one does with them."""

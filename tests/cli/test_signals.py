@@ -323,6 +323,21 @@ def test_in_another_thread_it_is_told_in_a_line(tmp_path):
     assert ended.stderr.count("\n") == 1
 
 
+def test_a_signal_at_the_interpreters_end_changes_no_code():
+    """Python lets go of signals before it has put all away, which may take a second."""
+    script = (
+        "import builtins, time\nfrom deepdance_cli import main\n"
+        "class Slow:\n    def __del__(self):\n        print('ends', flush=True)\n        time.sleep(2)\n"
+        "builtins.slow = Slow()\nmain._call_app = lambda invocation: time.sleep(print('begun', flush=True) or 100)\n"
+        "main.main()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        for line, number in ((b"begun", signal.SIGINT), (b"ends", signal.SIGTERM)):
+            assert process.stdout.readline().strip() == line
+            process.send_signal(number)
+        assert process.wait(30) == 130
+
+
 def test_python_keeps_its_signals(tmp_path):
     script = (
         "import signal\nbefore = [signal.getsignal(n) for n in (2, 15, 1)]\n"
