@@ -9,6 +9,7 @@ import imageio_ffmpeg
 import pytest
 
 from deepdance.frames import SilhouetteWriter, shrink
+from deepdance_plugins import _files
 from deepdance_plugins.removers.threshold import Threshold, ThresholdOptions
 from deepdance_plugins.sources.ffmpeg import source as ffmpeg_source
 from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
@@ -16,7 +17,7 @@ from deepdance_plugins.sources.ffmpeg.source import FfmpegOptions, FfmpegSource
 SHARED = Path(__file__).parents[2] / "shared/data"
 CLIP = SHARED / "shadowdance/train_00.mp4"
 FRAME, SILHOUETTE, FPS = (480, 800), (120, 200), 3
-REMEMBERED = (ffmpeg_source._probe_video, ffmpeg_source._probe_picture, ffmpeg_source._hash)
+REMEMBERED = (ffmpeg_source._probe_video, ffmpeg_source._probe_picture, _files._hash)
 
 
 def read(folder: Path) -> tuple[int, int]:
