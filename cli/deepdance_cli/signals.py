@@ -63,9 +63,8 @@ class Signals:
 
     def _ignore(self) -> None:
         """As the last that is done: the interpreter's own end would let a signal kill it, with another code."""
-        for number in self._others:
-            if signal.getsignal(number) == self._stop:
-                signal.signal(number, signal.SIG_IGN)
+        for number in filter(self._is_ours, self._others):
+            signal.signal(number, signal.SIG_IGN)
 
     def _block(self) -> None:
         """A process that is forked hears of no signal until it has let go of what this one does with them."""
@@ -77,10 +76,12 @@ class Signals:
     def _let_go(self) -> None:
         """In a process that somebody's code has forked: what ends that one, as a pool does, is not sent to this one."""
         self._close_pipe()
-        for number, handler in self._others.items():
-            if signal.getsignal(number) == self._stop:
-                signal.signal(number, handler)
+        for number in filter(self._is_ours, self._others):
+            signal.signal(number, self._others[number])
         self._unblock()
+
+    def _is_ours(self, number: int) -> bool:
+        return signal.getsignal(number) == self._stop
 
     def _open_pipe(self) -> None:
         """Hear of a signal when it arrives, before Python calls what it does."""
@@ -113,7 +114,7 @@ class Signals:
         """Send the first signal that ends the program again and again, until `close`."""
         with open(reader, "rb", buffering=0) as arrived:
             while number := arrived.read(1):
-                while signal.getsignal(number[0]) == self._stop and not self._closed:
+                while self._is_ours(number[0]) and not self._closed:
                     time.sleep(RETRY_SECONDS)
                     if not self._closed:
                         _send(number[0])

@@ -288,13 +288,14 @@ def _describe_error(session: Session, error: Exception) -> str:
 def _sum_up(
     session: Session, sweep: Sweep, folder: Path, results: list[Result], evaluations: list[Evaluation]
 ) -> Swept:
+    swept = Swept(results, evaluations, folder)
     if not evaluations:
-        return Swept(results, evaluations, folder)
+        return swept
     tables, page = compare(evaluations), folder / report.REPORT
     session.listen(StageStarted("report", page.name))
     shown = [report.collect(session, each.run) for each in evaluations[:SHOWN]]
     others = {each.run: f"../../runs/{quote(each.run)}/{report.REPORT}" for each in evaluations[SHOWN:]}
-    failed = {result.run: result.error for result in results if result.status != "finished"}
+    failed = {result.run: result.error for result in swept.failed}
     report.write_page(shown, page, tables, others, sweep.name, failed)
     session.listen(StageFinished("report", False, str(page)))
-    return Swept(results, evaluations, folder, tables, page)
+    return replace(swept, tables=tables, report=page)
