@@ -66,8 +66,19 @@ def answer_redirect(target: str) -> Answer:
     return lambda handler: handler.start(302, Location=target, Content_Length=0)
 
 
-def answer_file(content: bytes, *, breaks_after: int = 0, times: int = 0, tag: str = "", ranges: bool = True) -> Answer:
-    """A file as good servers send it, ranges and ETags too; the connection ends early, so many `times`."""
+def answer_file(
+    content: bytes,
+    *,
+    breaks_after: int = 0,
+    times: int = 0,
+    tag: str = "",
+    ranges: bool = True,
+    await_bytes: Callable[[int], None] = lambda size: None,
+) -> Answer:
+    """A file as good servers send it, ranges and ETags too; the connection ends early, so many `times`.
+
+    Before that `await_bytes` is called with how much has been sent of it: what has come then, but is not read, is lost.
+    """
     tag = tag or f'"{hashlib.md5(content).hexdigest()}"'
     left = [times]
 
@@ -84,7 +95,7 @@ def answer_file(content: bytes, *, breaks_after: int = 0, times: int = 0, tag: s
         if left[0] and breaks_after:
             left[0] -= 1
             handler.wfile.write(content[start : start + breaks_after])
-            time.sleep(0.05)  # what has come when the connection ends, but has not been read, is lost
+            await_bytes(start + breaks_after)
             handler.close_connection = True
         else:
             handler.wfile.write(content[start:])

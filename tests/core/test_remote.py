@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def fetch_error(*urls):
     return str(error.value)
 
 
+def await_part(cache, size):
+    """Wait until so much of a file is kept."""
+    for _ in range(3000):
+        if any(path.stat().st_size >= size for path in cache.rglob(".part")):
+            return
+        time.sleep(0.01)
+
+
 def list_whole(cache):
     files = [path for path in cache.rglob("*") if path.is_file() and not path.name.startswith(".")]
     return [path for path in files if path.suffix != ".json"]
@@ -106,13 +115,12 @@ def test_the_first_failure_stops_the_others_which_keep_their_parts(web, cache):
         handler.start(200, ETag='"a"', Content_Length=len(CLIP))
         handler.wfile.write(CLIP[:half])
         torn.wait(30)
-        while True:  # until nobody reads on
-            handler.wfile.write(CLIP[half : half + 1])
+        for at in range(half, len(CLIP) - 1):  # until nobody reads on
+            handler.wfile.write(CLIP[at : at + 1])
             time.sleep(0.01)
 
     def fail(handler):
-        while not any(path.stat().st_size for path in cache.rglob(".part")):
-            time.sleep(0.01)
+        await_part(cache, half)
         answer_status(404)(handler)
         torn.set()
 
@@ -149,14 +157,15 @@ def test_what_changes_is_fetched_anew_and_what_is_damaged_too(web):
     assert fetch(f"{web.address}/a.mp4")[0].read_bytes() == CLIP[::-1]
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_was(web):
-    web.paths["/a.mp4"] = answer_file(CLIP, breaks_after=30_000, times=2)
+def test_a_download_that_breaks_off_goes_on_where_it_was(web, cache):
+    web.paths["/a.mp4"] = answer_file(CLIP, breaks_after=30_000, times=2, await_bytes=partial(await_part, cache))
     assert fetch(f"{web.address}/a.mp4")[0].read_bytes() == CLIP
     assert [headers.get("Range") for _, headers, _ in web.asked] == [None, "bytes=30000-", "bytes=60000-"]
 
 
 def test_one_that_breaks_off_too_often_keeps_no_half_file_under_its_name_and_the_next_command_goes_on(web, cache):
-    web.paths["/a.mp4"] = answer_file(CLIP, breaks_after=10_000, times=downloads.TRIES)
+    keep = partial(await_part, cache)
+    web.paths["/a.mp4"] = answer_file(CLIP, breaks_after=10_000, times=downloads.TRIES, await_bytes=keep)
     assert "run it again to go on" in fetch_error(f"{web.address}/a.mp4")
     assert list_whole(cache) == []
     assert fetch(f"{web.address}/a.mp4")[0].read_bytes() == CLIP
@@ -164,16 +173,16 @@ def test_one_that_breaks_off_too_often_keeps_no_half_file_under_its_name_and_the
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_one_that_changes_meanwhile_begins_again(web, ranges):
+def test_one_that_changes_meanwhile_begins_again(web, cache, ranges):
     def change(handler):
-        answer_file(CLIP, breaks_after=10_000, times=1)(handler)
+        answer_file(CLIP, breaks_after=10_000, times=1, await_bytes=partial(await_part, cache))(handler)
         web.paths["/a.mp4"] = answer_file(CLIP[::-1], ranges=ranges)
 
     web.paths["/a.mp4"] = change
     assert fetch(f"{web.address}/a.mp4")[0].read_bytes() == CLIP[::-1]
 
 
-def test_the_rest_of_another_version_is_not_put_to_the_first_part(web):
+def test_the_rest_of_another_version_is_not_put_to_the_first_part(web, cache):
     def lie(handler):
         if "Range" not in handler.headers:
             return answer_file(CLIP[::-1])(handler)
@@ -183,7 +192,8 @@ def test_the_rest_of_another_version_is_not_put_to_the_first_part(web):
         handler.wfile.write(CLIP[::-1][start:])
 
     def begin(handler):
-        answer_file(CLIP, breaks_after=10_000, times=1, tag='"old"')(handler)
+        keep = partial(await_part, cache)
+        answer_file(CLIP, breaks_after=10_000, times=1, tag='"old"', await_bytes=keep)(handler)
         web.paths["/a.mp4"] = lie
 
     web.paths["/a.mp4"] = begin
