@@ -33,12 +33,13 @@ import numpy as np
 
 import deepdance
 from deepdance import pipeline
+from deepdance.delegation import map_blocks, run_task
 from deepdance.evaluation.report import evaluate
 from deepdance.plugins import discover
 from deepdance.preparation import prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
-from deepdance.tasks import Tools, map_blocks, run_task
+from deepdance.tasks import Tools
 from deepdance.workers import Workers, open_processes
 
 SIZE = (120, 200)

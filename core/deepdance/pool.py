@@ -8,10 +8,11 @@ from itertools import chain
 from time import monotonic
 from typing import Any
 
+from deepdance.delegation import map_blocks
 from deepdance.packing import PackedModel
 from deepdance.plugins import Registry, discover
 from deepdance.session import Session
-from deepdance.tasks import Result, Task, Tools, map_blocks
+from deepdance.tasks import Result, Task, Tools
 from deepdance.workers import Workers, count_processes
 
 START = 4.0

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from deepdance.arrays import UInt8, sample_evenly
 from deepdance.artifacts import Artifact
+from deepdance.delegation import repeat_lost, run_task
 from deepdance.errors import InputError
 from deepdance.events import Listener, Progress, collect_warnings
 from deepdance.frames import Silhouettes, SilhouetteWriter, shrink
@@ -23,7 +24,7 @@ from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
 from deepdance.removal import PAPER_LEVEL
 from deepdance.remover_selection import REMOVAL_SCALE, decide_remover, find_box, make_remover, type_settings
 from deepdance.session import Session
-from deepdance.tasks import Tools, repeat_lost, run_task
+from deepdance.tasks import Tools
 from deepdance.threads import do_together
 from deepdance.workers import Workers
 

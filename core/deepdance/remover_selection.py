@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deepdance.arrays import UInt8
+from deepdance.delegation import repeat_lost, run_task
 from deepdance.errors import MissingModelError
 from deepdance.events import Listener, Progress, StageFinished, StageStarted, hold_log
 from deepdance.inputs import open_same_source, open_source, resolve, show_location
@@ -21,7 +22,7 @@ from deepdance.pipeline import Made, describe_component
 from deepdance.recipe import AUTO, PERSON, THRESHOLD, Choice, Recipe
 from deepdance.removal import BEST_GUESS, Decision, choose_remover
 from deepdance.session import Session
-from deepdance.tasks import Tools, repeat_lost, run_task
+from deepdance.tasks import Tools
 from deepdance.threads import begin_together
 from deepdance.workers import Workers
 

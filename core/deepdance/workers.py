@@ -7,17 +7,18 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from queue import LifoQueue
 from threading import Lock, Thread
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepdance.errors import OptionError
 
@@ -30,8 +31,8 @@ PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 GPU = Path("/dev/nvidiactl")
 
 
-class RepeatedlyBrokenError(BrokenExecutor):
-    """What an executor says of a call that it has begun anew itself, until it gave it up."""
+class GivenUpError(BrokenExecutor):
+    """What an executor says of a call whose process was lost, and that is not to be begun anew."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,11 @@ class Workers:
 
 
 @contextmanager
-def open_processes(count: int) -> Iterator[Workers]:
+def open_processes(count: int, *, lasting: bool = False) -> Iterator[Workers]:
     """So many processes of this machine, each started when there is work for it.
+
+    Where they are `lasting`, another one takes the place of one that is lost; where not, all are lost with it, but a
+    call is handed over faster, the next one waiting in each process.
 
     They end with the block, at once where it is left by an exception, and with this process, however that ends. What
     they have in temporary files goes with them. Raises OptionError in a process that may not begin others.
@@ -69,14 +73,49 @@ def open_processes(count: int) -> Iterator[Workers]:
     if hasattr(os, "register_at_fork"):  # somebody's code may fork meanwhile, and its process last longer than this one
         os.register_at_fork(after_in_child=lifeline.close)
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
-        executor = ProcessPoolExecutor(count, _Spawning(), initializer=_begin, initargs=(watched, folder))
+        spawn = partial(ProcessPoolExecutor, mp_context=_Spawning(), initializer=_begin, initargs=(watched, folder))
+        executor = _Replacing(count, partial(spawn, 1), lifeline) if lasting else spawn(count)
         try:
-            yield Workers(executor, count, folder=Path(folder))
+            yield Workers(executor, count, lasting=lasting, folder=Path(folder))
         except BaseException:
             lifeline.close()
             raise
         finally:
             executor.shutdown(cancel_futures=True)
+
+
+class _Replacing(ThreadPoolExecutor):
+    """Processes that do a call each, with a thread that waits for it. Another one takes the place of one that is lost,
+    as long as there is a lifeline."""
+
+    def __init__(self, count: int, spawn: Callable[[], Executor], lifeline: Connection) -> None:
+        super().__init__(count)
+        self._spawn, self._lifeline = spawn, lifeline
+        self._free: LifoQueue[Executor] = LifoQueue()
+        for _ in range(count):
+            self._free.put(spawn())
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self._lifeline.closed:
+            raise BrokenExecutor("its processes have been ended")
+        return super().submit(self._call, fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        while not self._free.empty():
+            self._free.get().shutdown(wait)
+
+    def _call(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        process = self._free.get()
+        try:
+            return process.submit(fn, *args, **kwargs).result()
+        except BrokenExecutor as error:
+            if self._lifeline.closed:
+                raise GivenUpError from error
+            process = self._spawn()
+            raise BrokenExecutor from error
+        finally:
+            self._free.put(process)
 
 
 class _Process(SpawnProcess):

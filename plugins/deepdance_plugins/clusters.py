@@ -18,7 +18,7 @@ from weakref import WeakSet
 from deepdance.doors import PATIENCE
 from deepdance.errors import OptionError, PluginError
 from deepdance.plugins.isolation import one_line
-from deepdance.workers import RepeatedlyBrokenError, Workers
+from deepdance.workers import GivenUpError, Workers
 
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to Ray's makers
@@ -213,7 +213,7 @@ class _Dask(Executor):
 
     def _translate(self, error: BaseException) -> BaseException:
         if isinstance(error, self._killed):  # Dask repeats what its workers die of, and no call can tell it not to
-            return _break(error, RepeatedlyBrokenError)
+            return _break(error, GivenUpError)
         return _break(error) if isinstance(error, self._lost) else error
 
 

@@ -10,6 +10,9 @@ import time
 import psutil
 import pytest
 from conftest import demo_frames, write_video
+from wheels import CODEC, codec_package, install, wheel, with_site
+
+from deepdance.delegation import ATTEMPTS
 
 FILE = """
 videos = ["anna.mp4"{more}]
@@ -121,6 +124,25 @@ def test_what_ends_a_sweep_ends_all_its_processes_and_the_same_command_goes_on(f
     assert second.returncode == 0, second.stderr
     assert kept.items() <= {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("workspace/artifacts/*-*")}.items()
     assert not list(tmp_path.glob("workspace/**/*-part*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_run_whose_processes_are_killed_fails_alone(folder, tmp_path):
+    dies = CODEC.replace("import numpy as np", "import os\nimport numpy as np").replace(
+        "        self.size = train.size\n",
+        f'        open("{tmp_path}/begun", "a").write("x")\n        os.kill(os.getpid(), 9)\n',
+    )
+    install([wheel(tmp_path, "dance-dies", "1.5", codec_package("dance_dies", "dies", codec=dies))], tmp_path / "site")
+    text = (folder / "models.toml").read_text().replace('codec = "pca"\n', "")
+    (folder / "codecs.toml").write_text(text.replace('["ridge", "texture"]', '["ridge"]\ncodec = ["dies", "pca"]'))
+    command = [sys.executable, "-m", "deepdance", "sweep", str(folder / "codecs.toml"), "--jobs", "2"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=with_site(tmp_path / "site"), capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 1, done.stderr
+    assert "codecs-dies failed: expected worker processes that last as long as their work" in done.stderr
+    assert (tmp_path / "begun").read_text() == "x" * ATTEMPTS
+    assert (tmp_path / "workspace/runs/codecs-pca/dance.mp4").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

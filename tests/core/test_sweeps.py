@@ -16,14 +16,14 @@ import deepdance
 from deepdance import sweeps
 from deepdance.artifacts import UNFINISHED, ArtifactStore
 from deepdance.cleaning import find_waste
-from deepdance.errors import InputError, OptionError, PluginError, WorkerError, WorkspaceError
+from deepdance.errors import ClusterLostError, InputError, OptionError, PluginError, WorkerError, WorkspaceError
 from deepdance.events import ArtifactReady, EpochFinished, Progress, RunFinished, RunStarted, StageStarted, ignore
 from deepdance.plugins import discover
 from deepdance.session import Session
 from deepdance.sweeps import Sweep, driver, find_first_missing, run_sweep, worker
 from deepdance.sweeps.worker import Kept, Make, Save, Sent, Wanted, make_run
 from deepdance.tasks import Tools
-from deepdance.workers import Workers
+from deepdance.workers import GivenUpError, Workers
 from deepdance.workspace import LONGEST_NAME, Workspace
 
 SMALL = {"size": [24, 40], "fps": 10, "remover": "threshold", "frames": 30}
@@ -573,35 +573,44 @@ def test_a_damaged_artifact_does_not_arrive(tmp_path):
     assert not ArtifactStore(tmp_path / "artifacts").names()
 
 
-def lose(monkeypatch, *, lasting, times):
-    """Have workers whose first attempts are lost; how often one is begun."""
+def lose(monkeypatch, error, times):
+    """Have workers whose first attempts end by an error; how often one is begun."""
     begun, executor = [], ThreadPoolExecutor(1)
 
     def make(session, workers, planned, measured):
         begun.append(planned.name)
         if len(begun) <= times:
-            raise WorkerError("lost")
+            raise error
         with ExitStack() as held:
             attempt = driver._Attempt(session.workspace, held)
             tools = Tools(session.registry, emit=attempt.write, ask=attempt.answer)
             return make_run(tools, planned, measured, {}, str(session.workspace.root), 1)
 
-    workers = Workers(executor, 1, lasting=lasting)
+    workers = Workers(executor, 1, lasting=True)
     monkeypatch.setattr(Session, "open_workers", lambda *_: nullcontext(workers))
     monkeypatch.setattr(sweeps, "make_elsewhere", make)
     return begun
 
 
 def test_a_run_whose_worker_is_lost_is_begun_again_by_another(one, tmp_path, monkeypatch):
-    begun = lose(monkeypatch, lasting=True, times=2)
+    begun = lose(monkeypatch, WorkerError("lost"), times=2)
     done = run_sweep(open_session(tmp_path, jobs=2), one[0])
     assert (len(begun), done.failed) == (3, [])
 
 
 def test_where_no_other_is_left_the_sweep_ends(one, tmp_path, monkeypatch):
-    lose(monkeypatch, lasting=False, times=1)
-    with pytest.raises(WorkerError, match="lost"):
+    lose(monkeypatch, ClusterLostError("lost"), times=1)
+    with pytest.raises(ClusterLostError, match="lost"):
         run_sweep(open_session(tmp_path, jobs=2), one[0])
+
+
+def test_a_run_that_a_cluster_has_given_up_fails_alone(one, tmp_path, monkeypatch):
+    """So Dask does, once it has begun it anew itself."""
+    given_up = WorkerError("killed")
+    given_up.__cause__ = GivenUpError()
+    begun = lose(monkeypatch, given_up, times=1)
+    done = run_sweep(open_session(tmp_path, jobs=2), one[0])
+    assert (len(begun), [result.error for result in done.failed]) == (1, ["killed"])
 
 
 def test_a_page_of_many_runs_shows_the_first_and_names_the_others(folder, swept, monkeypatch):

@@ -10,23 +10,26 @@ import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
+from threading import Event
 
 import numpy as np
 import pytest
 from clusters import kill_who_waits_for_a_worker
 from conftest import demo_frames, registry_of, write_video
 
-from deepdance import pipeline, tasks
-from deepdance.errors import InputError, OptionError, WorkerError
+from deepdance import delegation, pipeline
+from deepdance.delegation import map_blocks, repeat_lost, run_task
+from deepdance.errors import ClusterLostError, InputError, OptionError, WorkerError
 from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover, requirements
 from deepdance.preparation import prepare, prepare_all
 from deepdance.recipe import Recipe
 from deepdance.remover_selection import decide_remover
 from deepdance.session import Session
-from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
+from deepdance.tasks import Tools
 from deepdance.workers import Workers, open_processes
 
 CODE = discover().describe_code()
@@ -61,6 +64,13 @@ def die(tools, after):
     for number in range(after):
         tools.emit(number)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(tools, note):
+    if not note.exists():
+        note.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
 
 
 def sleep(tools, seconds):
@@ -157,7 +167,7 @@ class Silent(ThreadPoolExecutor):
 
 
 def test_a_worker_that_nothing_is_heard_of_is_given_up(monkeypatch, log):
-    monkeypatch.setattr(tasks, "AFTERWARDS", 0.2)
+    monkeypatch.setattr(delegation, "AFTERWARDS", 0.2)
     workers, emitted = Workers(Silent(), 1, lasting=True), []
     tools = Tools(discover(), emit=emitted.append)
     assert repeat_lost(workers, lambda: run_task(workers, tools, count_up, 1, (2,))) == os.getpid()
@@ -165,7 +175,7 @@ def test_a_worker_that_nothing_is_heard_of_is_given_up(monkeypatch, log):
 
 
 def test_who_waits_for_a_busy_cluster_is_told_once(monkeypatch, log, caplog):
-    monkeypatch.setattr(tasks, "WAIT", 0.1)
+    monkeypatch.setattr(delegation, "WAIT", 0.1)
     caplog.set_level(logging.INFO, "deepdance")
     with ThreadPoolExecutor(1) as busy:
         busy.submit(time.sleep, 0.5)
@@ -267,21 +277,52 @@ def test_a_killed_worker_is_told_in_a_line(after):
     assert emitted == list(range(after))
 
 
-def test_who_leaves_ends_a_busy_worker_at_once(children):
+def test_a_process_that_is_lost_takes_no_other_task_along_and_is_replaced(tmp_path, log):
+    released = Event()
+    waits = Tools(discover(), ask=lambda pid: released.wait(60))
+    with open_processes(2, lasting=True) as workers, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(run_task, workers, waits, ask_about_itself)
+        with pytest.raises(WorkerError, match=r"for want of memory; what is finished is kept"):
+            run_task(workers, Tools(discover()), die, 0)
+        once = partial(run_task, workers, Tools(discover()), die_once, tmp_path / "died")
+        assert repeat_lost(workers, once) != os.getpid()
+        released.set()
+        assert waiting.result() is True
+
+
+def test_what_is_ended_on_purpose_is_not_begun_again(log, caplog):
+    caplog.set_level(logging.INFO, "deepdance")
+    begun = Event()
+    tools = Tools(discover(), emit=lambda pid: begun.set())
+    with ThreadPoolExecutor(1) as threads:
+        with pytest.raises(KeyboardInterrupt), open_processes(1, lasting=True) as workers:
+            call = partial(run_task, workers, tools, sleep, 300)
+            waiting = threads.submit(repeat_lost, workers, call)
+            assert begun.wait(60)
+            raise KeyboardInterrupt
+        assert isinstance(waiting.exception(10), WorkerError)
+        with pytest.raises(ClusterLostError):
+            call()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_who_leaves_ends_a_busy_worker_at_once(children, lasting):
     def stop(pid):
         raise KeyboardInterrupt
 
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), open_processes(1) as workers:
+    with pytest.raises(KeyboardInterrupt), open_processes(1, lasting=lasting) as workers:
         run_task(workers, Tools(discover(), emit=stop), sleep, 300)
     assert time.monotonic() - start < 60
     assert not [child for child in children() if "resource_tracker" not in " ".join(child.cmdline())]
 
 
-def test_workers_end_when_their_parent_is_killed():
+@pytest.mark.parametrize("lasting", [False, True])
+def test_workers_end_when_their_parent_is_killed(lasting):
     program = (
         f"from {__name__} import *\n"
-        "with open_processes(1) as workers:\n"
+        f"with open_processes(1, lasting={lasting}) as workers:\n"
         "    run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )
     kill_who_waits_for_a_worker(program)

@@ -19,13 +19,14 @@ from clusters import kill_who_waits_for_a_worker, open_two_nodes
 from conftest import demo_frames, write_video
 
 from deepdance import pipeline, preparation
+from deepdance.delegation import map_blocks, repeat_lost, run_task
 from deepdance.errors import ClusterLostError, InputError, OptionError, PluginError, WorkerError
 from deepdance.events import ArtifactReady
 from deepdance.plugins import Registry, discover
 from deepdance.preparation import prepare_all
 from deepdance.recipe import Recipe
 from deepdance.session import Session
-from deepdance.tasks import Tools, map_blocks, repeat_lost, run_task
+from deepdance.tasks import Tools
 from deepdance.workers import Workers, open_processes
 from deepdance_plugins import clusters
 
@@ -175,7 +176,8 @@ def test_a_lost_node_costs_only_what_it_was_doing(cluster, videos, tmp_path, mon
 
 def test_no_worker_outlives_a_killed_command(cluster):
     program = (
-        "from cluster_tasks import *\nfrom deepdance.plugins import discover\nfrom deepdance.tasks import *\n"
+        "from cluster_tasks import *\nfrom deepdance.delegation import run_task\n"
+        "from deepdance.plugins import discover\nfrom deepdance.tasks import Tools\n"
         "with discover().open_workers('ray', 1) as workers:\n"
         "    run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )

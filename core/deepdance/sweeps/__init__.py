@@ -12,7 +12,8 @@ from threading import Condition
 from urllib.parse import quote
 
 from deepdance import opened_runs, report
-from deepdance.errors import DeepDanceError, WorkerError
+from deepdance.delegation import repeat_lost
+from deepdance.errors import ClusterLostError, DeepDanceError
 from deepdance.evaluation.report import Evaluation, compare
 from deepdance.evaluation.report import evaluate as measure
 from deepdance.evaluation.tables import Tables
@@ -25,7 +26,6 @@ from deepdance.session import Session
 from deepdance.storage import read_as, write_json
 from deepdance.sweeps.driver import KeptWorkspace, MissingError, make_elsewhere
 from deepdance.sweeps.plan import PlannedRun, Sweep
-from deepdance.tasks import can_repeat, repeat_lost
 from deepdance.workers import Workers, count_processes
 
 __all__ = ["PlannedRun", "Result", "Sweep", "Swept", "find_first_missing", "list_results", "locate_sweep", "run_sweep"]
@@ -91,7 +91,7 @@ def run_sweep(session: Session, sweep: Sweep) -> Swept:
     listeners are told, once it has ended, what has come of it, in its order: no `StageStarted`, no `Progress`.
 
     What an earlier call has finished is not done again. Raises InputError, OptionError, PluginError, WorkspaceError for
-    a sweep that could not even begin, WorkerError where a process is lost that cannot be replaced.
+    a sweep that could not even begin, ClusterLostError where nobody is left to go on.
     """
     planned = sweep.plan(session.registry)
     folder = locate_sweep(session.workspace.root, sweep.name)
@@ -216,7 +216,7 @@ class _Jobs:
         try:
             done: Done | None = self._find(planned) or self._make(planned, workers)
         except Exception as error:
-            if self._stopped or (isinstance(error, WorkerError) and not can_repeat(workers, error)):
+            if self._stopped or isinstance(error, ClusterLostError):
                 raise
             done = self._fail(planned, error), None
         with self._changed:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
+from deepdance.delegation import run_task
 from deepdance.events import Progress
 from deepdance.session import WAITING, Session
 from deepdance.storage import hash_file, remove_leftovers, take_over
@@ -31,7 +32,7 @@ from deepdance.sweeps.worker import (
     fingerprint_inputs,
     make_run,
 )
-from deepdance.tasks import Tools, run_task
+from deepdance.tasks import Tools
 from deepdance.workers import Workers
 from deepdance.workspace import RECORD, RunRecord, Workspace
 
