@@ -188,7 +188,7 @@ def _tell_waiting(workers: Workers) -> Iterator[None]:
 def _tell_once(workers: Workers) -> None:
     if workers.lasting and workers.executor not in _KNOWN:
         _KNOWN.add(workers.executor)
-        log.info("no worker is free, perhaps others keep all of the cluster busy; waiting for one")
+        log.info("no worker has begun yet, perhaps others keep them busy; waiting for one")
 
 
 def _receive(worker: Connection, tools: Tools) -> None:

@@ -114,11 +114,11 @@ class Session:
     def open_workers(self, tasks: int) -> AbstractContextManager[Workers | None]:
         """What does so many tasks, at most `jobs` at once; None where that is this process.
 
-        Others go on when one is lost, and do what it did. Raises OptionError as `start_workers` does.
+        Raises OptionError as `start_workers` does.
         """
-        return self.start_workers(min(tasks, self.jobs or 1), lasting=True)
+        return self.start_workers(min(tasks, self.jobs or 1))
 
-    def start_workers(self, count: int, *, lasting: bool = False) -> AbstractContextManager[Workers | None]:
+    def start_workers(self, count: int) -> AbstractContextManager[Workers | None]:
         """So many processes or, whatever their count, those of the engine; None where that is this process.
 
         One alone would do no more than this one, and none would find a class that was given in Python. Raises
@@ -126,9 +126,7 @@ class Session:
         """
         if (count <= 1 and not self.engine) or any(entry.loaded for entry in self.registry.entries):
             return nullcontext()
-        if self.engine:
-            return self.registry.open_workers(self.engine, self.jobs)
-        return open_processes(count, lasting=lasting)
+        return self.registry.open_workers(self.engine, self.jobs) if self.engine else open_processes(count)
 
     @contextmanager
     def open_readers(self, inputs: int) -> Iterator[tuple[Workers | None, int]]:

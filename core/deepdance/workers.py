@@ -29,6 +29,10 @@ MEMORY_EACH = 1 << 30
 """Bytes that a process needs, with TensorFlow and a model of the usual size."""
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 GPU = Path("/dev/nvidiactl")
+_STARTING = Lock()
+"""Held while a process is started, one after the other."""
+if hasattr(os, "register_at_fork"):  # a fork in between would keep a pipe open whose end tells that the process ended
+    os.register_at_fork(before=_STARTING.acquire, after_in_parent=_STARTING.release, after_in_child=_STARTING.release)
 
 
 class GivenUpError(BrokenExecutor):
@@ -51,11 +55,8 @@ class Workers:
 
 
 @contextmanager
-def open_processes(count: int, *, lasting: bool = False) -> Iterator[Workers]:
-    """So many processes of this machine, each started when there is work for it.
-
-    Where they are `lasting`, another one takes the place of one that is lost; where not, all are lost with it, but a
-    call is handed over faster, the next one waiting in each process.
+def open_processes(count: int) -> Iterator[Workers]:
+    """So many processes of this machine, each started when there is work for it. One that is lost is replaced.
 
     They end with the block, at once where it is left by an exception, and with this process, however that ends. What
     they have in temporary files goes with them. Raises OptionError in a process that may not begin others.
@@ -73,10 +74,10 @@ def open_processes(count: int, *, lasting: bool = False) -> Iterator[Workers]:
     if hasattr(os, "register_at_fork"):  # somebody's code may fork meanwhile, and its process last longer than this one
         os.register_at_fork(after_in_child=lifeline.close)
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
-        spawn = partial(ProcessPoolExecutor, mp_context=_Spawning(), initializer=_begin, initargs=(watched, folder))
-        executor = _Replacing(count, partial(spawn, 1), lifeline) if lasting else spawn(count)
+        spawn = partial(ProcessPoolExecutor, 1, _Spawning(), initializer=_begin, initargs=(watched, folder))
+        executor = _Replacing(count, spawn, lifeline)
         try:
-            yield Workers(executor, count, lasting=lasting, folder=Path(folder))
+            yield Workers(executor, count, lasting=True, folder=Path(folder))
         except BaseException:
             lifeline.close()
             raise
@@ -125,10 +126,8 @@ class _Process(SpawnProcess):
     what the first has begun. A task is a function of a module.
     """
 
-    _starting = Lock()
-
     def start(self) -> None:
-        with self._starting:
+        with _STARTING:
             script = sys.modules["__main__"]
             try:
                 sys.modules["__main__"] = _hide_file(script)

@@ -183,7 +183,7 @@ def test_who_waits_for_a_busy_cluster_is_told_once(monkeypatch, log, caplog):
             run_task(Workers(busy, 1, lasting=True), Tools(discover()), find_name, "codec", "pca")
             busy.submit(time.sleep, 0.5)
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["no worker is free, perhaps others keep all of the cluster busy; waiting for one"]
+    assert told == ["no worker has begun yet, perhaps others keep them busy; waiting for one"]
 
 
 def test_a_worker_that_is_killed_while_it_is_asked_is_told_in_a_line():
@@ -280,12 +280,14 @@ def test_a_killed_worker_is_told_in_a_line(after):
 def test_a_process_that_is_lost_takes_no_other_task_along_and_is_replaced(tmp_path, log):
     released = Event()
     waits = Tools(discover(), ask=lambda pid: released.wait(60))
-    with open_processes(2, lasting=True) as workers, ThreadPoolExecutor(1) as threads:
+    with open_processes(2) as workers, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(run_task, workers, waits, ask_about_itself)
         with pytest.raises(WorkerError, match=r"for want of memory; what is finished is kept"):
             run_task(workers, Tools(discover()), die, 0)
         once = partial(run_task, workers, Tools(discover()), die_once, tmp_path / "died")
         assert repeat_lost(workers, once) != os.getpid()
+        blocks = [(tmp_path / f"{number} died",) for number in range(2)]
+        assert len(list(map_blocks(workers, Tools(discover()), die_once, blocks))) == 2
         released.set()
         assert waiting.result() is True
 
@@ -295,7 +297,7 @@ def test_what_is_ended_on_purpose_is_not_begun_again(log, caplog):
     begun = Event()
     tools = Tools(discover(), emit=lambda pid: begun.set())
     with ThreadPoolExecutor(1) as threads:
-        with pytest.raises(KeyboardInterrupt), open_processes(1, lasting=True) as workers:
+        with pytest.raises(KeyboardInterrupt), open_processes(1) as workers:
             call = partial(run_task, workers, tools, sleep, 300)
             waiting = threads.submit(repeat_lost, workers, call)
             assert begun.wait(60)
@@ -306,23 +308,21 @@ def test_what_is_ended_on_purpose_is_not_begun_again(log, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("lasting", [False, True])
-def test_who_leaves_ends_a_busy_worker_at_once(children, lasting):
+def test_who_leaves_ends_a_busy_worker_at_once(children):
     def stop(pid):
         raise KeyboardInterrupt
 
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), open_processes(1, lasting=lasting) as workers:
+    with pytest.raises(KeyboardInterrupt), open_processes(1) as workers:
         run_task(workers, Tools(discover(), emit=stop), sleep, 300)
     assert time.monotonic() - start < 60
     assert not [child for child in children() if "resource_tracker" not in " ".join(child.cmdline())]
 
 
-@pytest.mark.parametrize("lasting", [False, True])
-def test_workers_end_when_their_parent_is_killed(lasting):
+def test_workers_end_when_their_parent_is_killed():
     program = (
         f"from {__name__} import *\n"
-        f"with open_processes(1, lasting={lasting}) as workers:\n"
+        "with open_processes(1) as workers:\n"
         "    run_task(workers, Tools(discover(), emit=lambda pid: print(pid, flush=True)), sleep, 300)\n"
     )
     kill_who_waits_for_a_worker(program)
