@@ -87,13 +87,13 @@ def repeat_lost(workers: Workers | None, ask: Callable[[], Result]) -> Result:
         except WorkerError as error:
             if not _can_repeat(workers, error):
                 raise
-            log.info("a worker was lost, another one does its part: %s", error)
+            log.info("a worker has not done its part, another one is asked: %s", error)
     return ask()
 
 
 def _can_repeat(workers: Workers | None, error: WorkerError) -> bool:
     """Whether others are left to do what a worker did that was lost, and have not tried it yet."""
-    given_up = isinstance(error, ClusterLostError) or isinstance(error.__cause__, GivenUpError)
+    given_up = isinstance(error, ClusterLostError) or isinstance(error.__cause__, GivenUpError | CancelledError)
     return bool(workers and workers.lasting) and not given_up
 
 
@@ -135,7 +135,7 @@ def _submit(workers: Workers, function: Callable[..., Any], *arguments: Any) -> 
         with _block_interrupts():
             return workers.executor.submit(attempt, function, *arguments)
     except BrokenExecutor as error:
-        if not workers.lasting:
+        if not workers.lasting or isinstance(error, GivenUpError):
             raise _describe_death(workers, error) from error
         raise ClusterLostError(
             f"expected a cluster that is there as long as its work takes, got one that has gone: {error}; what is "

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,8 +16,7 @@ from functools import partial
 from math import ceil
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from queue import LifoQueue
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,8 @@ MEMORY_EACH = 1 << 30
 """Bytes that a process needs, with TensorFlow and a model of the usual size."""
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 GPU = Path("/dev/nvidiactl")
-_STARTING = Lock()
-"""Held while a process is started, one after the other."""
-if hasattr(os, "register_at_fork"):  # a fork in between would keep a pipe open whose end tells that the process ended
-    os.register_at_fork(before=_STARTING.acquire, after_in_parent=_STARTING.release, after_in_child=_STARTING.release)
+DESCRIPTORS_EACH = 10
+"""Files that this process has open for each of its own, and some more."""
 
 
 class GivenUpError(BrokenExecutor):
@@ -74,8 +72,12 @@ def open_processes(count: int) -> Iterator[Workers]:
     if hasattr(os, "register_at_fork"):  # somebody's code may fork meanwhile, and its process last longer than this one
         os.register_at_fork(after_in_child=lifeline.close)
     with watched, lifeline, tempfile.TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder:
-        spawn = partial(ProcessPoolExecutor, 1, _Spawning(), initializer=_begin, initargs=(watched, folder))
-        executor = _Replacing(count, spawn, lifeline)
+
+        def spawn(own: str) -> Executor:
+            return ProcessPoolExecutor(1, _Spawning(), initializer=_begin, initargs=(watched, folder, own))
+
+        count = min([count, *_find_descriptors()])
+        executor = _Replacing(count, spawn, folder, lifeline)
         try:
             yield Workers(executor, count, lasting=True, folder=Path(folder))
         except BaseException:
@@ -85,38 +87,84 @@ def open_processes(count: int) -> Iterator[Workers]:
             executor.shutdown(cancel_futures=True)
 
 
-class _Replacing(ThreadPoolExecutor):
-    """Processes that do a call each, with a thread that waits for it. Another one takes the place of one that is lost,
-    as long as there is a lifeline."""
+class _Replacing(Executor):
+    """Processes that do a call each; another one takes the place of one that is lost, as long as there is a lifeline.
 
-    def __init__(self, count: int, spawn: Callable[[], Executor], lifeline: Connection) -> None:
-        super().__init__(count)
-        self._spawn, self._lifeline = spawn, lifeline
-        self._free: LifoQueue[Executor] = LifoQueue()
-        for _ in range(count):
-            self._free.put(spawn())
+    A process is started by the thread that submits a call: were it another one, a fork of the caller's could come in
+    between, and hold open the pipe whose end tells that the process has ended.
+    """
+
+    def __init__(self, count: int, spawn: Callable[[str], Executor], folder: str, lifeline: Connection) -> None:
+        self._spawn, self._folder, self._lifeline = spawn, folder, lifeline
+        self._free: list[Executor | None] = [None] * count
+        """Processes without a call; None is room for one."""
+        self._folders: dict[Executor, str] = {}
+        """By process, where its temporary files are. Those that are lost are kept: from Python 3.12 on an executor may
+        not be let go of while it tells that it is broken."""
+        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._changing = RLock()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._lifeline.closed:
-            raise BrokenExecutor("its processes have been ended")
-        return super().submit(self._call, fn, *args, **kwargs)
+            raise GivenUpError("its processes have been ended")
+        future: Future[Any] = Future()
+        with self._changing:
+            self._waiting.append((future, partial(fn, *args, **kwargs)))
+            self._hand_out()
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        super().shutdown(wait, cancel_futures=cancel_futures)
-        while not self._free.empty():
-            self._free.get().shutdown(wait)
+        """End all processes when they have done their calls. What waits is cancelled in any case."""
+        with self._changing:
+            while self._waiting:
+                self._waiting.pop()[0].cancel()
+            processes = list(self._folders)
+        with ThreadPoolExecutor(max(1, len(processes))) as threads:  # each takes a while to end
+            list(threads.map(lambda process: process.shutdown(wait), processes))
 
-    def _call(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        process = self._free.get()
-        try:
-            return process.submit(fn, *args, **kwargs).result()
-        except BrokenExecutor as error:
-            if self._lifeline.closed:
-                raise GivenUpError from error
-            process = self._spawn()
-            raise BrokenExecutor from error
-        finally:
-            self._free.put(process)
+    def _hand_out(self) -> None:
+        """Give the calls that wait to the processes that are free."""
+        while self._free and self._waiting:
+            future, call = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                process = self._free.pop()
+                try:
+                    process = process or self._start()
+                    process.submit(call).add_done_callback(partial(self._take_back, process, future))
+                except (
+                    BrokenExecutor,
+                    OSError,
+                ) as error:  # it was killed while it was idle, or there is no room for it
+                    self._drop(process)
+                    future.set_exception(error if isinstance(error, BrokenExecutor) else GivenUpError(str(error)))
+
+    def _take_back(self, process: Executor, future: Future[Any], ended: Future[Any]) -> None:
+        """Pass on what came of a call, and give its process the next one."""
+        error = ended.exception()
+        with self._changing:
+            if isinstance(error, BrokenExecutor):
+                self._drop(process)
+                error = GivenUpError() if self._lifeline.closed else BrokenExecutor()
+            else:
+                self._free.append(process)
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(ended.result())
+        with self._changing:
+            self._hand_out()
+
+    def _start(self) -> Executor:
+        folder = tempfile.mkdtemp(dir=self._folder)
+        process = self._spawn(folder)
+        self._folders[process] = folder
+        return process
+
+    def _drop(self, process: Executor | None) -> None:
+        """Make room for another process, and clear away what this one has left."""
+        self._free.insert(0, None)
+        if process:
+            shutil.rmtree(self._folders[process], ignore_errors=True)
 
 
 class _Process(SpawnProcess):
@@ -126,14 +174,16 @@ class _Process(SpawnProcess):
     what the first has begun. A task is a function of a module.
     """
 
+    _starting = Lock()
+
     def start(self) -> None:
-        with _STARTING:
-            script = sys.modules["__main__"]
+        with self._starting:
+            script, arguments = sys.modules["__main__"], sys.argv
             try:
-                sys.modules["__main__"] = _hide_file(script)
+                sys.modules["__main__"], sys.argv = _hide_file(script), arguments[:1]
                 super().start()
             finally:
-                sys.modules["__main__"] = script
+                sys.modules["__main__"], sys.argv = script, arguments
 
 
 def _hide_file(script: ModuleType) -> ModuleType:
@@ -149,9 +199,9 @@ class _Spawning(SpawnContext):
     Process = _Process
 
 
-def _begin(lifeline: Connection, folder: str) -> None:
+def _begin(lifeline: Connection, folder: str, own: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; it is the first process that ends
-    tempfile.tempdir = folder
+    tempfile.tempdir = own
     Thread(target=_end_with, args=(lifeline, folder), daemon=True).start()
 
 
@@ -172,6 +222,14 @@ def count_processes(each: int = MEMORY_EACH) -> int:
     if GPU.exists():  # the first that uses it takes all of its memory
         return 1
     return max(1, min([count_cores(), *(free // each for free in _find_memory())]))
+
+
+def _find_descriptors() -> Iterator[int]:
+    """How many processes leave some of the files that this one may have open."""
+    with suppress(ImportError):  # Windows knows no such bound
+        import resource
+
+        yield max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // DESCRIPTORS_EACH)
 
 
 def count_cores() -> int:

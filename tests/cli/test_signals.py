@@ -217,8 +217,8 @@ def test_another_worker_takes_the_place_of_one_that_is_killed(start, video, tmp_
     running.wait_until(lambda: running.count_ffmpeg() == 2)
     next(filter(is_worker, psutil.Process(running.process.pid).children())).kill()
     _, err = running.process.communicate(timeout=PATIENCE)
-    assert "a worker was lost, another one does its part: expected worker processes that last" in err
-    assert (running.process.returncode, err.count("a worker was lost")) == (0, 1)
+    assert "a worker has not done its part, another one is asked: expected worker processes that last" in err
+    assert (running.process.returncode, err.count("a worker has not done")) == (0, 1)
     assert len(list((tmp_path / "workspace/artifacts").glob("silhouettes-*"))) == 2
 
 

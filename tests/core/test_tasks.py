@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
-from threading import Event
+from pathlib import Path
+from threading import Event, active_count
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from conftest import demo_frames, registry_of, write_video
 
 from deepdance import delegation, pipeline
 from deepdance.delegation import map_blocks, repeat_lost, run_task
-from deepdance.errors import ClusterLostError, InputError, OptionError, WorkerError
+from deepdance.errors import InputError, OptionError, WorkerError
 from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover, requirements
 from deepdance.preparation import prepare, prepare_all
@@ -30,7 +32,7 @@ from deepdance.recipe import Recipe
 from deepdance.remover_selection import decide_remover
 from deepdance.session import Session
 from deepdance.tasks import Tools
-from deepdance.workers import Workers, open_processes
+from deepdance.workers import Workers, _Process, open_processes
 
 CODE = discover().describe_code()
 RECIPE = Recipe(size=(24, 40), fps=10, remover="threshold")
@@ -63,6 +65,19 @@ def fail(tools, error):
 def die(tools, after):
     for number in range(after):
         tools.emit(number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def find_name_by(registry, workers):
+    return run_task(workers, Tools(registry), find_name, "codec", "pca")
+
+
+def count_arguments(tools):
+    return len(sys.argv)
+
+
+def die_with_a_file(tools):
+    Path(tempfile.mkdtemp(), "large").write_bytes(bytes(1000))
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -279,17 +294,72 @@ def test_a_killed_worker_is_told_in_a_line(after):
 
 def test_a_process_that_is_lost_takes_no_other_task_along_and_is_replaced(tmp_path, log):
     released = Event()
-    waits = Tools(discover(), ask=lambda pid: released.wait(60))
+    waits = Tools(discover(), ask=lambda pid: released.wait(300))
     with open_processes(2) as workers, ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(run_task, workers, waits, ask_about_itself)
-        with pytest.raises(WorkerError, match=r"for want of memory; what is finished is kept"):
-            run_task(workers, Tools(discover()), die, 0)
-        once = partial(run_task, workers, Tools(discover()), die_once, tmp_path / "died")
-        assert repeat_lost(workers, once) != os.getpid()
-        blocks = [(tmp_path / f"{number} died",) for number in range(2)]
-        assert len(list(map_blocks(workers, Tools(discover()), die_once, blocks))) == 2
-        released.set()
+        try:
+            with pytest.raises(WorkerError, match=r"for want of memory; what is finished is kept"):
+                run_task(workers, Tools(discover()), die, 0)
+            once = partial(run_task, workers, Tools(discover()), die_once, tmp_path / "0")
+            assert repeat_lost(workers, once) != os.getpid()
+            blocks = [(tmp_path / f"{number}",) for number in range(1, 3)]
+            assert len(list(map_blocks(workers, Tools(discover()), die_once, blocks))) == 2
+        finally:
+            released.set()
         assert waiting.result() is True
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
+
+
+def test_what_a_lost_process_had_in_temporary_files_goes_with_it():
+    before = active_count()
+    with open_processes(1) as workers:
+        with pytest.raises(WorkerError):
+            run_task(workers, Tools(discover()), die_with_a_file)
+        assert not list(workers.folder.rglob("*"))
+        assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
+    assert active_count() <= before
+
+
+def test_where_there_is_no_room_for_another_process_it_is_told_and_the_next_call_tries_again(monkeypatch, log, caplog):
+    caplog.set_level(logging.INFO, "deepdance")
+    find = partial(find_name_by, discover())
+    with open_processes(1) as workers:
+        with monkeypatch.context() as full:
+            full.setattr(_Process, "start", lambda process: os.open("/dev/null/nothing", os.O_RDONLY))
+            with pytest.raises(WorkerError, match=r"Not a directory.*--jobs 1$"):
+                repeat_lost(workers, lambda: find(workers))
+        assert find(workers) == "pca"
+    assert not caplog.records
+
+
+def test_a_process_that_is_killed_while_it_is_idle_is_replaced(log, children):
+    find = partial(find_name_by, discover())
+    with open_processes(1) as workers:
+        before = set(children())
+        assert find(workers) == "pca"
+        (idle,) = (each for each in set(children()) - before if "resource_tracker" not in " ".join(each.cmdline()))
+        idle.kill()
+        idle.wait(10)
+        assert repeat_lost(workers, lambda: find(workers)) == "pca"
+
+
+def test_there_are_no_more_processes_than_open_files_allow():
+    resource = pytest.importorskip("resource")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most[1]))
+    try:
+        with open_processes(500) as workers:
+            assert workers.count == 25
+            assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+
+def test_a_long_command_line_does_not_travel(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["dd", *("clip.mp4",) * 20_000])
+    with open_processes(1) as workers:
+        assert run_task(workers, Tools(discover()), count_arguments) == 1
+    assert len(sys.argv) == 20_001
 
 
 def test_what_is_ended_on_purpose_is_not_begun_again(log, caplog):
@@ -303,7 +373,7 @@ def test_what_is_ended_on_purpose_is_not_begun_again(log, caplog):
             assert begun.wait(60)
             raise KeyboardInterrupt
         assert isinstance(waiting.exception(10), WorkerError)
-        with pytest.raises(ClusterLostError):
+        with pytest.raises(WorkerError, match="have been ended"):
             call()
     assert not caplog.records
 

@@ -244,7 +244,12 @@ class _Jobs:
             made = report.evaluate(self.session, name, measured.frames, measured.seeds)
             return _describe(self.session, name, made)
         session = replace(self.session, listen=partial(self._follow, planned))
-        awaited = repeat_lost(workers, partial(make_elsewhere, session, workers, planned, measured))
+
+        def make() -> str:
+            self._heard[planned.name].clear()  # of an attempt whose worker was lost
+            return make_elsewhere(session, workers, planned, measured)
+
+        awaited = repeat_lost(workers, make)
         if awaited:
             self._awaited[planned.name] = awaited
             return None
