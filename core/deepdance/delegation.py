@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
@@ -132,8 +131,7 @@ def _wait_for(workers: Workers, first: Future[Outcome], submit: Callable[[], Fut
 def _submit(workers: Workers, function: Callable[..., Any], *arguments: Any) -> Future[Outcome]:
     """Submit a call. An executor that takes none any more is lost, with all of its workers."""
     try:
-        with _block_interrupts():
-            return workers.executor.submit(attempt, function, *arguments)
+        return workers.executor.submit(attempt, function, *arguments)
     except BrokenExecutor as error:
         if not workers.lasting or isinstance(error, GivenUpError):
             raise _describe_death(workers, error) from error
@@ -141,19 +139,6 @@ def _submit(workers: Workers, function: Callable[..., Any], *arguments: Any) -> 
             f"expected a cluster that is there as long as its work takes, got one that has gone: {error}; what is "
             "finished is kept: start the cluster again, or leave out --executor, and run the same command"
         ) from error
-
-
-@contextmanager
-def _block_interrupts() -> Iterator[None]:
-    """A process that is started meanwhile is deaf to Ctrl-C from its first moment."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _unwrap(workers: Workers, future: Future[Outcome], timeout: float | None = None) -> Any:

@@ -177,13 +177,29 @@ class _Process(SpawnProcess):
     _starting = Lock()
 
     def start(self) -> None:
-        with self._starting:
+        with self._starting, _block_interrupts():
             script, arguments = sys.modules["__main__"], sys.argv
             try:
                 sys.modules["__main__"], sys.argv = _hide_file(script), arguments[:1]
                 super().start()
             finally:
                 sys.modules["__main__"], sys.argv = script, arguments
+
+
+@contextmanager
+def _block_interrupts() -> Iterator[None]:
+    """A process that is started meanwhile is deaf to Ctrl-C from its first moment."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing.resource_tracker import ensure_running
+
+    ensure_running()  # it would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hide_file(script: ModuleType) -> ModuleType:
