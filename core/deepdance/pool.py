@@ -8,6 +8,7 @@ from itertools import chain
 from time import monotonic
 from typing import Any
 
+from deepdance.blas import sum_by_threads
 from deepdance.delegation import map_blocks
 from deepdance.packing import PackedModel
 from deepdance.plugins import Registry, discover
@@ -101,10 +102,8 @@ def _do_each(tools: Tools, task: Task[Result], blocks: list[Block]) -> list[Resu
 
 
 def _do(tools: Tools, task: Task[Result], block: Block) -> Result:
-    """Do a block by one thread of NumPy's: with more, sums differ in their last bits, and processes wait for cores."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):
+    """Do a block by one thread: with more, sums differ in their last bits, and processes wait for cores."""
+    with sum_by_threads(1):
         return task(tools, *block)
 
 

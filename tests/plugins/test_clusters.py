@@ -95,6 +95,7 @@ def test_work_is_done_there_and_fast(engine):
     with discover().open_workers(engine, None) as workers:
         assert workers.count == 2
         assert run_task(workers, Tools(discover()), find_pid) not in [os.getpid()]
+        list(map_blocks(workers, Tools(discover()), find_pid, ((n,) for n in range(50))))  # all of them have begun
         start = time.monotonic()
         assert len(list(map_blocks(workers, Tools(discover()), find_pid, ((n,) for n in range(50))))) == 50
         assert time.monotonic() - start < 5

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from deepdance.arrays import Float32, UInt8
+from deepdance.blas import sum_by_threads
 from deepdance.metrics.shapes import mask_dancer
 
 FEATURES = 64
@@ -47,7 +48,8 @@ class PrincipalComponents:
         few_rows = len(rows) < rows.shape[1]
         products = centred @ centred.T if few_rows else centred.T @ centred
         size = len(products)
-        _, vectors = eigh(products, subset_by_index=(max(size - count, 0), size - 1))
+        with sum_by_threads(1):
+            _, vectors = eigh(products, subset_by_index=(max(size - count, 0), size - 1))
         basis = vectors[:, ::-1]  # `eigh` gives the smallest eigenvalue first
         if few_rows:
             # Xᵀ turns eigenvectors of X Xᵀ into directions, at lengths of their own, some nearly 0: QR makes them unit.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from deepdance.arrays import Bools, Float64, Int64
+from deepdance.blas import sum_by_threads
 from deepdance.metrics.bootstrap import Estimate, bootstrap_mean
 from deepdance.metrics.windows import Windows
 
@@ -82,7 +83,8 @@ def _classify(rows: Float64, labels: Float64, asked: Float64) -> Float64:
     """
     from scipy.linalg import solve
 
-    weights = solve(_compute_kernel(rows, rows) + PENALTY * np.eye(len(rows)), labels, assume_a="pos")
+    with sum_by_threads(1):
+        weights = solve(_compute_kernel(rows, rows) + PENALTY * np.eye(len(rows)), labels, assume_a="pos")
     return np.asarray(_compute_kernel(asked, rows) @ weights)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
+from deepdance.blas import count_threads
 from deepdance.delegation import run_task
 from deepdance.events import Progress
 from deepdance.session import WAITING, Session
@@ -89,14 +90,7 @@ def make_elsewhere(session: Session, workers: Workers, planned: PlannedRun, meas
         tools = Tools(session.registry, session.listen, attempt.write, attempt.answer)
         inputs = fingerprint_inputs(session.registry, planned)
         root = str(session.workspace.root)
-        return run_task(workers, tools, make_run, planned, measured, inputs, root, _count_threads())
-
-
-def _count_threads() -> int:
-    """How many threads NumPy has here."""
-    from threadpoolctl import threadpool_info
-
-    return max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1)
+        return run_task(workers, tools, make_run, planned, measured, inputs, root, count_threads())
 
 
 class _DroppedError(Exception):

@@ -17,6 +17,7 @@ from typing import Any
 
 from deepdance import report
 from deepdance.artifacts import MANIFEST, UNFINISHED, Artifact, ArtifactStore, name_artifact
+from deepdance.blas import sum_by_threads
 from deepdance.events import EpochFinished, Event, Listener
 from deepdance.inputs import open_same_source, open_source, resolve
 from deepdance.plugins import Registry
@@ -139,11 +140,11 @@ def make_run(
     Events name what it makes by its place in the workspace `root` of the process that asks. NumPy has as many threads
     as there, whatever Ray allows it: with others, sums differ in their last bits.
     """
-    from threadpoolctl import threadpool_limits
+    import scipy.linalg  # noqa: F401 - it would come later, with as many threads as Ray allows it
 
     _check_inputs(tools.registry, planned, inputs)
     with (
-        threadpool_limits(threads, "blas"),
+        sum_by_threads(threads),
         TemporaryDirectory(prefix="deepdance-", ignore_cleanup_errors=True) as folder,
     ):
         workspace = _LentWorkspace(Path(folder), tools)
