@@ -403,7 +403,7 @@ def make_by(attempt, sweep, planned, change=lambda answer: answer, listen=ignore
     """Make a run with the tools of a worker, whose answers are changed."""
     tools = Tools(discover(), listen, attempt.write, lambda question: change(attempt.answer(question)))
     inputs = worker.fingerprint_inputs(tools.registry, planned)
-    return make_run(tools, planned, sweep.evaluate, inputs, str(attempt._workspace.root), driver._count_threads())
+    return make_run(tools, planned, sweep.evaluate, inputs, str(attempt._workspace.root), driver.count_threads())
 
 
 def lose_after(epochs, told):
