@@ -48,31 +48,36 @@ def test_several_who_ask_at_once_all_get_what_they_ask_for():
         assert threads.submit(list_threads).result() == {2}
 
 
+def run_with(threads, program):
+    """What a program prints that begins with so many threads, and can `tell()` how many there are."""
+    tell = (
+        "import numpy\nfrom threadpoolctl import threadpool_info\n"
+        "def tell(): print(sorted(each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas'))\n"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    command = [sys.executable, "-c", tell + program]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
+
+
 def test_what_is_loaded_meanwhile_is_held_by_the_next_who_asks():
     """SciPy has a BLAS of its own; clusters and users say how many threads it begins with."""
-    program = (
-        "import numpy\nfrom deepdance.blas import sum_by_threads\nfrom threadpoolctl import threadpool_info\n"
-        "def tell(): print(sorted(each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas'))\n"
+    told = run_with(
+        "2",
+        "from deepdance.blas import sum_by_threads\n"
         "with sum_by_threads(1):\n    import scipy.linalg\n    tell()\n    with sum_by_threads(1): tell()\n"
-        "tell()\n"
+        "tell()\n",
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout == "[1, 2]\n[1, 1]\n[2, 2]\n"
+    assert told == "[1, 2]\n[1, 1]\n[2, 2]\n"
 
 
 def test_a_run_of_a_sweep_has_as_many_threads_wherever_it_is_made():
     """A process of Ray's begins with one, whatever is loaded when."""
-    program = (
-        "from types import SimpleNamespace\nfrom threadpoolctl import threadpool_info\n"
-        "from deepdance.plugins import discover\n"
+    told = run_with(
+        "1",
+        "from types import SimpleNamespace\nfrom deepdance.plugins import discover\n"
         "from deepdance.sweeps import worker\nfrom deepdance.tasks import Tools\n"
-        "def run(*_):\n    import scipy.linalg\n"
-        "    print(sorted(each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas'))\n"
-        "    raise SystemExit\n"
+        "def run(*_):\n    import scipy.linalg\n    tell()\n    raise SystemExit\n"
         "worker._check_inputs, worker.report.run = print, run\n"
-        "worker.make_run(Tools(discover()), SimpleNamespace(recipe='', inputs='', name=''), None, {}, '.', 2)\n"
+        "worker.make_run(Tools(discover()), SimpleNamespace(recipe='', inputs='', name=''), None, {}, '.', 2)\n",
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.endswith("\n[2, 2]\n")
+    assert told.endswith("\n[2, 2]\n")
