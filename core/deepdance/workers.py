@@ -131,10 +131,8 @@ class _Replacing(Executor):
                 try:
                     process = process or self._start()
                     process.submit(call).add_done_callback(partial(self._take_back, process, future))
-                except (
-                    BrokenExecutor,
-                    OSError,
-                ) as error:  # it was killed while it was idle, or there is no room for it
+                except (BrokenExecutor, OSError) as error:
+                    # It was killed while it had nothing to do, or there is no room for it.
                     self._drop(process)
                     future.set_exception(error if isinstance(error, BrokenExecutor) else GivenUpError(str(error)))
 

@@ -343,16 +343,11 @@ def test_a_process_that_is_killed_while_it_is_idle_is_replaced(log, children):
         assert repeat_lost(workers, lambda: find(workers)) == "pca"
 
 
-def test_there_are_no_more_processes_than_open_files_allow():
+def test_there_are_no_more_processes_than_open_files_allow(monkeypatch):
     resource = pytest.importorskip("resource")
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most[1]))
-    try:
-        with open_processes(500) as workers:
-            assert workers.count == 25
-            assert run_task(workers, Tools(discover()), find_name, "codec", "pca") == "pca"
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    with open_processes(500) as workers:
+        assert workers.count == 25
 
 
 def test_a_long_command_line_does_not_travel(monkeypatch):
