@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Future
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,11 +50,17 @@ def cluster(ray):
         yield opened
 
 
+@contextmanager
+def open_dask(count):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=":0") as opened:
+        yield opened.scheduler_address.replace("tcp://", "dask://")
+
+
 @pytest.fixture(scope="module")
 def dask():
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as opened:
-        yield opened.scheduler_address.replace("tcp://", "dask://")
+    with open_dask(2) as address:
+        yield address
 
 
 @pytest.fixture(params=["ray", "ray client", "dask"])
@@ -150,7 +157,8 @@ def test_a_task_that_kills_its_worker_is_begun_four_times(engine, tmp_path):
             with pytest.raises(WorkerError, match="perhaps for want of memory.*--jobs 1$"):
                 call(die, tmp_path / str(number))
             assert len((tmp_path / str(number)).read_text()) == 4
-        assert run_task(workers, Tools(discover()), find_pid)
+        if not engine.startswith("dask"):  # whose nannies begin another worker when they like
+            assert run_task(workers, Tools(discover()), find_pid)
 
 
 def test_a_lost_node_costs_only_what_it_was_doing(cluster, videos, tmp_path, monkeypatch, log):
@@ -325,8 +333,8 @@ def test_a_ray_that_was_left_joins_no_other_cluster(cluster):
         assert not ray.is_initialized()
 
 
-def test_a_scheduler_that_is_gone_is_told(dask):
-    with discover().open_workers(dask, 1) as workers:
+def test_a_scheduler_that_is_gone_is_told():
+    with open_dask(1) as address, discover().open_workers(address, 1) as workers:
         workers.executor._executor._client.close()
         with pytest.raises(ClusterLostError, match="scheduler of Dask does not answer"):
             run_task(workers, Tools(discover()), find_pid)
