@@ -199,7 +199,8 @@ def _read(worker: Connection) -> Iterator[tuple[str, Any]]:
 
 def _describe_death(workers: Workers, error: Exception) -> WorkerError:
     why = f" ({error})" if workers.lasting and str(error) else ""
-    return WorkerError(
+    kind = WorkerError if workers.lasting else ClusterLostError  # the others are lost with it
+    return kind(
         "expected worker processes that last as long as their work, got one that was killed, perhaps for want of "
         f"memory{why}; what is finished is kept: run again where there is more of it, or with --jobs 1"
     )

@@ -24,7 +24,7 @@ from conftest import demo_frames, registry_of, write_video
 
 from deepdance import delegation, pipeline
 from deepdance.delegation import map_blocks, repeat_lost, run_task
-from deepdance.errors import InputError, OptionError, WorkerError
+from deepdance.errors import ClusterLostError, InputError, OptionError, WorkerError
 from deepdance.events import ArtifactReady, Progress, StageStarted
 from deepdance.plugins import Registry, discover, requirements
 from deepdance.preparation import prepare, prepare_all
@@ -207,11 +207,15 @@ def test_a_worker_that_is_killed_while_it_is_asked_is_told_in_a_line():
         run_task(workers, killed, ask_about_itself)
 
 
-@pytest.mark.parametrize("workers", [Workers(Frail(1), 2), Workers(Frail(9), 2, lasting=True)])
-def test_workers_that_do_not_last_are_told_of(workers, tmp_path, log):
+@pytest.mark.parametrize(
+    ("workers", "kind"),
+    [(Workers(Frail(1), 2), ClusterLostError), (Workers(Frail(9), 2, lasting=True), WorkerError)],
+)
+def test_workers_that_do_not_last_are_told_of(workers, kind, tmp_path, log):
     video = str(write_video(tmp_path / "a.mp4", demo_frames(2, 10, (60, 100), 0), 10))
-    with pytest.raises(WorkerError):
+    with pytest.raises(WorkerError) as error:
         prepare(Session.open(tmp_path / "frail"), RECIPE, video, workers=workers)
+    assert error.type is kind
 
 
 @pytest.mark.parametrize("size", [(60, 100), None])
